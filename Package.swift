@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let cSettings: [CSetting] = [
+    .unsafeFlags(["-O3", "-Wall", "-Wextra", "-fno-math-errno"])
+]
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, exclude: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude,
+        swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: path ?? "Tests/\(name)Tests",
+        swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "southbridge",
+    products: [
+        .executable(name: "southbridge", targets: ["southbridge"]),
+        .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    ],
+    targets: [
+        .target(name: "CSouthbridge"),
+        module("Tensors"),
+        module("HardwareModel", ["Tensors"]),
+        module("Graph", ["Tensors"]),
+        module("Operators", ["Graph", "Tensors"]),
+        module(
+            "ONNX",
+            ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+        module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
+        module("Compiler", ["Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
+        module("PluginKit", ["CSouthbridge"]),
+        .systemLibrary(
+            name: "CHwloc", path: "Sources/ReferenceCPU/CHwloc", pkgConfig: "hwloc",
+            providers: [.apt(["libhwloc-dev"])]),
+        .target(name: "ReferenceCPUKernels", path: "Sources/ReferenceCPU/Kernels", cSettings: cSettings),
+        module(
+            "ReferenceCPU",
+            [
+                "CHwloc", "CSouthbridge", "Graph", "HardwareModel", "Operators", "PluginKit",
+                "ReferenceCPUKernels", "Tensors",
+            ],
+            path: "Sources/ReferenceCPU/Plugin"),
+        module(
+            "Conformance",
+            [
+                "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound",
+                "Tensors", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        module("Reports", ["Conformance", .product(name: "Mustache", package: "swift-mustache")]),
+        module("Scaffold"),
+        .executableTarget(
+            name: "southbridge",
+            dependencies: [
+                "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Scaffold", "Southbound", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+    ]
+)
