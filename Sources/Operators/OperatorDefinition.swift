@@ -24,7 +24,7 @@ package struct OperatorDefinition: Sendable {
 
     /// - Parameters:
     ///   - signature: `"(X: T, min?: T, rest: T...) -> (Y: T)"`. A type is a variable of `types` or a `DataType` name; `?` marks an
-    ///     optional parameter, `...` a variadic one (last only).
+    ///     optional parameter, `...` a variadic one (last only), and `V*` a variadic one whose arguments may have different types of V.
     package init(
         _ name: String, domain: String = "", since: [Int], _ signature: StaticString, types: [String: TypeSet] = [:],
         attributes: [String: AttributeRule] = [:], numericClass: NumericClass, isHostOperator: Bool = false,
