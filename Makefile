@@ -7,8 +7,9 @@ PYTHON := build/venv/bin/python
 GENERATOR := Conformance/Generator
 # Further options for the conformance run, e.g. make conform OPTIONS='--level driver'
 OPTIONS ?=
-C_SOURCES = $(shell git ls-files -- '*.c' '*.h' '*.cpp' '*.hpp')
-SWIFT_SOURCES = $(shell git ls-files -- '*.swift')
+# Lists of files for xargs; generated files say themselves that they are not to be formatted.
+C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
+SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup data build conform test generator-tests check lint format install clean
@@ -46,13 +47,13 @@ generator-tests: data
 	@cd $(GENERATOR) && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
 
 lint:
-	@$(SWIFT) format lint --strict --parallel $(SWIFT_SOURCES)
 	@command -v clang-format >/dev/null || { echo 'error: clang-format is missing: apt-get install clang-format' >&2; exit 1; }
-	@clang-format --dry-run -Werror $(C_SOURCES)
+	@$(SWIFT_SOURCES) | xargs -0 -r $(SWIFT) format lint --strict --parallel
+	@$(C_SOURCES) | xargs -0 -r clang-format --dry-run -Werror
 
 format:
-	$(SWIFT) format --in-place --parallel $(SWIFT_SOURCES)
-	clang-format -i $(C_SOURCES)
+	@$(SWIFT_SOURCES) | xargs -0 -r $(SWIFT) format --in-place --parallel
+	@$(C_SOURCES) | xargs -0 -r clang-format -i
 
 check: lint build test
 

@@ -82,7 +82,7 @@ make_venv() {
     fi
     build/venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" \
         --requirement Conformance/requirements.txt >build/setup.log 2>&1 || {
-        tail -n 3 build/setup.log >&2
+        tail -n 1 build/setup.log >&2
         fail "the Python packages of Conformance/requirements.txt could not be installed. Without a network: on a machine that has one, \
 run  python3 -m pip download -r Conformance/requirements.txt -d wheels,  bring the folder here and run  SOUTHBRIDGE_WHEELS=wheels make setup"
     }
