@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels with one fault each, planted in one node of a network at a time: do the networks' outputs show it?"""
+
+import numpy
+
+import float64_networks as right
+from float64_networks import OPERATORS
+
+
+class Changed:
+    """The attributes of a node with some lists of integers replaced."""
+
+    def __init__(self, attributes, **changes):
+        self.attributes = attributes
+        self.changes = changes
+
+    def __getattr__(self, name):
+        return getattr(self.attributes, name)
+
+    def integers(self, name, default):
+        return self.changes.get(name) or self.attributes.integers(name, default)
+
+
+def first_two_swapped(array, axis=0):
+    """`array` with the first two entries along `axis` exchanged."""
+    order = numpy.arange(array.shape[axis])
+    order[:2] = (1, 0)
+    return numpy.take(array, order, axis)
+
+
+def swapped(array, axis=0):
+    """`array` with each even entry along `axis` exchanged with the one after it."""
+    order = numpy.arange(array.shape[axis])
+    pairs = order.size // 2 * 2
+    order[:pairs] ^= 1
+    return numpy.take(array, order, axis)
+
+
+def wrong_stride(operator):
+    """Steps one short of the stride, as many of them as the output needs."""
+
+    def faulty(attributes, x, *weights):
+        y = operator(attributes, x, *weights)
+        strides = attributes.integers("strides", (1, 1))
+        short = operator(Changed(attributes, strides=[strides[0] - 1, strides[1] - 1]), x, *weights)
+        return short[:, :, : y.shape[2], : y.shape[3]]
+
+    return faulty
+
+
+def shifted_window(operator):
+    """The window starts one pixel late in both axes."""
+
+    def faulty(attributes, x, *weights):
+        top, left, bottom, right_pad = attributes.integers("pads", (0, 0, 0, 0))
+        pads = [top - 1, left - 1, bottom + 1, right_pad + 1]
+        return operator(Changed(attributes, pads=pads), x, *weights)
+
+    return faulty
+
+
+def edge_repeated(attributes, x, *weights):
+    """Pads with the value at the edge instead of with zero."""
+    top, left, bottom, right_pad = attributes.integers("pads", (0, 0, 0, 0))
+    x = numpy.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right_pad)), mode="edge")
+    return right.convolution(Changed(attributes, pads=[0, 0, 0, 0]), x, *weights)
+
+
+def counting_padding(attributes, x):
+    """Divides by the whole window where part of it is padding."""
+    kernel, strides, pads = right.window_attributes(attributes)
+    return right.windows(x, kernel, strides, pads, 0.0).mean(axis=(4, 5))
+
+
+def padded(node):
+    return any(right.Attributes(node).integers("pads", (0, 0, 0, 0)))
+
+
+def strided(node):
+    return min(right.Attributes(node).integers("strides", (1, 1))) > 1
+
+
+def starts_padded(node):
+    return min(right.Attributes(node).integers("pads", (0, 0, 0, 0))[:2]) > 0
+
+
+def spatial(node):
+    return max(right.Attributes(node).integers("kernel_shape", (1, 1))) > 1
+
+
+def always(node):
+    return True
+
+
+CONV, GEMM, NORMALIZE = right.convolution, right.gemm, right.batch_normalization
+MAXIMUM, AVERAGE = right.maximum_pool, right.average_pool
+
+# (operator, fault, which nodes can have it, faulty kernel)
+FAULTS = (
+    ("Conv", "bias dropped", lambda node: len(node.input) > 2, lambda a, x, w, b: CONV(a, x, w)),
+    ("Conv", "output channels swapped", always, lambda a, x, *w: swapped(CONV(a, x, *w), 1)),
+    ("Conv", "first two output channels swapped", always, lambda a, x, *w: first_two_swapped(CONV(a, x, *w), 1)),
+    ("Conv", "input channels swapped", always, lambda a, x, *w: CONV(a, swapped(x, 1), *w)),
+    ("Conv", "stride one short", strided, wrong_stride(CONV)),
+    ("Conv", "window one pixel late", starts_padded, shifted_window(CONV)),
+    ("Conv", "kernel transposed", spatial, lambda a, x, w, *b: CONV(a, x, w.swapaxes(2, 3), *b)),
+    ("Conv", "edge repeated as padding", padded, edge_repeated),
+    ("Gemm", "bias dropped", always, lambda a, x, w, b: GEMM(a, x, w, 0.0 * b)),
+    ("Gemm", "output channels swapped", always, lambda a, x, *w: swapped(GEMM(a, x, *w), 1)),
+    ("BatchNormalization", "bias dropped", always, lambda a, x, s, b, m, v: NORMALIZE(a, x, s, 0 * b, m, v)),
+    ("BatchNormalization", "mean dropped", always, lambda a, x, s, b, m, v: NORMALIZE(a, x, s, b, 0 * m, v)),
+    ("BatchNormalization", "variance not rooted", always, lambda a, x, s, b, m, v: NORMALIZE(a, x, s, b, m, v * v)),
+    ("BatchNormalization", "channels swapped", always, lambda a, x, *w: NORMALIZE(a, x, *map(swapped, w))),
+    ("Mul", "scale dropped", always, lambda a, x, s: x),
+    ("Add", "bias dropped", always, lambda a, x, b: x),
+    ("Sum", "second input dropped", always, lambda a, x, *others: x),
+    ("MaxPool", "channels swapped", always, lambda a, x: swapped(MAXIMUM(a, x), 1)),
+    ("MaxPool", "stride one short", strided, wrong_stride(MAXIMUM)),
+    ("MaxPool", "window one pixel late", starts_padded, shifted_window(MAXIMUM)),
+    ("AveragePool", "stride one short", strided, wrong_stride(AVERAGE)),
+    ("AveragePool", "padding counted", padded, counting_padding),
+    ("LRN", "left out", always, lambda a, x: x),
+    ("Relu", "left out", always, lambda a, x: x),
+    ("Concat", "inputs in the wrong order", always, lambda a, *x: OPERATORS["Concat"](a, *reversed(x))),
+    ("Transpose", "left out, bytes kept", always, lambda a, x: x.reshape(OPERATORS["Transpose"](a, x).shape)),
+)
+
+
+def plant(evaluation, index, kernel):
+    """The network's output with `kernel` in place of the node at `index`: only what depends on it is computed again."""
+    node = evaluation.nodes[index]
+    inputs = [right.widened(evaluation.values[name]) for name in node.input]
+    changed = {node.output[0]: kernel(right.Attributes(node), *inputs)}
+    for later in evaluation.nodes[index + 1 :]:
+        if any(name in changed for name in later.input):
+            changed[later.output[0]] = evaluation.apply(
+                later, [changed.get(name, evaluation.values.get(name)) for name in later.input]
+            )
+    return changed[evaluation.output]
+
+
+def plant_all(evaluation, excess, most=12):
+    """By fault, `excess` of the output for up to `most` nodes spread evenly over the network. All values must be kept."""
+    found = {}
+    for operator, fault, applies, kernel in FAULTS:
+        places = [i for i, node in enumerate(evaluation.nodes) if node.op_type == operator and applies(node)]
+        # The first, the last, and nodes evenly between them.
+        count = min(most, len(places))
+        chosen = {places[round(k * (len(places) - 1) / max(1, count - 1))] for k in range(count)}
+        for index in sorted(chosen):
+            multiple = excess(plant(evaluation, index, kernel))
+            found.setdefault(f"{operator} {fault}", []).append(multiple)
+    return found

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands of the README are `make conform` and `make test`; `make help` lists the rest.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+PYTHON := build/venv/bin/python
+GENERATOR := Conformance/Generator
+# Further options for the conformance run, e.g. make conform OPTIONS='--level driver'
+OPTIONS ?=
+# Lists of files for xargs; generated files say themselves that they are not to be formatted.
+C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
+SWIFT_SOURCES = git ls-files -z -- '*.swift'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data build conform test generator-tests check lint format install clean
+
+help:
+	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
+	@echo 'make test                set up, build, run the tests'
+	@echo 'make check               formatting, build, tests'
+	@echo 'make build               the command line and the reference plugin, in release'
+	@echo 'make setup               install what is missing, without building'
+	@echo 'make data                export the ONNX corpus and the networks to build/'
+	@echo 'make format              format the sources in place'
+	@echo 'make install PREFIX=DIR  install to DIR (default: $(PREFIX))'
+	@echo 'make clean               remove .build and build'
+
+setup:
+	@scripts/setup.sh
+
+# Each of the generators does nothing where its folder is up to date.
+data: setup
+	@$(PYTHON) $(GENERATOR)/export_corpus.py --output build/corpus
+	@$(PYTHON) $(GENERATOR)/refill_networks.py --output build/networks
+
+build: setup
+	$(SWIFT) build -c release
+
+conform: build data
+	@.build/release/southbridge conform cpu $(OPTIONS)
+
+test: data generator-tests
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+
+generator-tests: data
+	@cd $(GENERATOR) && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
+
+lint:
+	@command -v clang-format >/dev/null || { echo 'error: clang-format is missing: apt-get install clang-format' >&2; exit 1; }
+	@$(SWIFT_SOURCES) | xargs -0 -r $(SWIFT) format lint --strict --parallel
+	@$(C_SOURCES) | xargs -0 -r clang-format --dry-run -Werror
+
+format:
+	@$(SWIFT_SOURCES) | xargs -0 -r $(SWIFT) format --in-place --parallel
+	@$(C_SOURCES) | xargs -0 -r clang-format -i
+
+check: lint build test
+
+install: build data
+	@scripts/install.sh '$(DESTDIR)$(PREFIX)'
+
+clean:
+	rm -rf .build build
