@@ -8,7 +8,7 @@ let castOperators: [OperatorDefinition] = [
         "Cast", since: [1, 6, 9, 13, 19, 21, 23, 24, 25, 28], "(input: T1) -> (output: T2)", types: ["T1": castable, "T2": castable],
         attributes: ["to": .required(.int), "saturate": .int(1), "round_mode": .string("up")], numericClass: .cast,
         infer: { context throws(OperatorError) in
-            [.tensor(try targetType(context.attributes, among: castable), try context.input(0).shape)]
+            [.tensor(try context.dataType(attribute: "to", standard: .float32, among: castable), try context.input(0).shape)]
         },
         reference: { context throws(OperatorError) in
             [try cast(try context.input(0), to: context.output(0).dataType, context.attributes)]
@@ -24,7 +24,7 @@ let castOperators: [OperatorDefinition] = [
         "BitCast", since: [26], "(input: T1) -> (output: T2)", types: ["T1": .anyButString, "T2": .anyButString],
         attributes: ["to": .required(.int)], numericClass: .movement,
         infer: { context throws(OperatorError) in
-            let (input, target) = (try context.input(0), try targetType(context.attributes, among: .anyButString))
+            let (input, target) = (try context.input(0), try context.dataType(attribute: "to", standard: .float32, among: .anyButString))
             guard input.dataType.bits == target.bits else {
                 throw .invalid("\(input.dataType.name) and \(target.name) do not have the same width")
             }
@@ -43,15 +43,6 @@ let castOperators: [OperatorDefinition] = [
 ]
 
 private let castable = TypeSet(DataType.allCases.filter { $0.kind != .complex })
-
-/// The data type that attribute `to` names.
-func targetType(_ attributes: NodeAttributes, _ attribute: String = "to", among types: TypeSet) throws(OperatorError) -> DataType {
-    let number = attributes.int(attribute) ?? 0
-    guard let raw = UInt32(exactly: number), let type = DataType(rawValue: raw), types.contains(type) else {
-        throw .invalid("attribute '\(attribute)' is \(number), which is no data type that the operator can give")
-    }
-    return type
-}
 
 private func cast(_ input: ReferenceTensor, to target: DataType, _ attributes: NodeAttributes) throws(OperatorError) -> ReferenceTensor {
     if input.dataType == target { return input }
