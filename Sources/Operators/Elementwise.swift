@@ -1,32 +1,142 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Tensors
 
-/// Operators that compute each output element from the elements at the same (broadcast) place.
-let elementwiseOperators: [OperatorDefinition] = [
-    unary("Relu", since: [1, 6, 13, 14], types: .signedNumeric, numericClass: .movement, float: { x, _ in x < 0 ? 0 : x }, integer: { x, _ in max(x, 0) }),
-    unary("LeakyRelu", since: [1, 6, 16], types: .floats, attributes: ["alpha": .float(0.01)], numericClass: .arithmetic) { x, a in
-        x < 0 ? a.float("alpha")! * x : x
-    },
+/// Operators of one input that compute each output element from the input's element at the same place. Activations have a file of their own.
+let elementwiseOperators: [OperatorDefinition] =
+    floatFunctions.map { name, since, numericClass, function in
+        unary(name, since: since, types: .floats, numericClass: numericClass) { _ in ElementFunction(float: function) }
+    } + [
+        unary("Abs", since: [1, 6, 13], types: .numeric, numericClass: .movement) { _ in
+            ElementFunction(float: { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }, unsigned: { $0 })
+        },
+        unary("Neg", since: [1, 6, 13], types: .signedNumeric, numericClass: .movement) { _ in
+            ElementFunction(float: { -$0 }, integer: { 0 &- $0 })
+        },
+        unary("Sign", since: [9, 13], types: .numeric, numericClass: .movement) { _ in
+            ElementFunction(
+                float: { $0 > 0 ? 1 : $0 < 0 ? -1 : $0.isNaN ? $0 : 0 }, integer: { $0.signum() }, unsigned: { $0 == 0 ? 0 : 1 })
+        },
+        unary("Erf", since: [9, 13], types: .numeric, numericClass: .transcendental) { _ in
+            // Integers (version 9 only) truncate: only |x| ≥ 6 rounds to 1.
+            ElementFunction(float: { erf($0) }, integer: { Int64(erf(Double($0))) }, unsigned: { $0 >= 6 ? 1 : 0 })
+        },
+        unary("Not", since: [1], types: .bool, numericClass: .movement) { _ in ElementFunction(integer: { 1 - $0 }) },
+        unary("BitwiseNot", since: [18], types: .integers, numericClass: .movement) { _ in ElementFunction(integer: { ~$0 }) },
+        predicate("IsNaN", since: [9, 13, 20]) { _ in { $0.isNaN } },
+        predicate("IsInf", since: [10, 20], attributes: ["detect_negative": .int(1), "detect_positive": .int(1)]) { attributes in
+            let (negative, positive) = (attributes.flag("detect_negative"), attributes.flag("detect_positive"))
+            return { $0 == .infinity && positive || $0 == -.infinity && negative }
+        },
+        clip,
+        OperatorDefinition(
+            "Identity", since: [1, 13, 14, 16, 19, 21, 23, 24, 25], "(input: V) -> (output: V)", types: ["V": .any],
+            numericClass: .movement,
+            infer: { context throws(OperatorError) in [.known(try context.input(0))] },
+            reference: { context throws(OperatorError) in [try context.input(0)] }),
+    ]
+
+private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) -> Double)] = [
+    ("Sqrt", [1, 6, 13], .arithmetic, { $0.squareRoot() }),
+    ("Reciprocal", [1, 6, 13], .division, { 1 / $0 }),
+    ("Ceil", [1, 6, 13], .movement, { $0.rounded(.up) }),
+    ("Floor", [1, 6, 13], .movement, { $0.rounded(.down) }),
+    ("Round", [11, 22], .movement, { $0.rounded(.toNearestOrEven) }),
+    ("Exp", [1, 6, 13], .transcendental, { exp($0) }),
+    ("Log", [1, 6, 13], .transcendental, { log($0) }),
+    ("Sin", [7, 22], .transcendental, { sin($0) }),
+    ("Cos", [7, 22], .transcendental, { cos($0) }),
+    ("Tan", [7, 22], .transcendental, { tan($0) }),
+    ("Asin", [7, 22], .transcendental, { asin($0) }),
+    ("Acos", [7, 22], .transcendental, { acos($0) }),
+    ("Atan", [7, 22], .transcendental, { atan($0) }),
+    ("Sinh", [9, 22], .transcendental, { sinh($0) }),
+    ("Cosh", [9, 22], .transcendental, { cosh($0) }),
+    ("Tanh", [1, 6, 13], .transcendental, { tanh($0) }),
+    ("Asinh", [9, 22], .transcendental, { asinh($0) }),
+    ("Acosh", [9, 22], .transcendental, { acosh($0) }),
+    ("Atanh", [9, 22], .transcendental, { atanh($0) }),
 ]
 
-/// An operator of one input that maps every element alone; the output has the input's type.
-private func unary(
+/// What a unary operator does to one element, by kind of type. `unsigned` sees uint64, where `integer` would misread the sign.
+struct ElementFunction {
+    var float: ((Double) -> Double)?
+    var integer: ((Int64) -> Int64)?
+    var unsigned: ((UInt64) -> UInt64)?
+
+    func apply(to x: ReferenceTensor) throws(OperatorError) -> ReferenceTensor {
+        switch (x.elements, float, integer) {
+        case (.floats(let values), let float?, _): return ReferenceTensor(x.dataType, x.shape, .floats(values.map(float)))
+        case (.integers(let values), _, let integer?):
+            if x.dataType == .uint64, let unsigned {
+                return ReferenceTensor(
+                    x.dataType, x.shape, .integers(values.map { Int64(bitPattern: unsigned(UInt64(bitPattern: $0))) }))
+            }
+            return ReferenceTensor(x.dataType, x.shape, .integers(values.map(integer)))
+        default: throw .unsupported("the operator is not defined for \(x.dataType.name)")
+        }
+    }
+}
+
+/// An operator of one input that maps every element alone; the output has the input's type. `function` is asked once per tensor.
+func unary(
     _ name: String, since: [Int], types: TypeSet, attributes: [String: AttributeRule] = [:], numericClass: NumericClass,
-    float: @escaping @Sendable (Double, NodeAttributes) -> Double,
-    integer: (@Sendable (Int64, NodeAttributes) -> Int64)? = nil
+    _ function: @escaping @Sendable (NodeAttributes) throws(OperatorError) -> ElementFunction
 ) -> OperatorDefinition {
     OperatorDefinition(
         name, since: since, "(X: T) -> (Y: T)", types: ["T": types], attributes: attributes, numericClass: numericClass,
         infer: { context throws(OperatorError) in [.known(try context.input(0))] },
+        reference: { context throws(OperatorError) in [try function(context.attributes).apply(to: try context.input(0))] })
+}
+
+/// A yes-or-no question about each element of a float tensor.
+private func predicate(
+    _ name: String, since: [Int], attributes: [String: AttributeRule] = [:],
+    _ question: @escaping @Sendable (NodeAttributes) -> (Double) -> Bool
+) -> OperatorDefinition {
+    OperatorDefinition(
+        name, since: since, "(X: T1) -> (Y: bool)", types: ["T1": [.floats, .float8]], attributes: attributes, numericClass: .movement,
+        infer: { context throws(OperatorError) in [.tensor(.bool, try context.input(0).shape)] },
         reference: { context throws(OperatorError) in
             let x = try context.input(0)
-            switch x.elements {
-            case .floats(let values):
-                return [ReferenceTensor(x.dataType, x.shape, .floats(values.map { float($0, context.attributes) }))]
-            case .integers(let values):
-                guard let integer else { throw .unsupported("\(name) is not defined for \(x.dataType.name)") }
-                return [ReferenceTensor(x.dataType, x.shape, .integers(values.map { integer($0, context.attributes) }))]
-            case .strings, .complex: throw .unsupported("\(name) is not defined for \(x.dataType.name)")
-            }
+            let holds = question(context.attributes)
+            return [ReferenceTensor(.bool, x.shape, .integers(x.floats.map { holds($0) ? 1 : 0 }))]
         })
 }
+
+/// Limits are attributes before version 11, inputs from then on. Without a limit nothing is cut on that side.
+private let clip = OperatorDefinition(
+    "Clip", since: [1, 6, 11, 12, 13], "(input: T, min?: T, max?: T) -> (output: T)", types: ["T": .numeric],
+    attributes: ["min": .optional(.float), "max": .optional(.float)], numericClass: .movement,
+    infer: { context throws(OperatorError) in
+        for index in 1...2 where context.has(index) {
+            guard elementCount(try context.input(index).shape) == 1 else {
+                throw .invalid("input \(index) (\(index == 1 ? "min" : "max")) must be a scalar")
+            }
+        }
+        return [.known(try context.input(0))]
+    },
+    reference: { context throws(OperatorError) in
+        let x = try context.input(0)
+        let lower = context.has(1) ? try context.input(1) : nil
+        let upper = context.has(2) ? try context.input(2) : nil
+        if case .integers = x.elements {
+            let (least, greatest) = x.dataType.integerLimits
+            let (low, high) = (lower?.integers.first ?? least, upper?.integers.first ?? greatest)
+            return [
+                try ElementFunction(
+                    integer: { min(max($0, low), high) },
+                    unsigned: { min(max($0, UInt64(bitPattern: low)), UInt64(bitPattern: high)) }
+                ).apply(to: x)
+            ]
+        }
+        let low = lower?.floats.first ?? context.attributes.float("min") ?? -.infinity
+        let high = upper?.floats.first ?? context.attributes.float("max") ?? .infinity
+        return [try ElementFunction(float: { propagatingMinimum(propagatingMaximum($0, low), high) }).apply(to: x)]
+    })
+
+/// The greater of two; NaN if either is.
+@inline(__always) func propagatingMaximum(_ a: Double, _ b: Double) -> Double { a.isNaN || a >= b ? a : b }
+
+/// The lesser of two; NaN if either is.
+@inline(__always) func propagatingMinimum(_ a: Double, _ b: Double) -> Double { a.isNaN || a <= b ? a : b }

@@ -4,7 +4,11 @@ package import Graph
 /// All operators that the stack knows, by domain and name.
 package struct OperatorCatalog: Sendable {
     package static let standard = OperatorCatalog(families: [
-        elementwiseOperators
+        elementwiseOperators, activationOperators, arithmeticOperators, logicOperators, castOperators, reductionOperators,
+        axisOperators, softmaxOperators, quantizationOperators, lossOperators, optimizerOperators, randomOperators,
+        shapeOperators, creationOperators, movementOperators, paddingOperators, indexingOperators, selectionOperators,
+        matrixOperators, einsumOperators, convolutionOperators, transposedConvolutionOperators, poolingOperators, normalizationOperators,
+        resizeOperators,
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.

@@ -70,6 +70,7 @@ package struct TypeSet: OptionSet, Sendable {
     package func contains(_ type: DataType) -> Bool { rawValue & (1 << UInt64(type.rawValue)) != 0 }
 
     package static let floats = TypeSet(.float16, .bfloat16, .float32, .float64)
+    package static let float8 = TypeSet(.float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz)
     package static let signedIntegers = TypeSet(.int8, .int16, .int32, .int64)
     package static let unsignedIntegers = TypeSet(.uint8, .uint16, .uint32, .uint64)
     package static let integers: TypeSet = [signedIntegers, unsignedIntegers]

@@ -23,11 +23,11 @@ package func elementCount(_ shape: [Int]) -> Int? {
     return zero ? 0 : count
 }
 
-/// Row-major strides, in elements.
+/// Row-major strides, in elements. Meaningless (but no trap) for a shape without elements whose other dimensions overflow.
 package func denseStrides(_ shape: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: shape.count)
     for axis in stride(from: shape.count - 2, through: 0, by: -1) {
-        strides[axis] = strides[axis + 1] * max(shape[axis + 1], 1)
+        strides[axis] = strides[axis + 1] &* max(shape[axis + 1], 1)
     }
     return strides
 }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import Tensors
+
+private let windowAttributes: [String: AttributeRule] = [
+    "auto_pad": .string("NOTSET"), "dilations": .optional(.ints), "group": .int(1), "kernel_shape": .optional(.ints),
+    "pads": .optional(.ints), "strides": .optional(.ints),
+]
+
+/// Convolutions over one to three spatial axes.
+let convolutionOperators: [OperatorDefinition] = [
+    OperatorDefinition(
+        "Conv", since: [1, 11, 22], "(X: T, W: T, B?: T) -> (Y: T)", types: ["T": .floats], attributes: windowAttributes, numericClass: .dot,
+        infer: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(1))
+            let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: context.has(2) ? try context.input(2).shape : nil)
+            return [.tensor(x.dataType, try possible(convolution.output))]
+        },
+        reference: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(1))
+            let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: nil)
+            let y = convolution.run(x.floats, w.floats, bias: context.has(2) ? try context.input(2).floats : nil)
+            return [ReferenceTensor(x.dataType, convolution.output, .floats(y))]
+        }),
+    OperatorDefinition(
+        "ConvInteger", since: [10], "(x: T1, w: T2, x_zero_point?: T1, w_zero_point?: T2) -> (y: int32)",
+        types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8)], attributes: windowAttributes, numericClass: .integer,
+        infer: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(1))
+            if context.has(2) { try checkPerChannel(try context.input(2).shape, channels: 1, "x_zero_point") }
+            if context.has(3) { try checkPerChannel(try context.input(3).shape, channels: w.shape.first ?? 0, "w_zero_point") }
+            return [.tensor(.int32, try possible(try Convolution(context.attributes, x.shape, w.shape, bias: nil).output))]
+        },
+        reference: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(1))
+            let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: nil)
+            // Sums of products of eight-bit numbers are exact in float64.
+            let y = convolution.run(
+                centred(x, by: context.has(2) ? try context.input(2).floats : [0]),
+                centred(w, by: context.has(3) ? try context.input(3).floats : [0]), bias: nil)
+            return [ReferenceTensor(.int32, convolution.output, .integers(y.map { Int64($0) }))]
+        }),
+    OperatorDefinition(
+        "QLinearConv", since: [10],
+        "(x: T1, x_scale: float32, x_zero_point: T1, w: T2, w_scale: float32, w_zero_point: T2, y_scale: float32, y_zero_point: T3, B?: int32) -> (y: T3)",
+        types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8), "T3": TypeSet(.int8, .uint8)],
+        attributes: windowAttributes, numericClass: .quantised,
+        infer: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(3))
+            let channels = w.shape.first ?? 0
+            for index in [1, 2, 6, 7] { try checkPerChannel(try context.input(index).shape, channels: 1, "input \(index)") }
+            for index in [4, 5] { try checkPerChannel(try context.input(index).shape, channels: channels, "input \(index)") }
+            let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: context.has(8) ? try context.input(8).shape : nil)
+            return [.tensor(try context.input(7).dataType, try possible(convolution.output))]
+        },
+        reference: { context throws(OperatorError) in
+            let (x, w) = (try context.input(0), try context.input(3))
+            let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: nil)
+            let sums = convolution.run(
+                centred(x, by: try context.input(2).floats), centred(w, by: try context.input(5).floats),
+                bias: context.has(8) ? try context.input(8).floats : nil)
+            let (xScale, wScale) = (try context.input(1).floats[0], try context.input(4).floats)
+            let (plane, channels) = (convolution.window.outputCount, w.shape[0])
+            let scaled = sums.enumerated().map { $1 * xScale * wScale[wScale.count == 1 ? 0 : $0 / plane % channels] }
+            return [quantise(scaled, scale: try context.input(6).floats[0], zeroPoint: try context.input(7), shape: convolution.output)]
+        }),
+]
+
+/// Throws unless `shape` is that of one element or of one for each channel.
+private func checkPerChannel(_ shape: [Int], channels: Int, _ name: String) throws(OperatorError) {
+    guard let count = elementCount(shape), count == 1 || count == channels else {
+        throw .invalid("\(name) of shape \(shape) is neither one element nor one for each of \(channels) channels")
+    }
+}
+
+/// The elements less their zero point, which is one for all or one for each entry of the first axis.
+private func centred(_ tensor: ReferenceTensor, by zeros: [Double]) -> [Double] {
+    let values = tensor.floats
+    if zeros.count == 1 { return zeros[0] == 0 ? values : values.map { $0 - zeros[0] } }
+    let inner = product(tensor.shape.dropFirst())
+    return values.enumerated().map { $1 - zeros[$0 / inner] }
+}
+
+/// A grouped convolution with checked shapes.
+private struct Convolution {
+    let window: SpatialWindow
+    let output: [Int]
+    let batch: Int
+    let groups: Int
+    /// Channels of one group.
+    let inputChannels: Int
+    let outputChannels: Int
+
+    init(_ attributes: NodeAttributes, _ x: [Int], _ w: [Int], bias: [Int]?) throws(OperatorError) {
+        try require(x.count >= 3 && w.count == x.count, "an input of shape \(x) and weights of shape \(w) make no convolution")
+        groups = attributes.int("group")!
+        try require(
+            groups > 0 && x[1] == (try multiplied(w[1], groups)) && w[0] % groups == 0,
+            "\(groups) groups do not fit an input of shape \(x) and weights of shape \(w)")
+        if let bias { try require(bias == [w[0]], "a bias of shape \(bias) for \(w[0]) output channels") }
+        window = try SpatialWindow(attributes, over: Array(x[2...]), kernel: Array(w[2...]))
+        (batch, inputChannels, outputChannels) = (x[0], w[1], w[0] / groups)
+        output = [x[0], w[0]] + window.outputShape
+    }
+
+    /// Unfolds some rows of the image at a time into a matrix and multiplies it by the weights.
+    func run(_ x: [Double], _ w: [Double], bias: [Double]?) -> [Double] {
+        let (plane, depth) = (window.outputCount, inputChannels * window.kernelCount)
+        var y = [Double](repeating: 0, count: product(output))
+        if let bias {
+            for (index, value) in bias.enumerated() {
+                for image in 0..<batch {
+                    let start = (image * groups * outputChannels + index) * plane
+                    for position in start..<start + plane { y[position] = value }
+                }
+            }
+        }
+        let width = window.volume.width.output
+        let rows = plane / max(width, 1)
+        let rowsAtOnce = max(1, min(rows, 4096 / max(width, 1)))
+        var columns = [Double](repeating: 0, count: depth * rowsAtOnce * width)
+        var part = [Double](repeating: 0, count: outputChannels * rowsAtOnce * width)
+        x.withUnsafeBufferPointer { x in
+            w.withUnsafeBufferPointer { w in
+                guard let x = x.baseAddress, let w = w.baseAddress else { return }
+                for image in 0..<batch {
+                    for group in 0..<groups {
+                        let source = x + (image * groups + group) * inputChannels * window.inputCount
+                        let target = (image * groups + group) * outputChannels * plane
+                        for first in stride(from: 0, to: rows, by: rowsAtOnce) {
+                            let count = min(rowsAtOnce, rows - first) * width
+                            columns.withUnsafeMutableBufferPointer {
+                                window.unfold(source, channels: inputChannels, rows: first..<first + count / width, into: $0.baseAddress!)
+                            }
+                            part.withUnsafeMutableBufferPointer { part in
+                                part.update(repeating: 0)
+                                addProduct(
+                                    of: w + group * outputChannels * depth, columns, to: part.baseAddress!, rows: outputChannels, columns: count,
+                                    depth: depth)
+                                for channel in 0..<outputChannels {
+                                    let start = target + channel * plane + first * width
+                                    for position in 0..<count { y[start + position] += part[channel * count + position] }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return y
+    }
+}

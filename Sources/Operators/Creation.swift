@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import Graph
+import Tensors
+
+/// Operators that make a tensor out of attributes and shapes.
+let creationOperators: [OperatorDefinition] = [
+    OperatorDefinition(
+        "Constant", since: [1, 9, 11, 12, 13, 19, 21, 23, 24, 25], "() -> (output: T)", types: ["T": .any],
+        attributes: [
+            "value": .optional(.tensor), "value_float": .optional(.float), "value_floats": .optional(.floats),
+            "value_int": .optional(.int), "value_ints": .optional(.ints), "value_string": .optional(.string),
+            "value_strings": .optional(.strings),
+        ],
+        numericClass: .movement, isHostOperator: true,
+        infer: { context throws(OperatorError) in
+            let value = try constant(context.attributes)
+            return [.tensor(value.dataType, value.shape)]
+        },
+        reference: { context throws(OperatorError) in [try constant(context.attributes)] }),
+    OperatorDefinition(
+        "ConstantOfShape", since: [9, 20, 21, 23, 24, 25], "(input: int64) -> (output: T)", types: ["T": .anyButString],
+        attributes: ["value": .optional(.tensor)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let fill = try fillValue(context.attributes)
+            return [.tensor(fill.dataType, try possible(try context.integers(0)))]
+        },
+        reference: { context throws(OperatorError) in
+            let shape = context.output(0).shape
+            return [try fillValue(context.attributes).gathered(Array(repeating: 0, count: product(shape)), shape: shape)]
+        }),
+    OperatorDefinition(
+        "Range", since: [11, 27], "(start: T, limit: T, delta: T) -> (output: T)",
+        types: ["T": TypeSet(.float16, .bfloat16, .float32, .float64, .int16, .int32, .int64)], attributes: ["stash_type": .int(1)],
+        numericClass: .arithmetic,
+        infer: { context throws(OperatorError) in
+            [.tensor(try context.input(0).dataType, try possible([try rangeCount(context)]))]
+        },
+        reference: { context throws(OperatorError) in
+            let (start, delta) = (try context.input(0), try context.input(2))
+            let type = context.output(0)
+            let elements: ReferenceTensor.Elements =
+                if case .integers(let first) = start.elements {
+                    .integers((0..<type.shape[0]).map { first[0] &+ Int64($0) &* delta.integers[0] })
+                } else {
+                    .floats((0..<type.shape[0]).map { start.floats[0] + Double($0) * delta.floats[0] })
+                }
+            return [ReferenceTensor(type.dataType, type.shape, elements)]
+        }),
+    OperatorDefinition(
+        "EyeLike", since: [9, 22], "(input: T1) -> (output: T2)", types: ["T1": [.numeric, .bool], "T2": [.numeric, .bool]],
+        attributes: ["dtype": .optional(.int), "k": .int(0)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let input = try context.input(0)
+            try require(input.shape.count == 2, "the input must have two axes, not shape \(input.shape)")
+            return [.tensor(try context.dataType(attribute: "dtype", standard: input.dataType, among: [.numeric, .bool]), input.shape)]
+        },
+        reference: { context throws(OperatorError) in
+            let (type, diagonal) = (context.output(0), context.attributes.int("k")!)
+            let (rows, columns) = (type.shape[0], type.shape[1])
+            var ones: [Int] = []
+            if abs(Double(diagonal)) <= Double(max(rows, columns)) {
+                ones = (0..<rows).filter { (0..<columns).contains($0 + diagonal) }.map { $0 * columns + $0 + diagonal }
+            }
+            var result = ReferenceTensor.zeros(type.dataType, type.shape)
+            switch result.elements {
+            case .integers(var values):
+                for index in ones { values[index] = 1 }
+                result.elements = .integers(values)
+            default:
+                var values = result.floats
+                for index in ones { values[index] = 1 }
+                result.elements = .floats(values)
+            }
+            return [result]
+        }),
+    OperatorDefinition(
+        "OneHot", since: [9, 11, 28], "(indices: T1, depth: T2, values: T3) -> (output: T3)",
+        types: ["T1": .numeric, "T2": .numeric, "T3": .any], attributes: ["axis": .int(-1)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let (indices, values) = (try context.input(0), try context.input(2))
+            try require(values.shape == [2], "'values' must hold the off and the on value, not have shape \(values.shape)")
+            let depth = try context.integer(1)
+            try require(depth > 0, "the depth must be positive, not \(depth)")
+            var shape = indices.shape
+            shape.insert(depth, at: try context.axis(context.attributes.int("axis")!, rank: shape.count + 1))
+            return [.tensor(values.dataType, try possible(shape))]
+        },
+        reference: { context throws(OperatorError) in
+            let (indices, values) = (try context.input(0), try context.input(2))
+            let shape = context.output(0).shape
+            let axis = try normalizedAxis(context.attributes.int("axis")!, rank: shape.count)
+            let (depth, inner) = (shape[axis], product(shape[(axis + 1)...]))
+            var choice = [Int](repeating: 0, count: product(shape))
+            for (position, number) in indices.floats.enumerated() where number >= -Double(depth) && number < Double(depth) {
+                let index = Int(number)
+                choice[(position / inner * depth + (index < 0 ? index + depth : index)) * inner + position % inner] = 1
+            }
+            return [values.gathered(choice, shape: shape)]
+        }),
+]
+
+private func constant(_ attributes: NodeAttributes) throws(OperatorError) -> ReferenceTensor {
+    let names = ["value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"]
+    let given = names.compactMap { attributes[$0] }
+    try require(given.count == 1, "a Constant has one value attribute, not \(given.count)")
+    switch given[0] {
+    case .tensor(let tensor): return ReferenceTensor(tensor)
+    case .float(let value): return ReferenceTensor(.float32, [], .floats([Double(value)]))
+    case .floats(let values): return ReferenceTensor(.float32, [values.count], .floats(values.map(Double.init)))
+    case .int(let value): return ReferenceTensor(.int64, [], .integers([value]))
+    case .ints(let values): return ReferenceTensor(.int64, [values.count], .integers(values))
+    case .string(let value): return ReferenceTensor(.string, [], .strings([value]))
+    case .strings(let values): return ReferenceTensor(.string, [values.count], .strings(values))
+    case .graph: throw .invalid("a Constant cannot hold a graph")
+    }
+}
+
+/// The one element that `ConstantOfShape` repeats: float32 zero unless the attribute says otherwise.
+private func fillValue(_ attributes: NodeAttributes) throws(OperatorError) -> ReferenceTensor {
+    guard let value = attributes.tensor("value") else { return .zeros(.float32, [1]) }
+    try require(value.count == 1, "the fill value must hold one element, not have shape \(value.shape)")
+    return ReferenceTensor(value)
+}
+
+/// max(⌈(limit − start) / delta⌉, 0)
+private func rangeCount(_ context: InferenceContext) throws(OperatorError) -> Int {
+    let (first, limit, delta) = (try context.number(0), try context.number(1), try context.number(2))
+    if try context.input(0).dataType.isInteger {
+        let (first, limit, delta) = (try context.integer(0), try context.integer(1), try context.integer(2))
+        try require(delta != 0, "the step is zero")
+        if delta > 0 ? limit <= first : limit >= first { return 0 }
+        let distance = limit > first ? UInt(bitPattern: limit &- first) : UInt(bitPattern: first &- limit)
+        let count = (distance - 1) / delta.magnitude + 1
+        guard let result = Int(exactly: count) else { throw .invalid("the range has \(count) elements") }
+        return result
+    }
+    try require(delta != 0, "the step is zero")
+    let count = ((limit - first) / delta).rounded(.up)
+    try require(count.isFinite, "a range from \(first) to \(limit) by \(delta) has no end")
+    return max(try integer(count), 0)
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Tensors
+
+/// Quantisation to integers and small floats, and back.
+let quantizationOperators: [OperatorDefinition] = [
+    OperatorDefinition(
+        "QuantizeLinear", since: [10, 13, 19, 21, 23, 24, 25, 28], "(x: T1, y_scale: T2, y_zero_point?: T3) -> (y: T3)",
+        types: [
+            "T1": TypeSet(.float32, .float16, .bfloat16, .int32), "T2": TypeSet(.float32, .float16, .bfloat16, .int32, .float8e8m0),
+            "T3": quantized,
+        ],
+        attributes: [
+            "axis": .int(1), "block_size": .int(0), "output_dtype": .int(0), "precision": .int(0), "saturate": .int(1),
+        ], numericClass: .quantised,
+        infer: { context throws(OperatorError) in
+            let x = try context.input(0)
+            _ = try ScaleMap(context)
+            let zeroPoint = context.has(2) ? try context.input(2).dataType : nil
+            let named = try namedType(context, "output_dtype", among: quantized)
+            try require(zeroPoint == nil || named == nil || zeroPoint == named, "attribute 'output_dtype' and the zero point's type differ")
+            return [.tensor(zeroPoint ?? named ?? .uint8, x.shape)]
+        },
+        reference: quantizeLinear),
+    OperatorDefinition(
+        "DequantizeLinear", since: [10, 13, 19, 21, 23, 24, 25, 28], "(x: T1, x_scale: T2, x_zero_point?: T1) -> (y: T3)",
+        types: [
+            "T1": [quantized, TypeSet(.int32)], "T2": TypeSet(.float32, .float16, .bfloat16, .float8e8m0),
+            "T3": TypeSet(.float32, .float16, .bfloat16),
+        ],
+        attributes: ["axis": .int(1), "block_size": .int(0), "output_dtype": .int(0)], numericClass: .quantised,
+        infer: { context throws(OperatorError) in
+            let (x, scale) = (try context.input(0), try context.input(1))
+            _ = try ScaleMap(context)
+            let targets = TypeSet(.float32, .float16, .bfloat16)
+            let type = try namedType(context, "output_dtype", among: targets) ?? scale.dataType
+            try require(targets.contains(type), "a scale of type \(type.name) needs attribute 'output_dtype'")
+            return [.tensor(type, x.shape)]
+        },
+        reference: { context throws(OperatorError) in
+            let (x, scales) = (try context.input(0), try context.input(1).floats)
+            let map = try ScaleMap(context.inference)
+            let zeroPoints = context.has(2) ? try context.input(2).floats : []
+            var values = x.floats
+            map.forEach(count: values.count) { index, scale in
+                values[index] = (values[index] - (zeroPoints.isEmpty ? 0 : zeroPoints[scale])) * scales[scale]
+            }
+            return [ReferenceTensor(context.output(0).dataType, x.shape, .floats(values))]
+        }),
+    OperatorDefinition(
+        "DynamicQuantizeLinear", since: [11], "(x: float32) -> (y: uint8, y_scale: float32, y_zero_point: uint8)", numericClass: .quantised,
+        infer: { context throws(OperatorError) in
+            [.tensor(.uint8, try context.input(0).shape), .tensor(.float32, []), .tensor(.uint8, [])]
+        },
+        reference: { context throws(OperatorError) in
+            let x = try context.input(0)
+            let least = x.floats.reduce(0, propagatingMinimum)
+            let greatest = x.floats.reduce(0, propagatingMaximum)
+            // The scale is an output, so what follows uses it as rounded. A tensor of zeros has no range: any scale serves.
+            let scale = greatest == least ? 1 : Double(Float((greatest - least) / 255))
+            let limits = DataType.uint8
+            let zeroPoint = limits.integer(truncating: Double(Float(-least / scale)).rounded(.toNearestOrEven))
+            let values = x.floats.map { limits.integer(truncating: Double(Float($0 / scale)).rounded(.toNearestOrEven) + Double(zeroPoint)) }
+            return [
+                ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
+                ReferenceTensor(.uint8, [], .integers([zeroPoint])),
+            ]
+        }),
+]
+
+private let quantized = TypeSet(
+    .uint8, .int8, .uint16, .int16, .uint4, .int4, .uint2, .int2, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float4e2m1)
+
+/// The type that an attribute names, nil for 0 (undefined).
+private func namedType(_ context: InferenceContext, _ name: String, among types: TypeSet) throws(OperatorError) -> DataType? {
+    if context.attributes.int(name) ?? 0 == 0 { return nil }
+    return try context.dataType(attribute: name, standard: .float32, among: types)
+}
+
+/// x / scale rounded to the division's type (the scale's, or `precision`), then to an integer with ties to even or to a small float.
+@Sendable private func quantizeLinear(_ context: ReferenceContext) throws(OperatorError) -> [ReferenceTensor?] {
+    let (x, scale) = (try context.input(0), try context.input(1))
+    let target = context.output(0).dataType
+    let map = try ScaleMap(context.inference)
+    let scales = scale.floats
+    let zeroPoints = context.has(2) ? try context.input(2).floats : []
+    let divisionTypes = TypeSet(.float32, .float16, .bfloat16, .float64)
+    // An exponent alone or an integer is no type to divide in: then x's own type counts.
+    let precision =
+        try namedType(context.inference, "precision", among: divisionTypes)
+        ?? [scale.dataType, x.dataType].first(where: divisionTypes.contains) ?? .float32
+    do {
+        var quotients = x.floats
+        map.forEach(count: quotients.count) { index, scale in quotients[index] /= scales[scale] }
+        quotients = try ReferenceTensor.rounded(quotients, to: precision)
+        map.forEach(count: quotients.count) { index, scale in
+            let zeroPoint = zeroPoints.isEmpty ? 0 : zeroPoints[scale]
+            quotients[index] = (target.isFloat ? quotients[index] : quotients[index].rounded(.toNearestOrEven)) + zeroPoint
+        }
+        if target.isFloat {
+            let saturate = context.attributes.flag("saturate")
+            return [ReferenceTensor(target, x.shape, .floats(try ReferenceTensor.rounded(quotients, to: target, saturate: saturate)))]
+        }
+        return [ReferenceTensor(target, x.shape, .integers(quotients.map(target.integer(truncating:))))]
+    } catch { throw .unsupported("\(error)") }
+}
+
+/// Which scale belongs to which element: one for all, one per place on the axis, or one per block along the axis.
+private struct ScaleMap {
+    private let inner: Int
+    private let size: Int
+    private let block: Int
+    private let isSingle: Bool
+
+    /// Checks the shapes of the scale (input 1) and the zero point (input 2) against the data's (input 0).
+    init(_ context: InferenceContext) throws(OperatorError) {
+        let (x, scale) = (try context.input(0).shape, try context.input(1).shape)
+        if context.has(2) {
+            let zeroPoint = try context.input(2).shape
+            try require(zeroPoint == scale || elementCount(zeroPoint) == 1 && elementCount(scale) == 1,
+                "the zero point's shape \(zeroPoint) is not the scale's, \(scale)")
+        }
+        let blockSize = context.attributes.int("block_size") ?? 0
+        try require(blockSize >= 0, "attribute 'block_size' is \(blockSize)")
+        isSingle = blockSize == 0 && elementCount(scale) == 1 && scale.count <= 1
+        if isSingle {
+            (inner, size, block) = (1, 1, 1)
+            return
+        }
+        try require(context.version >= 13, "before version 13 the scale must be a scalar, not of shape \(scale)")
+        let axis = try context.axis(x.count == 1 ? 0 : context.attributes.int("axis") ?? 1, rank: x.count)
+        if blockSize == 0 {
+            try require(scale == [x[axis]], "a scale per place on axis \(axis) of shape \(x) cannot have shape \(scale)")
+        } else {
+            var expected = x
+            expected[axis] = x[axis] / blockSize + (x[axis] % blockSize == 0 ? 0 : 1)
+            try require(scale == expected, "a scale per block of \(blockSize) on axis \(axis) of shape \(x) must have shape \(expected), not \(scale)")
+        }
+        let span = AxisSpan(x, axis: axis)
+        (inner, size, block) = (span.inner, span.size, blockSize)
+    }
+
+    /// Calls `body` with the position of each of `count` elements and of its scale.
+    func forEach(count: Int, _ body: (_ element: Int, _ scale: Int) -> Void) {
+        if isSingle {
+            for index in 0..<count { body(index, 0) }
+            return
+        }
+        guard count > 0 else { return }
+        let blocks = block == 0 ? 0 : (size - 1) / block + 1
+        for line in 0..<(count / (size * inner)) {
+            for place in 0..<size {
+                let row = (line * size + place) * inner
+                let first = block == 0 ? place : (line * blocks + place / block) * inner
+                for offset in 0..<inner { body(row + offset, block == 0 ? first : first + offset) }
+            }
+        }
+    }
+}

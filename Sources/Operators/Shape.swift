@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import Tensors
+
+/// Operators that keep the elements and give them another shape, and those that tell the shape.
+let shapeOperators: [OperatorDefinition] = [
+    OperatorDefinition(
+        "Reshape", since: [5, 13, 14, 19, 21, 23, 24, 25], "(data: T, shape: int64) -> (reshaped: T)", types: ["T": .any],
+        attributes: ["allowzero": .int(0)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let data = try context.input(0)
+            let shape = try reshaped(data.shape, to: try context.integers(1), allowZero: context.attributes.flag("allowzero"))
+            return [.tensor(data.dataType, shape)]
+        },
+        reference: viewed),
+    OperatorDefinition(
+        "Squeeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (squeezed: T)", types: ["T": .any],
+        attributes: ["axes": .optional(.ints)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let data = try context.input(0)
+            var removed = Set(data.shape.indices.filter { data.shape[$0] == 1 })
+            if let axes = try context.integers(attribute: "axes", before: 13, input: 1) {
+                removed = Set(try normalizedAxes(axes, rank: data.shape.count))
+                for axis in removed.sorted() {
+                    try require(data.shape[axis] == 1, "axis \(axis) of shape \(data.shape) is not 1 and cannot be squeezed")
+                }
+            }
+            return [.tensor(data.dataType, data.shape.indices.filter { !removed.contains($0) }.map { data.shape[$0] })]
+        },
+        reference: viewed),
+    OperatorDefinition(
+        "Unsqueeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (expanded: T)", types: ["T": .any],
+        attributes: ["axes": .optional(.ints)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let data = try context.input(0)
+            guard let axes = try context.integers(attribute: "axes", before: 13, input: 1) else { throw .invalid("the axes are missing") }
+            let rank = data.shape.count + axes.count
+            let added = Set(try normalizedAxes(axes, rank: rank))
+            var rest = data.shape.makeIterator()
+            return [.tensor(data.dataType, (0..<rank).map { added.contains($0) ? 1 : rest.next() ?? 1 })]
+        },
+        reference: viewed),
+    OperatorDefinition(
+        "Flatten", since: [1, 9, 11, 13, 21, 23, 24, 25], "(input: T) -> (output: T)", types: ["T": .any],
+        attributes: ["axis": .int(1)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let input = try context.input(0)
+            let axis = try context.axis(context.attributes.int("axis")!, rank: input.shape.count, inclusive: true)
+            return [.tensor(input.dataType, [try multiplied(input.shape[..<axis]), try multiplied(input.shape[axis...])])]
+        },
+        reference: viewed),
+    OperatorDefinition(
+        "Shape", since: [1, 13, 15, 19, 21, 23, 24, 25], "(data: T) -> (shape: int64)", types: ["T": .any],
+        attributes: ["start": .int(0), "end": .optional(.int)], numericClass: .movement,
+        infer: { context throws(OperatorError) in
+            let shape = try context.input(0).shape
+            return [.tensor(.int64, [shapeRange(context.attributes, rank: shape.count).count])]
+        },
+        reference: { context throws(OperatorError) in
+            let shape = try context.input(0).shape
+            let part = shape[shapeRange(context.attributes, rank: shape.count)]
+            return [ReferenceTensor(.int64, [part.count], .integers(part.map(Int64.init)))]
+        }),
+    OperatorDefinition(
+        "Size", since: [1, 13, 19, 21, 23, 24, 25], "(data: T) -> (size: int64)", types: ["T": .any], numericClass: .movement,
+        infer: { context throws(OperatorError) in [.tensor(.int64, [])] },
+        reference: { context throws(OperatorError) in
+            [ReferenceTensor(.int64, [], .integers([Int64(try context.input(0).count)]))]
+        }),
+]
+
+/// The first input's elements in the inferred shape.
+private func viewed(_ context: ReferenceContext) throws(OperatorError) -> [ReferenceTensor?] {
+    [try context.input(0).reshaped(context.output(0).shape)]
+}
+
+/// ONNX's rule for a target shape: 0 keeps the input's dimension (unless `allowZero`), one -1 takes what is left.
+private func reshaped(_ source: [Int], to target: [Int], allowZero: Bool) throws(OperatorError) -> [Int] {
+    var result = target
+    var open: Int?
+    for (axis, size) in target.enumerated() {
+        switch size {
+        case 0 where !allowZero:
+            try require(axis < source.count, "entry \(axis) of the new shape \(target) is 0, but the input's shape \(source) has no such axis")
+            result[axis] = source[axis]
+        case -1:
+            try require(open == nil, "the new shape \(target) has more than one -1")
+            try require(!(allowZero && target.contains(0)), "the new shape \(target) has both 0 and -1, which allowzero forbids")
+            open = axis
+            result[axis] = 1
+        case ..<0: throw .invalid("the new shape \(target) has a negative entry")
+        default: break
+        }
+    }
+    let (count, known) = (try multiplied(source), try multiplied(result))
+    if let open {
+        try require(known != 0 && count % known == 0, "\(count) elements of shape \(source) do not fit the new shape \(target)")
+        result[open] = count / known
+    } else {
+        try require(known == count, "\(count) elements of shape \(source) do not fit the new shape \(target)")
+    }
+    return result
+}
+
+/// The axes that `Shape` tells, from `start` to `end`, both clamped.
+private func shapeRange(_ attributes: NodeAttributes, rank: Int) -> Range<Int> {
+    func clamped(_ axis: Int) -> Int { min(max(axis < 0 ? axis + rank : axis, 0), rank) }
+    let start = clamped(attributes.int("start")!)
+    return start..<max(start, attributes.int("end").map(clamped) ?? rank)
+}
