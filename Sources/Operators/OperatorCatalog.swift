@@ -6,7 +6,8 @@ package struct OperatorCatalog: Sendable {
     package static let standard = OperatorCatalog(families: [
         elementwiseOperators, shapeOperators, creationOperators, movementOperators, paddingOperators, indexingOperators, selectionOperators,
         matrixOperators, einsumOperators, convolutionOperators, transposedConvolutionOperators, poolingOperators, normalizationOperators,
-        resizeOperators,
+        resizeOperators, attentionOperators, linearAttentionOperators, recurrentOperators, samplingOperators, deformableConvolutionOperators,
+        detectionOperators, signalOperators,
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.
