@@ -93,8 +93,9 @@ private struct Convolution {
     init(_ attributes: NodeAttributes, _ x: [Int], _ w: [Int], bias: [Int]?) throws(OperatorError) {
         try require(x.count >= 3 && w.count == x.count, "an input of shape \(x) and weights of shape \(w) make no convolution")
         groups = attributes.int("group")!
+        let allChannels = try multiplied(w[1], groups)
         try require(
-            groups > 0 && x[1] == (try multiplied(w[1], groups)) && w[0] % groups == 0,
+            groups > 0 && x[1] == allChannels && w[0] % groups == 0,
             "\(groups) groups do not fit an input of shape \(x) and weights of shape \(w)")
         if let bias { try require(bias == [w[0]], "a bias of shape \(bias) for \(w[0]) output channels") }
         window = try SpatialWindow(attributes, over: Array(x[2...]), kernel: Array(w[2...]))

@@ -8,7 +8,8 @@ package struct OperatorCatalog: Sendable {
         axisOperators, softmaxOperators, quantizationOperators, lossOperators, optimizerOperators, randomOperators,
         shapeOperators, creationOperators, movementOperators, paddingOperators, indexingOperators, selectionOperators,
         matrixOperators, einsumOperators, convolutionOperators, transposedConvolutionOperators, poolingOperators, normalizationOperators,
-        resizeOperators,
+        resizeOperators, attentionOperators, linearAttentionOperators, recurrentOperators, samplingOperators, deformableConvolutionOperators,
+        detectionOperators, signalOperators,
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.
