@@ -10,7 +10,8 @@
  *     entry point                                                     (section 3)
  *     driver:            open, close, allocate, free, copy            (section 5)
  *     operator library:  support, launch                              (section 9)
- * A member marked (required) must not be NULL. Every other member may be NULL, and its comment says what NULL means.
+ * A member marked (required) must be there: the writer's `size` reaches past it, a pointer is not NULL, a string is not empty.
+ * Every other member may be NULL, 0 or empty, and its comment says what that means.
  *
  * Order of a plugin's life:
  *     southbridge_plugin -> start -> open -> { allocate, copy, support, prepare, launch, synchronize ... } -> close -> stop
@@ -41,6 +42,8 @@ extern "C" {
  * [SB-ABI-009] Loading the library and calling it leaves the process as it was found: floating-point mode, locale, signal handlers, working
  *              directory, standard streams.
  * [SB-ABI-010] No global state: several instances of a plugin, and several plugins, live in one process.
+ * [SB-ABI-011] A struct that the host writes reaches at least to its end in version 0.1; only members that came later need the check of SB-ABI-003.
+ * [SB-ABI-012] A reader that meets a constant that it does not know (a kind, a family) reads it as the most general one, or skips the entry.
  *
  * Threads
  * [SB-THR-001] Functions that take a device may be called from any thread, also at once.
@@ -140,14 +143,14 @@ static inline int32_t sb_fail(sb_error *error, int32_t code, const char *message
 #define SB_LOG_WARNING 2u
 #define SB_LOG_ERROR 3u
 
-/* Services of the host. None is NULL. */
+/* Services of the host. */
 typedef struct sb_host {
     size_t size;
-    uint32_t version; /* SB_VERSION of the host */
+    uint32_t version; /* (required) SB_VERSION of the host */
     uint32_t reserved;
     void *context;    /* first argument of every service */
-    void (*log)(void *context, uint32_t level, sb_string message);
-    uint64_t (*clock)(void *context); /* nanoseconds, monotonic */
+    void (*log)(void *context, uint32_t level, sb_string message); /* (required) */
+    uint64_t (*clock)(void *context); /* (required) nanoseconds, monotonic */
 } sb_host;
 
 #define SB_OPTION_STRING 0u
@@ -159,36 +162,36 @@ typedef struct sb_host {
 /* One option that a user may set. */
 typedef struct sb_option_schema {
     size_t size;
-    sb_string name;
-    uint32_t type; /* SB_OPTION_* */
+    sb_string name; /* (required) an identifier, unique in the plugin */
+    uint32_t type;  /* SB_OPTION_* */
     uint32_t reserved;
-    sb_string default_value;
+    sb_string default_value; /* text of that type; empty: none */
     sb_string help;
 } sb_option_schema;
 
 /* One option that the user has set; the value is text of the schema's type. Frozen. */
 typedef struct sb_option {
-    sb_string name;
+    sb_string name; /* (required) */
     sb_string value;
 } sb_option;
 
 /* A table of functions under a name and a version. Frozen. */
 typedef struct sb_group {
-    sb_string name;
-    uint32_t version;
+    sb_string name;   /* (required) */
+    uint32_t version; /* (required) */
     uint32_t reserved;
-    const void *table; /* begins with its size, like every growing struct */
+    const void *table; /* (required) begins with its size, like every growing struct */
 } sb_group;
 
 typedef struct sb_plugin {
     size_t size;
-    uint32_t version; /* SB_VERSION that the plugin was compiled with */
+    uint32_t version; /* (required) SB_VERSION that the plugin was compiled with */
     uint32_t reserved;
     sb_string name;           /* (required) */
     sb_string vendor;         /* empty: unknown */
     sb_string plugin_version; /* empty: unknown */
     const sb_group *groups;   /* (required) */
-    size_t group_count;
+    size_t group_count;       /* (required) */
     const sb_option_schema *const *options; /* NULL: takes none */
     size_t option_count;
     /* NULL: nothing to start; `instance` is NULL in every later call. */
@@ -206,7 +209,7 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  * [SB-HW-001] Figures are those of the hardware as it is clocked by default; 0 means unknown. The stack derives placement, alignment and cost
  *             from them, and the suite compares them with what it measures.
  * [SB-HW-002] `id` is the same for the same piece of hardware in every process, and differs between two devices of a plugin.
- * [SB-HW-003] Space 0 is the one in which the stack keeps tensors; it can be allocated.
+ * [SB-HW-003] Space 0 is the one in which the stack keeps tensors; it can be allocated. No space listed: one of unknown size, aligned to 64 bytes.
  * [SB-HW-004] `alignment` is a power of two. The host aligns every offset that it passes to it.
  */
 #define SB_FAMILY_OTHER 0u
@@ -242,7 +245,7 @@ typedef struct sb_memory_space {
 
 /* Operations per cycle of one unit; a multiply-add is two. Frozen. */
 typedef struct sb_rate {
-    uint32_t data_type;        /* SB_TYPE_* of the inputs      */
+    uint32_t data_type;        /* (required) SB_TYPE_* of the inputs */
     uint32_t accumulator_type; /* SB_TYPE_*                    */
     double per_cycle;
 } sb_rate;
@@ -435,7 +438,7 @@ typedef struct sb_events {
 
 typedef struct sb_tensor {
     size_t size;
-    uint32_t data_type;     /* SB_TYPE_*                            */
+    uint32_t data_type;     /* (required) SB_TYPE_*                 */
     uint32_t rank;
     int64_t *shape;         /* `rank` entries; see SB-OPS-009 for who may write them */
     const int64_t *strides; /* NULL: dense                          */
@@ -455,8 +458,8 @@ typedef struct sb_tensor {
 
 typedef struct sb_attribute {
     size_t size;
-    sb_string name;
-    uint32_t type; /* SB_ATTRIBUTE_*: which of the members below is set */
+    sb_string name; /* (required) */
+    uint32_t type;  /* SB_ATTRIBUTE_*: which of the members below is set */
     uint32_t flags;
     size_t count;
     const int64_t *ints;
@@ -477,10 +480,10 @@ typedef struct sb_kernel sb_kernel;
  */
 typedef struct sb_node {
     size_t size;
-    const sb_kernel *kernel; /* the kernel that the host asks for, one of the plugin's own */
+    const sb_kernel *kernel; /* (required) the kernel that the host asks for, one of the plugin's own */
     sb_string domain;        /* empty: the standard's default domain */
-    sb_string operator_name;
-    uint32_t version;
+    sb_string operator_name; /* (required) */
+    uint32_t version;        /* (required) */
     uint32_t reserved;
     const sb_attribute *const *attributes;
     size_t attribute_count;
@@ -552,9 +555,9 @@ typedef struct sb_support {
 typedef struct sb_launch {
     size_t size;
     sb_instance *instance;
-    sb_device *device;
-    sb_stream *stream; /* NULL: synchronous */
-    const sb_node *node;
+    sb_device *device;   /* (required) */
+    sb_stream *stream;   /* NULL: synchronous */
+    const sb_node *node; /* (required) */
     sb_state *state;   /* from `prepare`; NULL without it */
     const sb_tensor *const *inputs;
     size_t input_count;

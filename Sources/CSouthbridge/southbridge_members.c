@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "southbridge_members.h"
+
+/* Rows: the struct stands in STRUCT while its rows are listed, so that each row names its member once. */
+#define ROW(member, kind, required, minor, needed_with, absent) \
+    {#member, offsetof(STRUCT, member), sizeof(((STRUCT *)0)->member), SOUTHBRIDGE_KIND_##kind, required, minor, needed_with, absent}
+#define SIZE() ROW(size, SIZE, true, 1, NULL, "")
+#define REQUIRED(member, kind, minor) ROW(member, kind, true, minor, NULL, "")
+#define OPTIONAL(member, kind, minor, absent) ROW(member, kind, false, minor, NULL, absent)
+#define NEEDED_WITH(member, kind, minor, other, absent) ROW(member, kind, false, minor, other, absent)
+#define RESERVED(member, minor) ROW(member, NUMBER, false, minor, NULL, "written as 0, not read")
+
+#define STRUCT sb_string
+static const southbridge_member string_members[] = {
+    OPTIONAL(data, POINTER, 1, "allowed if `length` is 0"),
+    OPTIONAL(length, NUMBER, 1, "the empty string"),
+};
+#undef STRUCT
+
+#define STRUCT sb_error
+static const southbridge_member error_members[] = {
+    SIZE(),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    RESERVED(reserved, 1),
+    OPTIONAL(correlation, NUMBER, 1, "the failure belongs to no launch"),
+    OPTIONAL(message, POINTER, 1, "the host wants no message"),
+    OPTIONAL(capacity, NUMBER, 1, "the host wants no message"),
+};
+#undef STRUCT
+
+#define STRUCT sb_host
+static const southbridge_member host_members[] = {
+    SIZE(),
+    REQUIRED(version, NUMBER, 1),
+    RESERVED(reserved, 1),
+    OPTIONAL(context, POINTER, 1, "handed back to the host as it is"),
+    REQUIRED(log, FUNCTION, 1),
+    REQUIRED(clock, FUNCTION, 1),
+};
+#undef STRUCT
+
+#define STRUCT sb_option_schema
+static const southbridge_member option_schema_members[] = {
+    SIZE(),
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(type, NUMBER, 1, "SB_OPTION_STRING"),
+    RESERVED(reserved, 1),
+    OPTIONAL(default_value, STRING, 1, "no default"),
+    OPTIONAL(help, STRING, 1, "no help"),
+};
+#undef STRUCT
+
+#define STRUCT sb_option
+static const southbridge_member option_members[] = {
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(value, STRING, 1, "the empty text"),
+};
+#undef STRUCT
+
+#define STRUCT sb_group
+static const southbridge_member group_members[] = {
+    REQUIRED(name, STRING, 1),
+    REQUIRED(version, NUMBER, 1),
+    RESERVED(reserved, 1),
+    REQUIRED(table, POINTER, 1),
+};
+#undef STRUCT
+
+#define STRUCT sb_plugin
+static const southbridge_member plugin_members[] = {
+    SIZE(),
+    REQUIRED(version, NUMBER, 1),
+    RESERVED(reserved, 1),
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(vendor, STRING, 1, "unknown"),
+    OPTIONAL(plugin_version, STRING, 1, "unknown"),
+    REQUIRED(groups, POINTER, 1),
+    REQUIRED(group_count, NUMBER, 1),
+    OPTIONAL(options, POINTER, 1, "takes no options"),
+    OPTIONAL(option_count, NUMBER, 1, "takes no options"),
+    OPTIONAL(start, FUNCTION, 1, "nothing to start; `instance` is NULL in every later call"),
+    OPTIONAL(stop, FUNCTION, 1, "nothing to stop"),
+};
+#undef STRUCT
+
+#define STRUCT sb_memory_space
+static const southbridge_member memory_space_members[] = {
+    SIZE(),
+    OPTIONAL(name, STRING, 1, "has no name"),
+    OPTIONAL(kind, NUMBER, 1, "SB_SPACE_DEVICE"),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    OPTIONAL(level, NUMBER, 1, "not a cache"),
+    OPTIONAL(count, NUMBER, 1, "reads as 1"),
+    OPTIONAL(capacity, NUMBER, 1, "unknown"),
+    OPTIONAL(bandwidth, NUMBER, 1, "unknown"),
+    OPTIONAL(latency, NUMBER, 1, "unknown"),
+    OPTIONAL(alignment, NUMBER, 1, "reads as 64"),
+    OPTIONAL(largest, NUMBER, 1, "reads as `capacity`"),
+};
+#undef STRUCT
+
+#define STRUCT sb_rate
+static const southbridge_member rate_members[] = {
+    REQUIRED(data_type, NUMBER, 1),
+    OPTIONAL(accumulator_type, NUMBER, 1, "unknown"),
+    OPTIONAL(per_cycle, NUMBER, 1, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_compute_unit
+static const southbridge_member compute_unit_members[] = {
+    SIZE(),
+    OPTIONAL(name, STRING, 1, "has no name"),
+    OPTIONAL(kind, NUMBER, 1, "SB_UNIT_SCALAR"),
+    OPTIONAL(count, NUMBER, 1, "unknown"),
+    OPTIONAL(clock, NUMBER, 1, "unknown"),
+    OPTIONAL(tile_m, NUMBER, 1, "unknown"),
+    OPTIONAL(tile_n, NUMBER, 1, "unknown"),
+    OPTIONAL(tile_k, NUMBER, 1, "unknown"),
+    RESERVED(reserved, 1),
+    OPTIONAL(rates, POINTER, 1, "rates are unknown"),
+    OPTIONAL(rate_count, NUMBER, 1, "rates are unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_link
+static const southbridge_member link_members[] = {
+    SIZE(),
+    OPTIONAL(kind, NUMBER, 1, "SB_LINK_HOST"),
+    OPTIONAL(peer, NUMBER, 1, "device 0, if the link is to a peer"),
+    OPTIONAL(bandwidth, NUMBER, 1, "unknown"),
+    OPTIONAL(latency, NUMBER, 1, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_hardware
+static const southbridge_member hardware_members[] = {
+    SIZE(),
+    REQUIRED(id, STRING, 1),
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(family, NUMBER, 1, "SB_FAMILY_OTHER"),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    OPTIONAL(driver, STRING, 1, "unknown"),
+    OPTIONAL(firmware, STRING, 1, "unknown"),
+    OPTIONAL(serial, STRING, 1, "unknown"),
+    OPTIONAL(spaces, POINTER, 1, "one space of unknown size, aligned to 64 bytes"),
+    OPTIONAL(space_count, NUMBER, 1, "one space of unknown size, aligned to 64 bytes"),
+    OPTIONAL(units, POINTER, 1, "units are unknown"),
+    OPTIONAL(unit_count, NUMBER, 1, "units are unknown"),
+    OPTIONAL(links, POINTER, 1, "links are unknown"),
+    OPTIONAL(link_count, NUMBER, 1, "links are unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_location
+static const southbridge_member location_members[] = {
+    OPTIONAL(buffer, POINTER, 1, "the location is in host memory"),
+    OPTIONAL(host, POINTER, 1, "the location is in `buffer`"),
+    OPTIONAL(offset, NUMBER, 1, "the first byte"),
+};
+#undef STRUCT
+
+#define STRUCT sb_driver
+static const southbridge_member driver_members[] = {
+    SIZE(),
+    REQUIRED(open, FUNCTION, 1),
+    REQUIRED(close, FUNCTION, 1),
+    REQUIRED(allocate, FUNCTION, 1),
+    REQUIRED(free, FUNCTION, 1),
+    REQUIRED(copy, FUNCTION, 1),
+    OPTIONAL(count, FUNCTION, 1, "one device"),
+    OPTIONAL(describe, FUNCTION, 1, "family \"other\", one memory space of unknown size, aligned to 64 bytes"),
+    OPTIONAL(host_address, FUNCTION, 1, "no buffer is visible to the host"),
+    OPTIONAL(import_host, FUNCTION, 1, "the host allocates and copies"),
+    OPTIONAL(fill, FUNCTION, 1, "the host copies a pattern"),
+    OPTIONAL(usage, FUNCTION, 1, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_streams
+static const southbridge_member streams_members[] = {
+    SIZE(),
+    OPTIONAL(execution, NUMBER, 1, "SB_EXECUTION_INLINE"),
+    RESERVED(reserved, 1),
+    REQUIRED(create, FUNCTION, 1),
+    REQUIRED(destroy, FUNCTION, 1),
+    REQUIRED(synchronize, FUNCTION, 1),
+    OPTIONAL(query, FUNCTION, 1, "the host synchronizes"),
+};
+#undef STRUCT
+
+#define STRUCT sb_events
+static const southbridge_member events_members[] = {
+    SIZE(),
+    REQUIRED(create, FUNCTION, 1),
+    REQUIRED(destroy, FUNCTION, 1),
+    REQUIRED(record, FUNCTION, 1),
+    REQUIRED(wait, FUNCTION, 1),
+    REQUIRED(synchronize, FUNCTION, 1),
+    OPTIONAL(query, FUNCTION, 1, "the host synchronizes"),
+    OPTIONAL(elapsed, FUNCTION, 1, "no device clock"),
+};
+#undef STRUCT
+
+#define STRUCT sb_tensor
+static const southbridge_member tensor_members[] = {
+    SIZE(),
+    REQUIRED(data_type, NUMBER, 1),
+    OPTIONAL(rank, NUMBER, 1, "one element"),
+    OPTIONAL(shape, POINTER, 1, "allowed if `rank` is 0"),
+    OPTIONAL(strides, POINTER, 1, "dense, row-major"),
+    OPTIONAL(buffer, POINTER, 1, "not placed yet, or on the host only"),
+    OPTIONAL(offset, NUMBER, 1, "the first byte"),
+    OPTIONAL(host, POINTER, 1, "not reachable by the host"),
+    OPTIONAL(layout, NUMBER, 1, "SB_LAYOUT_ROW_MAJOR"),
+    RESERVED(reserved, 1),
+};
+#undef STRUCT
+
+#define STRUCT sb_attribute
+static const southbridge_member attribute_members[] = {
+    SIZE(),
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(type, NUMBER, 1, "SB_ATTRIBUTE_INTS"),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    OPTIONAL(count, NUMBER, 1, "no entry"),
+    OPTIONAL(ints, POINTER, 1, "of another type, or no entry"),
+    OPTIONAL(floats, POINTER, 1, "of another type, or no entry"),
+    OPTIONAL(strings, POINTER, 1, "of another type, or no entry"),
+    OPTIONAL(tensor, POINTER, 1, "of another type"),
+};
+#undef STRUCT
+
+#define STRUCT sb_node
+static const southbridge_member node_members[] = {
+    SIZE(),
+    REQUIRED(kernel, POINTER, 1),
+    OPTIONAL(domain, STRING, 1, "the standard's default domain"),
+    REQUIRED(operator_name, STRING, 1),
+    REQUIRED(version, NUMBER, 1),
+    RESERVED(reserved, 1),
+    OPTIONAL(attributes, POINTER, 1, "allowed if there are none"),
+    OPTIONAL(attribute_count, NUMBER, 1, "no attribute"),
+    OPTIONAL(inputs, POINTER, 1, "allowed if there are none"),
+    OPTIONAL(input_count, NUMBER, 1, "no input"),
+    OPTIONAL(outputs, POINTER, 1, "allowed if there are none"),
+    OPTIONAL(output_count, NUMBER, 1, "no output"),
+};
+#undef STRUCT
+
+#define STRUCT sb_kernel
+static const southbridge_member kernel_members[] = {
+    SIZE(),
+    REQUIRED(name, STRING, 1),
+    OPTIONAL(domain, STRING, 1, "the standard's default domain"),
+    REQUIRED(operator_name, STRING, 1),
+    OPTIONAL(since, NUMBER, 1, "from the first version"),
+    OPTIONAL(until, NUMBER, 1, "no limit"),
+    OPTIONAL(data_types, NUMBER, 1, "no data type: the kernel is never asked"),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    OPTIONAL(priority, NUMBER, 1, "priority 0"),
+    OPTIONAL(host_inputs, NUMBER, 1, "no input is wanted on the host"),
+    OPTIONAL(context, POINTER, 1, "not read by the host"),
+};
+#undef STRUCT
+
+#define STRUCT sb_support
+static const southbridge_member support_members[] = {
+    SIZE(),
+    OPTIONAL(supported, NUMBER, 1, "not supported"),
+    OPTIONAL(reason, NUMBER, 1, "SB_REASON_NONE"),
+    OPTIONAL(message, POINTER, 1, "the host wants no message"),
+    OPTIONAL(capacity, NUMBER, 1, "the host wants no message"),
+    OPTIONAL(workspace, NUMBER, 1, "no workspace"),
+    OPTIONAL(cost, NUMBER, 1, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_launch
+static const southbridge_member launch_members[] = {
+    SIZE(),
+    OPTIONAL(instance, POINTER, 1, "the plugin has no `start`"),
+    REQUIRED(device, POINTER, 1),
+    OPTIONAL(stream, POINTER, 1, "synchronous"),
+    REQUIRED(node, POINTER, 1),
+    OPTIONAL(state, POINTER, 1, "the library has no `prepare`"),
+    OPTIONAL(inputs, POINTER, 1, "allowed if there are none"),
+    OPTIONAL(input_count, NUMBER, 1, "no input"),
+    OPTIONAL(outputs, POINTER, 1, "allowed if there are none"),
+    OPTIONAL(output_count, NUMBER, 1, "no output"),
+    OPTIONAL(workspace, POINTER, 1, "none was asked for"),
+    OPTIONAL(workspace_offset, NUMBER, 1, "the first byte"),
+    OPTIONAL(workspace_bytes, NUMBER, 1, "none was asked for"),
+    OPTIONAL(workspace_host, POINTER, 1, "not reachable by the host"),
+    OPTIONAL(correlation, NUMBER, 1, "the launch has no number"),
+};
+#undef STRUCT
+
+#define STRUCT sb_operators
+static const southbridge_member operators_members[] = {
+    SIZE(),
+    REQUIRED(kernels, POINTER, 1),
+    OPTIONAL(kernel_count, NUMBER, 1, "no kernel"),
+    REQUIRED(support, FUNCTION, 1),
+    REQUIRED(launch, FUNCTION, 1),
+    OPTIONAL(prepare, FUNCTION, 1, "kernels are stateless; `state` is NULL in every launch"),
+    NEEDED_WITH(release, FUNCTION, 1, "prepare", "there is no `prepare`"),
+};
+#undef STRUCT
+
+#define ENTRY(type, members, frozen, writer, group, version) \
+    {#type, sizeof(type), frozen, SOUTHBRIDGE_WRITER_##writer, group, version, members, sizeof(members) / sizeof(members[0])}
+
+static const southbridge_structure structures[] = {
+    ENTRY(sb_string, string_members, true, BOTH, NULL, 0),
+    ENTRY(sb_error, error_members, false, HOST, NULL, 0),
+    ENTRY(sb_host, host_members, false, HOST, NULL, 0),
+    ENTRY(sb_option_schema, option_schema_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_option, option_members, true, HOST, NULL, 0),
+    ENTRY(sb_group, group_members, true, PLUGIN, NULL, 0),
+    ENTRY(sb_plugin, plugin_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_memory_space, memory_space_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_rate, rate_members, true, PLUGIN, NULL, 0),
+    ENTRY(sb_compute_unit, compute_unit_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_link, link_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_hardware, hardware_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_location, location_members, true, HOST, NULL, 0),
+    ENTRY(sb_driver, driver_members, false, PLUGIN, "driver", 1),
+    ENTRY(sb_streams, streams_members, false, PLUGIN, "streams", 1),
+    ENTRY(sb_events, events_members, false, PLUGIN, "events", 1),
+    ENTRY(sb_tensor, tensor_members, false, HOST, NULL, 0),
+    ENTRY(sb_attribute, attribute_members, false, HOST, NULL, 0),
+    ENTRY(sb_node, node_members, false, HOST, NULL, 0),
+    ENTRY(sb_kernel, kernel_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_support, support_members, false, HOST, NULL, 0),
+    ENTRY(sb_launch, launch_members, false, HOST, NULL, 0),
+    ENTRY(sb_operators, operators_members, false, PLUGIN, "operators", 1),
+};
+
+const southbridge_structure *southbridge_structures(size_t *count) {
+    *count = sizeof(structures) / sizeof(structures[0]);
+    return structures;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A device described as data: what `devices --json` prints and what placement, alignment and cost are derived from.
+///
+/// The stored names are the JSON keys, with their units. A figure of 0 is unknown.
+package struct DeviceModel: Codable, Sendable, Hashable {
+    /// The same for the same piece of hardware in every process.
+    package var id: String
+    package var name: String
+    package var family: Family
+    /// Versions and serial number as far as the plugin knows them, else empty.
+    package var driver: String
+    package var firmware: String
+    package var serial: String
+    /// Space 0 is the one in which tensors are kept.
+    package var spaces: [MemorySpace]
+    package var units: [ComputeUnit]
+    package var links: [Link]
+
+    package init(
+        id: String, name: String, family: Family, driver: String = "", firmware: String = "", serial: String = "",
+        spaces: [MemorySpace] = [.unknown], units: [ComputeUnit] = [], links: [Link] = []
+    ) {
+        self.id = id
+        self.name = name
+        self.family = family
+        self.driver = driver
+        self.firmware = firmware
+        self.serial = serial
+        self.spaces = spaces
+        self.units = units
+        self.links = links
+    }
+
+    package enum Family: String, Codable, Sendable, Hashable { case cpu, gpgpu, npu, other }
+}
+
+package struct MemorySpace: Codable, Sendable, Hashable {
+    package enum Kind: String, Codable, Sendable, Hashable { case device, host, cache, scratch, other }
+
+    package var name: String
+    package var kind: Kind
+    package var isAllocatable: Bool
+    package var isHostVisible: Bool
+    /// Of a cache: 1, 2, 3; else 0.
+    package var level: Int
+    /// How many of it the device has; at least 1.
+    package var count: Int
+    /// Of one of them.
+    package var capacityBytes: Int
+    /// Of all of them together.
+    package var bandwidthBytesPerSecond: Int
+    package var latencyPicoseconds: Int
+    /// A power of two.
+    package var alignmentBytes: Int
+    package var largestAllocationBytes: Int
+
+    package init(
+        name: String, kind: Kind, isAllocatable: Bool = true, isHostVisible: Bool = false, level: Int = 0, count: Int = 1,
+        capacityBytes: Int = 0, bandwidthBytesPerSecond: Int = 0, latencyPicoseconds: Int = 0, alignmentBytes: Int = 64,
+        largestAllocationBytes: Int = 0
+    ) {
+        self.name = name
+        self.kind = kind
+        self.isAllocatable = isAllocatable
+        self.isHostVisible = isHostVisible
+        self.level = level
+        self.count = count
+        self.capacityBytes = capacityBytes
+        self.bandwidthBytesPerSecond = bandwidthBytesPerSecond
+        self.latencyPicoseconds = latencyPicoseconds
+        self.alignmentBytes = alignmentBytes
+        self.largestAllocationBytes = largestAllocationBytes
+    }
+
+    /// The space of a device that describes none: of unknown size, aligned to 64 bytes.
+    package static let unknown = MemorySpace(name: "memory", kind: .device)
+}
+
+package struct ComputeUnit: Codable, Sendable, Hashable {
+    package enum Kind: String, Codable, Sendable, Hashable { case scalar, vector, matrix, other }
+
+    package var name: String
+    package var kind: Kind
+    package var count: Int
+    package var clockHertz: Int
+    /// Native tile of a matrix unit; `n` alone is the number of lanes of a vector unit.
+    package var tile: Tile
+    package var rates: [Rate]
+
+    package init(name: String, kind: Kind, count: Int, clockHertz: Int = 0, tile: Tile = Tile(), rates: [Rate] = []) {
+        self.name = name
+        self.kind = kind
+        self.count = count
+        self.clockHertz = clockHertz
+        self.tile = tile
+        self.rates = rates
+    }
+
+    package struct Tile: Codable, Sendable, Hashable {
+        package var m: Int
+        package var n: Int
+        package var k: Int
+        package init(m: Int = 0, n: Int = 0, k: Int = 0) {
+            self.m = m
+            self.n = n
+            self.k = k
+        }
+    }
+
+    /// Operations of one unit in one cycle; a multiply-add is two.
+    package struct Rate: Codable, Sendable, Hashable {
+        /// Names of `DataType`; the accumulator's is empty where it is unknown.
+        package var dataType: String
+        package var accumulatorType: String
+        package var operationsPerCycle: Double
+        package init(dataType: String, accumulatorType: String = "", operationsPerCycle: Double) {
+            self.dataType = dataType
+            self.accumulatorType = accumulatorType
+            self.operationsPerCycle = operationsPerCycle
+        }
+    }
+}
+
+package struct Link: Codable, Sendable, Hashable {
+    package enum Kind: String, Codable, Sendable, Hashable { case host, peer, other }
+
+    package var kind: Kind
+    /// Index of the other device of the same plugin, of a peer link.
+    package var peer: Int?
+    package var bandwidthBytesPerSecond: Int
+    package var latencyPicoseconds: Int
+
+    package init(kind: Kind, peer: Int? = nil, bandwidthBytesPerSecond: Int = 0, latencyPicoseconds: Int = 0) {
+        self.kind = kind
+        self.peer = peer
+        self.bandwidthBytesPerSecond = bandwidthBytesPerSecond
+        self.latencyPicoseconds = latencyPicoseconds
+    }
+}

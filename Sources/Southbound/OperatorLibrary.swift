@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package import CSouthbridge
+import Foundation
+package import Tensors
+
+/// The kernels that a plugin offers. Lives as long as its plugin.
+package final class OperatorLibrary: @unchecked Sendable {
+    package unowned let plugin: Plugin
+    /// In the plugin's own order.
+    package let kernels: [Kernel]
+    /// A full-size copy of the plugin's table.
+    package let table: sb_operators
+
+    private struct Key: Hashable {
+        let domain: String
+        let operatorName: String
+    }
+    private let byOperator: [Key: [Kernel]]
+
+    init(plugin: Plugin, table: sb_operators, kernels: [Kernel]) {
+        self.plugin = plugin
+        self.table = table
+        self.kernels = kernels
+        let order = { (kernel: Kernel) in (kernel.flags.contains(.generic) ? 1 : 0, -kernel.priority) }
+        byOperator = Dictionary(grouping: kernels.indices) { Key(domain: kernels[$0].domain, operatorName: kernels[$0].operatorName) }
+            .mapValues { indices in
+                indices.sorted { left, right in
+                    let (a, b) = (order(kernels[left]), order(kernels[right]))
+                    return a == b ? left < right : a < b
+                }.map { kernels[$0] }
+            }
+    }
+
+    /// The kernels to ask about a node, best first: not generic before generic, then by priority, then in the plugin's order.
+    ///
+    /// - Parameters:
+    ///   - version: the operator's own version in force, not the model's operator-set version.
+    ///   - dataType: of the node's first input; of its first output if it has none.
+    package func candidates(domain: String, operatorName: String, version: Int, dataType: DataType) -> [Kernel] {
+        (byOperator[Key(domain: domain, operatorName: operatorName)] ?? []).filter { $0.covers(version: version, dataType: dataType) }
+    }
+
+    /// Asks the plugin about a batch of nodes. The answers are in the order of the nodes.
+    package func support(_ nodes: [NodeDescriptor], on device: Device) throws(PluginError) -> [SupportAnswer] {
+        if nodes.isEmpty { return [] }
+        let capacity = 500
+        let messages = UnsafeMutablePointer<CChar>.allocate(capacity: capacity * nodes.count)
+        let answers = UnsafeMutablePointer<sb_support>.allocate(capacity: nodes.count)
+        defer {
+            messages.deallocate()
+            answers.deallocate()
+        }
+        messages.initialize(repeating: 0, count: capacity * nodes.count)
+        for index in nodes.indices {
+            (answers + index).initialize(
+                to: sb_support(
+                    size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: messages + index * capacity, capacity: capacity,
+                    workspace: 0, cost: 0))
+        }
+        let nodePointers: [UnsafePointer<sb_node>?] = nodes.map(\.pointer)
+        let answerPointers: [UnsafeMutablePointer<sb_support>?] = nodes.indices.map { answers + $0 }
+        try withStatus(plugin: plugin.name, doing: "tell which of \(nodes.count) nodes it supports") { error in
+            withExtendedLifetime(nodes) {
+                table.support(plugin.instance, device.handle, nodePointers, nodes.count, answerPointers, error)
+            }
+        }
+        return nodes.indices.map { index in
+            let text = UnsafeRawBufferPointer(start: messages + index * capacity, count: capacity).prefix { $0 != 0 }
+            return SupportAnswer(answers[index], message: String(decoding: text, as: UTF8.self))
+        }
+    }
+
+    /// Prepares a node for any number of launches. Without a `prepare` of the plugin the state's handle is nil.
+    package func prepare(_ node: NodeDescriptor, on device: Device) throws(PluginError) -> PreparedState {
+        var handle: OpaquePointer?
+        if let prepare = table.prepare {
+            try withStatus(plugin: plugin.name, doing: "prepare '\(node.operatorName)' for kernel '\(node.kernel.name)'") { error in
+                withExtendedLifetime(node) { prepare(plugin.instance, device.handle, node.pointer, &handle, error) }
+            }
+        }
+        return PreparedState(library: self, device: device, handle: handle)
+    }
+}
+
+/// What a plugin answers about one node.
+package struct SupportAnswer: Sendable, Hashable {
+    package enum Reason: UInt32, Sendable, Hashable { case none, dataType, shape, attribute, layout, memory, other }
+
+    package let isSupported: Bool
+    /// Why not.
+    package let reason: Reason
+    /// The plugin's own words about why not; may be empty.
+    package let message: String
+    /// That each launch needs.
+    package let workspaceBytes: Int
+    /// Expected; 0 is unknown.
+    package let costNanoseconds: Double
+
+    init(_ record: sb_support, message: String) {
+        let cost = record.cost.isFinite ? max(0, record.cost) : 0
+        guard let workspace = Int(exactly: record.workspace) else {
+            isSupported = false
+            reason = .memory
+            self.message = "the plugin asks for a workspace of \(record.workspace) bytes"
+            workspaceBytes = 0
+            costNanoseconds = cost
+            return
+        }
+        isSupported = record.supported == 1
+        reason = isSupported ? .none : Reason(rawValue: record.reason) ?? .other
+        self.message = isSupported ? "" : message
+        workspaceBytes = workspace
+        costNanoseconds = cost
+    }
+}
+
+/// What `prepare` made of a node; released with the last reference. Serves any number of launches.
+package final class PreparedState: @unchecked Sendable {
+    private let plugin: Plugin
+    private let device: Device
+    private let release: (@convention(c) (OpaquePointer?) -> Void)?
+    /// Nil for a stateless kernel.
+    package let handle: OpaquePointer?
+
+    init(library: OperatorLibrary, device: Device, handle: OpaquePointer?) {
+        plugin = library.plugin
+        self.device = device
+        release = library.table.release
+        self.handle = handle
+    }
+
+    deinit {
+        if let handle { release?(handle) }
+    }
+}
