@@ -25,6 +25,10 @@ package struct NodeView {
         }
     }
 
+    func hasOperator(_ name: String, domain: String) -> Bool {
+        raw.pointee.operator_name.isEqual(to: name) && raw.pointee.domain.isEqual(to: domain)
+    }
+
     package var domain: String { String(raw.pointee.domain) }
     package var operatorName: String { String(raw.pointee.operator_name) }
     /// The operator-set version in which the operator's meaning was last changed.

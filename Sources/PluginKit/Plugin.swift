@@ -12,6 +12,8 @@ package protocol Plugin: AnyObject, Sendable {
     static var execution: Execution { get }
     /// The operator library, in the order in which the host lists it. Empty: the plugin is a driver alone.
     static var kernels: [any Kernel<Device>] { get }
+    /// A stored constant: `static let table = PluginTable(Self.self) { Self.start($0, $1, $2, $3, $4) }` with the type's name for `Self`.
+    static var table: PluginTable { get }
 
     /// Starts the plugin. A bad option value is refused with a failure that names the option; see `OptionValues`.
     init(host: HostServices, options: OptionValues) throws(PluginFailure)
@@ -87,7 +89,16 @@ package struct HostServices: @unchecked Sendable {
     package enum LogLevel: UInt32, Sendable { case debug, info, warning, error }
     private let raw: UnsafePointer<sb_host>
 
-    init(_ raw: UnsafePointer<sb_host>) { self.raw = raw }
+    /// Throws unless the host speaks this major version and offers every service.
+    init(checking raw: UnsafePointer<sb_host>?) throws(PluginFailure) {
+        guard let raw, raw.pointee.size >= MinimumSize.host else { throw .invalid("the host's table is NULL or shorter than in version 0.1") }
+        let major = raw.pointee.version >> 16
+        guard major == SB_VERSION_MAJOR else {
+            throw .unsupported("the host speaks major version \(major) of the southbound interface; this plugin speaks \(SB_VERSION_MAJOR)")
+        }
+        guard raw.pointee.log != nil, raw.pointee.clock != nil else { throw .invalid("the host's table lacks a service") }
+        self.raw = raw
+    }
 
     package func log(_ level: LogLevel, _ message: String) {
         var message = message
