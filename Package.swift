@@ -79,5 +79,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        tests("Tensors", ["Tensors"]),
+        tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
 )

@@ -21,15 +21,18 @@ package struct OperatorDefinition: Sendable {
     package let infer: @Sendable (InferenceContext) throws(OperatorError) -> [InferredOutput]
     /// The meaning, in float64 for floating-point types and exactly for the others. See `ReferenceContext`.
     package let reference: (@Sendable (ReferenceContext) throws(OperatorError) -> [ReferenceTensor?])?
+    /// The value of the only output where types and shapes alone determine it (Shape, Size); nil for every other operator.
+    package let valueFromTypes: (@Sendable (InferenceContext) throws(OperatorError) -> ReferenceTensor)?
 
     /// - Parameters:
     ///   - signature: `"(X: T, min?: T, rest: T...) -> (Y: T)"`. A type is a variable of `types` or a `DataType` name; `?` marks an
-    ///     optional parameter, `...` a variadic one (last only).
+    ///     optional parameter, `...` a variadic one (last only), and `V*` a variadic one whose arguments may have different types of V.
     package init(
         _ name: String, domain: String = "", since: [Int], _ signature: StaticString, types: [String: TypeSet] = [:],
         attributes: [String: AttributeRule] = [:], numericClass: NumericClass, isHostOperator: Bool = false,
         infer: @escaping @Sendable (InferenceContext) throws(OperatorError) -> [InferredOutput],
-        reference: (@Sendable (ReferenceContext) throws(OperatorError) -> [ReferenceTensor?])?
+        reference: (@Sendable (ReferenceContext) throws(OperatorError) -> [ReferenceTensor?])?,
+        valueFromTypes: (@Sendable (InferenceContext) throws(OperatorError) -> ReferenceTensor)? = nil
     ) {
         self.name = name
         self.domain = domain
@@ -41,6 +44,7 @@ package struct OperatorDefinition: Sendable {
         self.isHostOperator = isHostOperator
         self.infer = infer
         self.reference = reference
+        self.valueFromTypes = valueFromTypes
     }
 
     /// The version of the operator that a model importing `opset` means; nil if the operator is younger than that.

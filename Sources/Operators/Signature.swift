@@ -20,6 +20,9 @@ extension Parameter {
             name.removeLast()
             arity = .optional
         }
+        if type.hasSuffix("*"), let set = types[String(type.dropLast())] {
+            return Parameter(name: name, arity: .variadic, typeVariable: nil, types: set)
+        }
         if type.hasSuffix("...") {
             type.removeLast(3)
             arity = .variadic

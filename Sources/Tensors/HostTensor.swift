@@ -12,7 +12,7 @@ package struct HostTensor: @unchecked Sendable {
     package let strings: [String]
     package let bytes: UnsafeRawBufferPointer
     /// Keeps `bytes` alive.
-    private let owner: AnyObject?
+    package let owner: AnyObject?
 
     package var count: Int { elementCount(shape) ?? 0 }
     package var byteCount: Int { bytes.count }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSouthbridge
+
+final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Sendable {
+    let device: Device
+
+    init(_ device: Device) { self.device = device }
+
+    private typealias Memory = Unmanaged<Device.Buffer>
+
+    override func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> OpaquePointer {
+        OpaquePointer(Memory.passRetained(try device.allocate(space: space, bytes: bytes, alignment: alignment)).toOpaque())
+    }
+    override func importHost(_ address: UnsafeMutableRawPointer, bytes: UInt64) throws(PluginFailure) -> OpaquePointer {
+        OpaquePointer(Memory.passRetained(try device.importHost(address, bytes: bytes)).toOpaque())
+    }
+    override func free(_ buffer: OpaquePointer) {
+        device.free(Memory.fromOpaque(UnsafeRawPointer(buffer)).takeRetainedValue())
+    }
+    override func hostAddress(of buffer: OpaquePointer) throws(PluginFailure) -> UnsafeMutableRawPointer {
+        try device.hostAddress(of: object(buffer))
+    }
+    override func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?) throws(PluginFailure) {
+        try device.copy(bytes, from: location(source), to: location(destination), on: typed(stream))
+    }
+    override func fill(_ bytes: UInt64, of destination: sb_location, with byte: UInt8, on stream: StreamHandle?) throws(PluginFailure) {
+        try device.fill(bytes, of: location(destination), with: byte, on: typed(stream))
+    }
+    override func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { try device.usage(ofSpace: space) }
+    override func makeStream() throws(PluginFailure) -> StreamHandle { TypedStream<Device>(try device.makeStream()) }
+    override func makeEvent() throws(PluginFailure) -> EventHandle { TypedEvent<Device>(try device.makeEvent()) }
+
+    private func object(_ buffer: OpaquePointer) -> Device.Buffer { Memory.fromOpaque(UnsafeRawPointer(buffer)).takeUnretainedValue() }
+
+    private func typed(_ stream: StreamHandle?) throws(PluginFailure) -> Device.Stream? {
+        guard let stream else { return nil }
+        return try TypedStream<Device>.cast(stream)
+    }
+
+    private func location(_ end: sb_location) throws(PluginFailure) -> Location<Device.Buffer> {
+        if let buffer = end.buffer { return .buffer(object(buffer), offset: end.offset) }
+        guard let host = end.host, let offset = Int(exactly: end.offset) else { throw .invalid("a location has neither a buffer nor an address") }
+        return .host(host + offset)
+    }
+}
+
+final class TypedStream<Device: PluginKit.Device>: StreamHandle, @unchecked Sendable {
+    let stream: Device.Stream
+
+    init(_ stream: Device.Stream) { self.stream = stream }
+
+    static func cast(_ handle: StreamHandle) throws(PluginFailure) -> Device.Stream {
+        guard let typed = handle as? TypedStream<Device> else { throw .invalid("the stream belongs to a device of another kind") }
+        return typed.stream
+    }
+
+    override func synchronize() throws(PluginFailure) { try stream.synchronize() }
+    override var isFinished: Bool { stream.isFinished }
+    override func destroy() { stream.destroy() }
+}
+
+final class TypedEvent<Device: PluginKit.Device>: EventHandle, @unchecked Sendable {
+    let event: Device.Event
+
+    init(_ event: Device.Event) { self.event = event }
+
+    override func record(on stream: StreamHandle) throws(PluginFailure) { try event.record(on: TypedStream<Device>.cast(stream)) }
+    override func hold(_ stream: StreamHandle) throws(PluginFailure) { try event.hold(TypedStream<Device>.cast(stream)) }
+    override func synchronize() throws(PluginFailure) { try event.synchronize() }
+    override var isReached: Bool { event.isReached }
+    override func nanoseconds(until end: EventHandle) throws(PluginFailure) -> UInt64 {
+        guard let end = end as? TypedEvent<Device> else { throw .invalid("the events belong to devices of different kinds") }
+        return try event.nanoseconds(until: end.event)
+    }
+}
+
+final class TypedKernel<Device: PluginKit.Device, Kernel: PluginKit.Kernel<Device>>: KernelHandle, @unchecked Sendable {
+    private let kernel: Kernel
+    private let cached: KernelDeclaration
+
+    init(_ kernel: Kernel) {
+        self.kernel = kernel
+        cached = kernel.declaration
+    }
+
+    override var declaration: KernelDeclaration { cached }
+    override func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support {
+        kernel.support(node, on: try cast(device))
+    }
+    override func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle {
+        func state(_ prepared: some PreparedKernel) -> StateHandle { TypedState(prepared) }
+        return state(try kernel.prepare(node, on: try cast(device)))
+    }
+
+    private func cast(_ device: DeviceHandle) throws(PluginFailure) -> Device {
+        guard let typed = device as? TypedDevice<Device> else { throw .invalid("the device is of another kind than the kernel's") }
+        return typed.device
+    }
+}
+
+private final class TypedState<Prepared: PreparedKernel>: StateHandle, @unchecked Sendable {
+    private let prepared: Prepared
+
+    init(_ prepared: Prepared) { self.prepared = prepared }
+
+    override func launch(_ launch: LaunchView) throws(PluginFailure) { try prepared.launch(launch) }
+}
