@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inner loops of the reference CPU plugin.
+ *
+ * What holds for every function here:
+ *  - It does the work items `begin` up to `end`; disjoint ranges may run on several threads at once. What an item is, each function says.
+ *  - It allocates nothing, keeps nothing and checks nothing: the caller has proved that shapes, strides and indices stay inside the memory.
+ *  - Tensors come as `void *` because constants lie at any byte of a mapped model file. Outputs never overlap inputs, except that elementwise
+ *    functions take an output that is exactly their first input.
+ *  - Arithmetic is plain IEEE, without reassociation by the compiler; sums run in a fixed order of several accumulators, so that the result
+ *    depends on shapes alone, not on how a range was cut.
+ */
+#ifndef REFERENCE_CPU_KERNELS_H
+#define REFERENCE_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- Walks: strided iteration over several operands -------------------------------------------------------------------------------- */
+
+#define CPU_WALK_RANK 16
+#define CPU_WALK_OPERANDS 4
+
+/* A row-major walk over `shape`; element (i0, i1 ...) of operand o lies i0*strides[o][0] + i1*strides[o][1] ... elements after its start. */
+typedef struct cpu_walk {
+    int32_t rank; /* at least 1 */
+    int32_t operands;
+    int64_t shape[CPU_WALK_RANK];
+    int64_t strides[CPU_WALK_OPERANDS][CPU_WALK_RANK];
+} cpu_walk;
+
+/*
+ * Makes a walk with as few dimensions as possible: those of size 1 go, neighbours that are contiguous in every operand become one.
+ * `strides` holds `rank` strides of operand 0, then those of operand 1 and so on. False if more than CPU_WALK_RANK dimensions are left.
+ */
+bool cpu_walk_make(cpu_walk *walk, int32_t rank, const int64_t *shape, int32_t operands, const int64_t *strides);
+
+/* ---- Elementwise: an item is an element of the output --------------------------------------------------------------------------------- */
+
+/* Operators of one input. `p` and `q` below are parameters[0] and parameters[1]. */
+typedef enum cpu_unary {
+    CPU_UNARY_ABS,
+    CPU_UNARY_CEIL,
+    CPU_UNARY_CLIP, /* to p ... q */
+    CPU_UNARY_ERF,
+    CPU_UNARY_EXP,
+    CPU_UNARY_FLOOR,
+    CPU_UNARY_HARD_SIGMOID, /* max(0, min(1, p*x + q)) */
+    CPU_UNARY_HARD_SWISH,
+    CPU_UNARY_LEAKY_RELU, /* p*x below zero */
+    CPU_UNARY_LOG,
+    CPU_UNARY_NEG,
+    CPU_UNARY_RECIPROCAL,
+    CPU_UNARY_RELU,
+    CPU_UNARY_ROUND, /* ties to even */
+    CPU_UNARY_SIGMOID,
+    CPU_UNARY_SIGN,
+    CPU_UNARY_SOFTSIGN,
+    CPU_UNARY_SQRT,
+    CPU_UNARY_TANH,
+    CPU_UNARY_THRESHOLDED_RELU /* 0 unless above p */
+} cpu_unary;
+
+void cpu_unary_float32(cpu_unary operator, const float parameters[2], const void *x, void *y, int64_t begin, int64_t end);
+
+/* The integer and float64 forms know those operators that are exact or one rounding; false for the others, with nothing done. */
+bool cpu_unary_float64(cpu_unary operator, const double parameters[2], const void *x, void *y, int64_t begin, int64_t end);
+bool cpu_unary_int32(cpu_unary operator, const int32_t parameters[2], const void *x, void *y, int64_t begin, int64_t end);
+bool cpu_unary_int64(cpu_unary operator, const int64_t parameters[2], const void *x, void *y, int64_t begin, int64_t end);
+
+/* y = !x on booleans. */
+void cpu_not(const void *x, void *y, int64_t begin, int64_t end);
+
+/* Operators of two inputs; a NaN in either input of MAX and MIN comes through. Integers wrap, and divided by zero give zero. */
+typedef enum cpu_binary {
+    CPU_BINARY_ADD,
+    CPU_BINARY_SUB,
+    CPU_BINARY_MUL,
+    CPU_BINARY_DIV,
+    CPU_BINARY_MAX,
+    CPU_BINARY_MIN,
+    CPU_BINARY_PRELU, /* a*b where a is below zero, else a */
+    CPU_BINARY_POW,   /* float32 and float64 only */
+    /* The output of these is bool. */
+    CPU_BINARY_EQUAL,
+    CPU_BINARY_LESS,
+    CPU_BINARY_LESS_OR_EQUAL,
+    CPU_BINARY_GREATER,
+    CPU_BINARY_GREATER_OR_EQUAL,
+    /* Inputs and output of these are bool. */
+    CPU_BINARY_AND,
+    CPU_BINARY_OR,
+    CPU_BINARY_XOR
+} cpu_binary;
+
+/* Operands 0 and 1 of `walk` are a and b; y is dense. False, with nothing done, where the type does not have the operator. */
+bool cpu_binary_float32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_float64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_int32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_int64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_bool(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+
+/* y = condition ? a : b for elements of `width` bytes (1, 2, 4 or 8). Operands: condition (bool), a, b; y is dense. */
+void cpu_where(int32_t width, const cpu_walk *walk, const void *condition, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+
+/* Types that cpu_cast converts between. */
+typedef enum cpu_type {
+    CPU_TYPE_FLOAT32,
+    CPU_TYPE_FLOAT64,
+    CPU_TYPE_INT8,
+    CPU_TYPE_UINT8,
+    CPU_TYPE_INT32,
+    CPU_TYPE_INT64,
+    CPU_TYPE_BOOL,
+    CPU_TYPE_COUNT
+} cpu_type;
+
+/* Floats to integers truncate and saturate, NaN gives 0; integers to narrower integers wrap; everything but zero is true. */
+void cpu_cast(cpu_type from, cpu_type to, const void *x, void *y, int64_t begin, int64_t end);
+
+/* ---- Sliding windows ------------------------------------------------------------------------------------------------------------------ */
+
+/* A window over one to three spatial axes; axes that a tensor lacks come first and have size, kernel and stride 1. */
+typedef struct cpu_window {
+    int64_t input[3];
+    int64_t output[3];
+    int64_t kernel[3];
+    int64_t stride[3];
+    int64_t dilation[3];
+    int64_t pad[3];     /* before the first element */
+    int64_t pad_end[3]; /* after the last; only average pooling that counts padding reads it */
+} cpu_window;
+
+/*
+ * Lays out for a matrix product what a window sees. Row r of `panel` belongs to channel r / taps and kernel position r % taps; column j to output
+ * position `column_begin` + j (row-major over output[]). Items are rows; row r starts (r - begin)*leading elements into `panel`. Padding is zero.
+ */
+void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, int64_t leading, int64_t column_begin, int64_t column_end,
+                        int64_t begin, int64_t end);
+
+/* Convolution with one input channel per group. An item is one output plane: batch * channels + channel; its input plane is
+ * batch * (channels / multiplier) + channel / multiplier. `bias` may be NULL. */
+void cpu_depthwise_float32(const cpu_window *window, int64_t channels, int64_t multiplier, const void *x, const void *weights, const void *bias,
+                           void *y, int64_t begin, int64_t end);
+
+/* An item is one plane (batch and channel). A window without any element gives -infinity and 0. */
+void cpu_max_pool_float32(const cpu_window *window, const void *x, void *y, int64_t begin, int64_t end);
+void cpu_average_pool_float32(const cpu_window *window, bool count_padding, const void *x, void *y, int64_t begin, int64_t end);
+
+/* Fills rows `begin` ... `end` of y (row r starts r*leading elements in) with bias[r], or 0 where `bias` is NULL. */
+void cpu_fill_rows_float32(const void *bias, void *y, int64_t leading, int64_t columns, int64_t begin, int64_t end);
+
+/* ---- Reductions and normalisations ------------------------------------------------------------------------------------------------------ */
+
+typedef enum cpu_reduce {
+    CPU_REDUCE_SUM,
+    CPU_REDUCE_MEAN,
+    CPU_REDUCE_MAX,
+    CPU_REDUCE_MIN,
+    CPU_REDUCE_SUM_SQUARE,
+    CPU_REDUCE_L1,
+    CPU_REDUCE_L2
+} cpu_reduce;
+
+/*
+ * `kept` walks the output (operand 0: strides of x), `reduced` walks what one output element sums up (operand 0: strides of x).
+ * An item is an output element; y is dense. Neither walk is empty.
+ */
+void cpu_reduce_float32(cpu_reduce operator, const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin, int64_t end);
+
+/* y = (x - mean) / sqrt(variance + epsilon) * scale + bias, per channel. An item is a plane of `size` elements; its channel is item % channels. */
+void cpu_batch_normalization_float32(int64_t channels, int64_t size, float epsilon, const void *x, const void *scale, const void *bias,
+                                     const void *mean, const void *variance, void *y, int64_t begin, int64_t end);
+
+/* Across channels. An item is a position: batch * size + place in the plane. */
+void cpu_lrn_float32(int64_t channels, int64_t size, int64_t window, float alpha, float beta, float bias, const void *x, void *y, int64_t begin,
+                     int64_t end);
+
+/* Over the middle axis of [outer, length, inner]. An item is one softmax: outer * inner + inner place. `logarithm`: log-softmax. */
+void cpu_softmax_float32(int64_t length, int64_t inner, bool logarithm, const void *x, void *y, int64_t begin, int64_t end);
+
+/* Normalises rows of `length`. An item is a row. `bias`, `mean` and `inverse` (1 / standard deviation, one each per row) may be NULL. */
+void cpu_layer_normalization_float32(int64_t length, float epsilon, const void *x, const void *scale, const void *bias, void *y, void *mean,
+                                     void *inverse, int64_t begin, int64_t end);
+
+/* ---- Movement: any type, by the width of an element in bytes (1, 2, 4, 8 or 16) ----------------------------------------------------------- */
+
+/* Copies x to y along a walk: operand 0 is y, operand 1 is x. An item is an element of the walk. Strides may be negative. */
+void cpu_copy(int32_t width, const cpu_walk *walk, const void *x, void *y, int64_t begin, int64_t end);
+
+/* Fills elements `begin` ... `end` of y with the element at `value`. */
+void cpu_fill(int32_t width, const void *value, void *y, int64_t begin, int64_t end);
+
+/*
+ * y[outer, i, :] = x[outer, indices[i], :] for rows of `bytes` bytes. `axis` is x's size along the axis; `indices` (of 4 or 8 bytes each, `count` of
+ * them) may count from the end. An item is outer * count + i. Returns the first item whose index is out of range, without copying it or what
+ * follows, else -1.
+ */
+int64_t cpu_gather(int64_t bytes, int64_t axis, int32_t index_width, int64_t count, const void *x, const void *indices, void *y, int64_t begin,
+                   int64_t end);
+
+#endif
