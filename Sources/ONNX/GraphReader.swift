@@ -97,20 +97,38 @@ final class GraphReader {
             let importer = frame.calls.last.map { "function '\($0)'" } ?? "the model"
             throw .invalid("\(place): \(importer) imports no operator set of domain '\(domain.isEmpty ? "ai.onnx" : domain)'")
         }
+        let attributes = try readAttributes(of: proto, place: place)
+        let inputs = try readInputs(of: proto, place: place)
         if let definition = context.catalog[domain, proto.opType] {
-            guard definition.version(atOpset: opset) != nil else {
-                throw .invalid("\(place): the operator came with opset \(definition.since[0]), but opset \(opset) is imported")
-            }
+            try check(definition, opset: opset, attributes: attributes, inputs: inputs, outputCount: proto.output.count, place: place)
         } else {
             context.noteUnknownOperator(UnknownOperator(node: name, domain: domain, name: proto.opType, opset: opset))
         }
-        let attributes = try readAttributes(of: proto, place: place)
-        let inputs = try readInputs(of: proto, place: place)
         let outputs = proto.output.map { $0.isEmpty ? nil : scope.declare($0, prefix: frame.prefix) }
         scope.builder.graph.addNode(
             Node(
                 name: name, domain: domain, operatorName: proto.opType, opset: opset, inputs: inputs, outputs: outputs,
                 attributes: attributes))
+    }
+
+    /// Holds a node against its operator's signature, as far as the types of its inputs are declared; inference, which knows all
+    /// types, does it for every node.
+    private func check(
+        _ definition: OperatorDefinition, opset: Int, attributes: [String: Attribute], inputs: [ValueID?], outputCount: Int, place: String
+    ) throws(ONNXError) {
+        guard definition.version(atOpset: opset) != nil else {
+            throw .invalid("\(place): the operator came with opset \(definition.since[0]), but opset \(opset) is imported")
+        }
+        let types = inputs.map { $0.map { scope.builder.graph[$0].type?.dataType } }
+        if types.contains(where: { $0 == .some(.none) }) { return }
+        do {
+            try definition.check(opset: opset, attributes: attributes, inputTypes: types.map { $0 ?? nil }, outputCount: outputCount)
+        } catch {
+            switch error {
+            case .unsupported(let reason): throw .unsupported("\(place): \(reason)")
+            default: throw .invalid("\(place): \(error)")
+            }
+        }
     }
 
     /// The values that a node reads; nil for those left out.
