@@ -63,12 +63,14 @@ let package = Package(
                 "ReferenceCPUKernels", "Tensors",
             ],
             path: "Sources/ReferenceCPU/Plugin"),
+        .target(name: "CConformance", path: "Sources/Conformance/Support"),
         module(
             "Conformance",
             [
-                "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound",
+                "CConformance", "Compiler", "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound",
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+            ],
+            exclude: ["Support"]),
         module("Reports", ["Conformance", .product(name: "Mustache", package: "swift-mustache")]),
         module("Scaffold"),
         .executableTarget(

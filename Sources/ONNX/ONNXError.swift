@@ -19,3 +19,13 @@ package enum ONNXError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 }
+
+extension ONNXError {
+    /// The stack does not cover the model, which may well be right.
+    package var isNotCovered: Bool {
+        switch self {
+        case .unsupported, .unknownOperator: true
+        case .unreadable, .invalid: false
+        }
+    }
+}

@@ -32,6 +32,9 @@ package final class Device: @unchecked Sendable {
     /// Buffers of space 0 have addresses that the host may read and write.
     package var isHostVisible: Bool { isHostVisible(space: 0) }
 
+    /// Work on a stream of this device is only queued by a call; without streams every call does its work.
+    package var isQueued: Bool { plugin.streams?.execution == SB_EXECUTION_QUEUED }
+
     func isHostVisible(space: Int) -> Bool { model.spaces[space].isHostVisible && driver.host_address != nil }
 
     func invalid(_ message: String) -> PluginError { PluginError(.invalidArgument, plugin: plugin.name, "device \(index): \(message)") }

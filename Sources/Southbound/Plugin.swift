@@ -37,10 +37,22 @@ package final class Plugin: @unchecked Sendable {
     package static func load(
         _ reference: PluginReference, options: [String: String] = [:], log: PluginLog? = nil
     ) throws(PluginError) -> Plugin {
+        try load(reference, log: log) { _ in options }
+    }
+
+    /// The same with the options that stand under the plugin's name.
+    package static func load(_ reference: PluginReference, namedOptions: NamedOptions) throws(PluginError) -> Plugin {
+        try load(reference, log: nil) { namedOptions[$0] }
+    }
+
+    private static func load(
+        _ reference: PluginReference, log: PluginLog?, options: (String) -> [String: String]
+    ) throws(PluginError) -> Plugin {
         let services = HostServices(log: log)
         let library = try SharedLibrary(path: reference.path, plugin: reference.givenName ?? reference.path)
         let negotiation = try Negotiation(library, host: services, givenName: reference.givenName)
-        return try Plugin(negotiation, name: reference.givenName ?? negotiation.identity.name, options: options, services)
+        let name = reference.givenName ?? negotiation.identity.name
+        return try Plugin(negotiation, name: name, options: options(name), services)
     }
 
     private init(_ negotiation: Negotiation, name: String, options: [String: String], _ services: HostServices) throws(PluginError) {
@@ -122,7 +134,7 @@ package final class Plugin: @unchecked Sendable {
             return !state.isStopped && !state.stopsWhenClosed
         }
         guard isRunning else { throw stopped }
-        do {
+        do throws(PluginError) {
             var handle: OpaquePointer?
             try withStatus(plugin: name, doing: "open device \(index)") { driver.open(instance, UInt32(index), &handle, $0) }
             guard let handle else { throw PluginError(.callFailed, plugin: name, "opening device \(index) succeeded, but gave no handle (NULL)") }

@@ -8,6 +8,14 @@ package struct PluginReference: Sendable, Hashable {
     /// Absolute.
     package let path: String
 
+    /// The given name, else what the file's name suggests: `chip` for `libchip.so`, `cpu` for the built-in one.
+    package var displayName: String {
+        if let givenName { return givenName }
+        var name = URL(filePath: path).deletingPathExtension().lastPathComponent
+        for prefix in ["lib", "southbridge_"] where name.hasPrefix(prefix) && name.count > prefix.count { name.removeFirst(prefix.count) }
+        return name
+    }
+
     package init(givenName: String? = nil, path: String) {
         self.givenName = givenName
         self.path = URL(filePath: path).standardizedFileURL.path

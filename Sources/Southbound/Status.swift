@@ -19,12 +19,19 @@ package func withStatus(
             capacity: message.count)
         let status = body(&error)
         if status == SB_OK { return nil }
-        return PluginError(
-            .of(status: status), plugin: plugin(),
-            "cannot \(action()): \(statusText(status, UnsafeRawBufferPointer(memory)))",
-            isRetryable: error.flags & SB_ERROR_FLAG_RETRY != 0, correlation: error.correlation)
+        return PluginError(status: status, error, plugin: plugin(), doing: action())
     }
     if let failure { throw failure }
+}
+
+extension PluginError {
+    /// What a call that failed said, in `error` with its message memory still there.
+    package init(status: Int32, _ error: sb_error, plugin: String, doing action: String) {
+        let message = UnsafeRawBufferPointer(start: error.message, count: error.capacity)
+        self.init(
+            .of(status: status), plugin: plugin, "cannot \(action): \(statusText(status, message))",
+            isRetryable: error.flags & SB_ERROR_FLAG_RETRY != 0, correlation: error.correlation)
+    }
 }
 
 extension PluginError.Code {

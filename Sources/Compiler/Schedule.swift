@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Graph
+package import Operators
+package import Southbound
+import Tensors
+
+/// A place in a device's arena (or in host memory) that one value, or a launch's workspace, has for a while.
+package struct Slot: Sendable {
+    /// Index into the list of devices; nil: host memory.
+    package let device: Int?
+    package var lifetime: Lifetime
+    /// The slot whose memory this one shares: a kernel worked in place.
+    package var alias: Int?
+}
+
+/// Where a launch finds an input.
+package enum Operand: Sendable, Hashable {
+    case slot(Int)
+    case constant(ValueID)
+}
+
+/// One step of a run, before memory is assigned. Steps run in order; work on a queued device is only given to its stream.
+package enum ScheduledStep: Sendable {
+    /// The caller's tensor for a graph input, by position, into a slot.
+    case input(Int, to: Int)
+    /// Between two slots on different devices, at least one of which the host can address.
+    case copy(from: Int, to: Int)
+    case launch(node: Int, inputs: [Operand?], outputs: [Int?], workspace: Int?)
+    case synchronize(device: Int)
+}
+
+/// Where a graph output is found after the run.
+package enum OutputSource: Sendable {
+    case slot(Int)
+    case constant(ValueID)
+    case input(Int)
+}
+
+/// Steps and lifetimes of one placement: which copies are needed, and from when to when each value lives where.
+package struct Schedule: Sendable {
+    package private(set) var steps: [ScheduledStep] = []
+    package private(set) var slots: [Slot] = []
+    package private(set) var outputs: [OutputSource] = []
+
+    private struct Home: Hashable {
+        let value: ValueID
+        let device: Int?
+    }
+    private var homes: [Home: Int] = [:]
+    private var origin: [ValueID: Int] = [:]
+
+    package init(_ graph: Graph, _ placement: Placement, devices: [Device]) throws(GraphError) {
+        let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        for (index, placed) in placement.nodes.enumerated() {
+            let node = graph[placed.node]
+            var inputs: [Operand?] = []
+            for (position, input) in node.inputs.enumerated() {
+                guard let input else {
+                    inputs.append(nil)
+                    continue
+                }
+                if placement.values[input] != nil {
+                    inputs.append(.constant(input))
+                    continue
+                }
+                let onHost = placed.kernel.wantsOnHost(input: position)
+                let device = onHost && !devices[placed.device].isHostVisible ? nil : placed.device
+                inputs.append(.slot(try fetch(input, to: device, graph, placement, devices, inputPositions)))
+            }
+            var outputs: [Int?] = []
+            for output in node.outputs {
+                guard let output else {
+                    outputs.append(nil)
+                    continue
+                }
+                let slot = addSlot(device: placed.device, byteCount: try byteCount(of: output, graph, placement))
+                homes[Home(value: output, device: placed.device)] = slot
+                origin[output] = placed.device
+                outputs.append(slot)
+            }
+            let workspace =
+                placed.answer.workspaceBytes > 0 ? addSlot(device: placed.device, byteCount: placed.answer.workspaceBytes) : nil
+            for case .slot(let slot)? in inputs { slots[slot].lifetime.last = steps.count }
+            steps.append(.launch(node: index, inputs: inputs, outputs: outputs, workspace: workspace))
+        }
+        for output in graph.outputs {
+            if placement.values[output] != nil {
+                outputs.append(.constant(output))
+            } else if let device = origin[output], let slot = homes[Home(value: output, device: device)] {
+                slots[slot].lifetime.last = steps.count
+                outputs.append(.slot(slot))
+            } else if let position = inputPositions[output] {
+                outputs.append(.input(position))
+            } else {
+                throw GraphError("the graph's output '\(graph[output].name)' is written by nothing")
+            }
+        }
+        shareInPlace(placement)
+    }
+
+    /// The slots of one arena: their indices and lifetimes, those that share another's memory left out.
+    package func arena(of device: Int?) -> (slots: [Int], lifetimes: [Lifetime]) {
+        let indices = slots.indices.filter { slots[$0].device == device && slots[$0].alias == nil }
+        return (indices, indices.map { slots[$0].lifetime })
+    }
+
+    /// The slot with memory of its own behind `slot`.
+    package func root(_ slot: Int) -> Int {
+        var slot = slot
+        while let alias = slots[slot].alias { slot = alias }
+        return slot
+    }
+
+    private mutating func addSlot(device: Int?, byteCount: Int) -> Int {
+        slots.append(Slot(device: device, lifetime: Lifetime(byteCount: byteCount, first: steps.count, last: steps.count)))
+        return slots.count - 1
+    }
+
+    private func byteCount(of value: ValueID, _ graph: Graph, _ placement: Placement) throws(GraphError) -> Int {
+        guard let size = placement.inference.types[value.index]?.byteCount else {
+            throw GraphError("'\(graph[value].name)' has no size in bytes")
+        }
+        return size
+    }
+
+    /// The slot of `value` on `device` (nil: host memory), with the copies that bring it there.
+    private mutating func fetch(
+        _ value: ValueID, to device: Int?, _ graph: Graph, _ placement: Placement, _ devices: [Device], _ inputs: [ValueID: Int]
+    ) throws(GraphError) -> Int {
+        if let slot = homes[Home(value: value, device: device)] { return slot }
+        let size = try byteCount(of: value, graph, placement)
+        if let position = inputs[value] {
+            let slot = addSlot(device: device, byteCount: size)
+            steps.append(.input(position, to: slot))
+            homes[Home(value: value, device: device)] = slot
+            return slot
+        }
+        guard let source = origin[value] else {
+            throw GraphError("'\(graph[value].name)' is read before it is written")
+        }
+        var from = source as Int?
+        if let device, !devices[source].isHostVisible, !devices[device].isHostVisible {
+            _ = try fetch(value, to: nil, graph, placement, devices, inputs)
+            from = nil
+        }
+        guard let origin = homes[Home(value: value, device: from)] else {
+            throw GraphError("'\(graph[value].name)' is read before it is written")
+        }
+        if let from, devices[from].isQueued { steps.append(.synchronize(device: from)) }
+        let slot = addSlot(device: device, byteCount: size)
+        slots[origin].lifetime.last = steps.count
+        steps.append(.copy(from: origin, to: slot))
+        // Whoever did the copy on its stream: the host side's memory may be used again by the next step.
+        for end in [from, device] {
+            if let end, devices[end].isQueued { steps.append(.synchronize(device: end)) }
+        }
+        slots[origin].lifetime.last = steps.count - 1
+        homes[Home(value: value, device: device)] = slot
+        return slot
+    }
+
+    /// Lets output 0 take over the memory of input 0 where the kernel allows it and nobody needs the input any more.
+    private mutating func shareInPlace(_ placement: Placement) {
+        for (index, step) in steps.enumerated() {
+            guard case .launch(let node, let inputs, let outputs, _) = step, placement.nodes[node].kernel.flags.contains(.inPlace),
+                case .slot(let input)?? = inputs.first, let output = outputs.first ?? nil
+            else { continue }
+            let owner = root(input)
+            let others = inputs.dropFirst().contains { other in
+                if case .slot(let slot)? = other { root(slot) == owner } else { false }
+            }
+            guard !others, slots[input].device == slots[output].device, slots[owner].lifetime.last == index,
+                slots[input].lifetime.byteCount == slots[output].lifetime.byteCount
+            else { continue }
+            slots[output].alias = owner
+            slots[owner].lifetime.last = slots[output].lifetime.last
+        }
+    }
+}
+
+extension InferredOutput {
+    package var byteCount: Int? {
+        switch self {
+        case .known(let type): elementCount(type.shape).flatMap { type.dataType.byteCount(of: $0) }
+        case .bounded(let dataType, let shape): elementCount(shape).flatMap { dataType.byteCount(of: $0) }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Tensors
+
+/// One thing that a run decides.
+package struct Case: Sendable {
+    package enum Body: Sendable {
+        /// Named code in the worker.
+        case check
+        /// A model with inputs and expected outputs.
+        case model(ModelCase)
+        /// The worker must end well after it has loaded the plugin and opened a device.
+        case cleanExit
+    }
+
+    /// `suite/group/case`.
+    package let id: String
+    package let level: Level
+    package let body: Body
+    package let specification: [String]
+
+    package var suite: String { String(id.prefix { $0 != "/" }) }
+}
+
+extension Case {
+    /// The cases of the levels `load` and `driver`.
+    package static func checks() -> [Case] {
+        Check.all.map { Case(id: $0.id, level: $0.level, body: .check, specification: $0.specification) }
+            + [Case(id: "load/process/clean-exit", level: .load, body: .cleanExit, specification: ["SB-ABI-008", "SB-ABI-009"])]
+    }
+
+    /// The shard that a case belongs to is the same on every machine and for every seed.
+    func belongs(to shard: Shard) -> Bool {
+        CounterRandom(seed: 0, case: id, tensor: "shard").integer(0, below: UInt64(shard.count)) == shard.index - 1
+    }
+}

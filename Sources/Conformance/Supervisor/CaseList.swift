@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import Compiler
+import Foundation
+import Graph
+import ONNX
+import Southbound
+import Tensors
+
+/// The cases of a run, in the order in which they are run: level by level, within a level shuffled by the seed, so that nothing can depend on an order.
+struct CaseList {
+    let cases: [Case]
+
+    init(_ settings: RunSettings, installation: Installation) throws(ConformanceError) {
+        var all: [Case] = []
+        if let corpus = settings.corpus {
+            all += try Case.corpus(URL(fileURLWithPath: corpus), suite: "corpus", level: .operators, folding: false)
+        }
+        if settings.corpus == nil || settings.suite != "corpus" {
+            all += Case.checks()
+            if settings.level >= .operators {
+                all += try Case.corpus(try Self.present(installation.corpus), suite: "onnx", level: .operators, folding: false)
+            }
+            if settings.level >= .models {
+                all += try Case.corpus(try Self.present(installation.networks), suite: "networks", level: .models, folding: true)
+            }
+        }
+        let suites = Set(all.map(\.suite))
+        if let suite = settings.suite, !suites.contains(suite) {
+            throw .usage("there is no suite '\(suite)'; there are \(suites.sorted().joined(separator: ", "))")
+        }
+        var chosen = all.filter { $0.level <= settings.level && (settings.suite == nil || $0.suite == settings.suite) }
+        if let shard = settings.shard.flatMap(Shard.init) {
+            chosen.removeAll { !$0.belongs(to: shard) }
+        }
+        if let filter = settings.filter {
+            chosen.removeAll { !Self.matches($0, filter) }
+            if chosen.isEmpty { throw .usage("no case matches the filter '\(filter)'") }
+        }
+        if chosen.isEmpty { throw .usage("the run has no case") }
+        let shuffled = chosen.map { ($0, CounterRandom(seed: settings.seed, case: $0.id, tensor: "order").word(0)) }
+            .sorted { ($0.0.level, $0.1) < ($1.0.level, $1.1) }.map(\.0)
+        cases = settings.cases.map { Array(shuffled.prefix($0)) } ?? shuffled
+    }
+
+    private static func present(_ folder: URL) throws(ConformanceError) -> URL {
+        guard access(folder.path, R_OK) == 0 else {
+            throw .usage("the suite's cases are not in \(folder.path): run 'make setup data' in the source tree, or stop at --level driver")
+        }
+        return folder
+    }
+
+    /// A shell pattern on the whole id, on its last part, or (without a slash) on an operator's name.
+    private static func matches(_ testCase: Case, _ pattern: String) -> Bool {
+        if Compiler.matches(testCase.id, pattern) { return true }
+        guard !pattern.contains("/") else { return false }
+        if Compiler.matches(String(testCase.id.split(separator: "/").last ?? ""), pattern) { return true }
+        guard case .model(let model) = testCase.body, !model.folding, let data = try? Data(contentsOf: model.model, options: .mappedIfSafe),
+            let graph = try? readModel(data: data, allowingUnknownOperators: true).graph
+        else { return false }
+        return graph.nodes.contains { Compiler.matches($0.operatorName, pattern) }
+    }
+}

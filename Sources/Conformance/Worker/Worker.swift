@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import CConformance
+import Compiler
+import Execution
+import Foundation
+import Graph
+import ONNX
+import Operators
+import Southbound
+import Tensors
+
+/// The program that loads the plugin under test: reads requests, answers each, and dies alone if the plugin does.
+package struct Worker {
+    private let channel: FrameChannel
+    private var plugin: Plugin?
+    private var device: Device?
+    private var libraries: [OperatorLibrary] = []
+
+    /// Takes over standard input and output. What the plugin prints goes to standard error from here on, so that it can't be taken for a message.
+    package init() {
+        let input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10)
+        let output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10)
+        dup2(open("/dev/null", O_RDONLY), STDIN_FILENO)
+        dup2(STDERR_FILENO, STDOUT_FILENO)
+        channel = FrameChannel(input: input, output: output)
+        sbc_prepare_worker()
+    }
+
+    /// Serves until `end` or until the supervisor is gone. Returns the exit status.
+    package mutating func serve() -> Int32 {
+        while true {
+            do {
+                let (request, blobs) = try channel.receive(WorkerRequest.self)
+                if request.type == .end { break }
+                let (reply, outputs) = answer(request, blobs)
+                try channel.send(reply, outputs)
+            } catch {
+                return error.reason == .ended ? 0 : 4
+            }
+        }
+        device = nil
+        libraries = []
+        plugin?.stop()
+        plugin = nil
+        return 0
+    }
+
+    private mutating func answer(_ request: WorkerRequest, _ blobs: [Data]) -> (WorkerReply, [Data]) {
+        do {
+            switch request.type {
+            case .hello:
+                guard request.protocol == WorkerRequest.protocolVersion else {
+                    return (.error(.internal, "this worker speaks protocol \(WorkerRequest.protocolVersion)"), [])
+                }
+                var reply = WorkerReply(.hello)
+                reply.protocol = WorkerRequest.protocolVersion
+                reply.program = "southbridge \(suiteVersion)"
+                reply.capabilities = ["models", "checks", "files"]
+                return (reply, [])
+            case .load: return (try load(request), [])
+            case .run: return try run(request, blobs)
+            case .check: return (try check(request), [])
+            case .end: return (.error(.internal, "nothing to answer"), [])
+            }
+        } catch let error as PluginError {
+            return (.error(error.isNegotiationFailure ? .negotiation : .device, error.description), [])
+        } catch let error as ONNXError {
+            return (.error(error.isNotCovered ? .notCovered : .model, error.description), [])
+        } catch let error as ExecutionError {
+            switch error {
+            case .noKernel: return (.error(.noKernel, error.description), [])
+            case .device: return (.error(.device, error.description), [])
+            case .input: return (.error(.model, error.description), [])
+            case .model: return (.error(.notCovered, error.description), [])
+            }
+        } catch {
+            return (.error(.internal, "\(error)"), [])
+        }
+    }
+
+    private func reference(_ request: WorkerRequest) throws -> PluginReference {
+        guard let path = request.plugin else { throw FrameError(.malformed, "a request without a plugin") }
+        return PluginReference(givenName: request.name, path: path)
+    }
+
+    private mutating func load(_ request: WorkerRequest) throws -> WorkerReply {
+        let plugin = try Plugin.load(try reference(request), options: request.options ?? [:])
+        self.plugin = plugin
+        var reply = WorkerReply(.loaded)
+        reply.identity = plugin.identity
+        reply.devices = try (0..<plugin.deviceCount).map { try plugin.model(ofDevice: $0) }
+        reply.kernels = (plugin.library?.kernels ?? []).map {
+            WorkerReply.KernelSummary(name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic))
+        }
+        libraries = try (request.libraries ?? []).compactMap {
+            try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:]).library
+        }
+        device = plugin.driver == nil ? nil : try plugin.openDevice(request.device ?? 0)
+        return reply
+    }
+
+    private func run(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
+        guard let device else { return (.error(.internal, "no device is open"), []) }
+        guard let modelData = blobs.first else { return (.error(.internal, "a run without a model"), []) }
+        let graph = try request.model.map { try readModel(path: $0).graph } ?? readModel(data: modelData).graph
+        var inputs: [String: HostTensor] = [:]
+        guard blobs.count - 1 <= graph.inputs.count else {
+            return (.error(.model, "\(blobs.count - 1) inputs for a model of \(graph.inputs.count)"), [])
+        }
+        for (value, blob) in zip(graph.inputs, blobs.dropFirst()) { inputs[graph[value].name] = try readTensor(data: blob).tensor }
+        var rules = PlacementRules()
+        rules.folding = request.folding ?? true
+        let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
+        let outputs = try session.run(inputs)
+        var reply = WorkerReply(.ran)
+        reply.placement = session.summary?.placement
+        return (reply, try outputs.map { try tensorProtoData(name: $0.name, $0.tensor) })
+    }
+
+    private func check(_ request: WorkerRequest) throws -> WorkerReply {
+        guard let id = request.check, let check = Check.byID[id] else {
+            return .error(.internal, "there is no check '\(request.check ?? "")'")
+        }
+        let context = CheckContext(
+            reference: try reference(request), options: request.options ?? [:], deviceIndex: request.device ?? 0,
+            seed: request.seed ?? 0)
+        var reply = WorkerReply(.checked)
+        do {
+            try check.body(context)
+            reply.status = .passed
+        } catch let failure as CheckFailure {
+            reply.status = failure.status
+            reply.failure = failure.kind
+            reply.message = failure.message
+        } catch {
+            reply.status = .failed
+            reply.failure = .errorCode
+            reply.message = "\(error)"
+        }
+        return reply
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import Compiler
+import CSouthbridge
+import Glibc
+import Graph
+import Operators
+import Southbound
+import Tensors
+
+/// A placed and planned graph in the form in which it runs: memory assigned, kernels prepared, every step a plain record of pointers.
+final class Program {
+    /// One step as it runs. Trivial, so that the loop copies, retains and allocates nothing.
+    enum Step {
+        case launch(Launch, UnsafePointer<sb_launch>)
+        case copy(Copy, device: OpaquePointer, stream: OpaquePointer?, to: sb_location, from: sb_location, byteCount: Int)
+        case hostCopy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int)
+        case synchronize(Synchronize, OpaquePointer)
+
+        typealias Launch = @convention(c) (UnsafePointer<sb_launch>?, UnsafeMutablePointer<sb_error>?) -> Int32
+        typealias Copy =
+            @convention(c) (OpaquePointer?, OpaquePointer?, sb_location, sb_location, UInt64, UnsafeMutablePointer<sb_error>?) -> Int32
+        typealias Synchronize = @convention(c) (OpaquePointer?, UnsafeMutablePointer<sb_error>?) -> Int32
+    }
+
+    let summary: PlanSummary
+    let steps: UnsafeMutableBufferPointer<Step>
+    /// Position of each input's step, to be pointed at the caller's tensor.
+    let inputSteps: [(step: Int, input: Int)]
+    let outputs: [OutputBinding]
+    let streams: [Stream?]
+    let nodeNames: [String]
+    let stepNodes: [Int?]
+    let pluginNames: [String]
+
+    /// How an output is read after the run.
+    enum OutputBinding {
+        case constant(HostTensor)
+        case input(Int)
+        /// `tensor` has the shape in force after the run.
+        case device(Device, Buffer, offset: Int, DataType, tensor: UnsafePointer<sb_tensor>)
+    }
+
+    private let inputTypes: [ConcreteType]
+    /// Inputs whose values shaped the plan, by position.
+    private let shapingInputs: [(position: Int, tensor: HostTensor)]
+    /// Of the step that failed last.
+    var lastStatus = SB_OK
+    // Kept alive for the pointers in `steps`.
+    private let placement: Placement
+    private let launches: UnsafeMutableBufferPointer<sb_launch>
+    private let memory: ProgramMemory
+    private let states: [PreparedState]
+
+    init(_ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor]) throws {
+        let schedule = try Schedule(graph, placement, devices: devices)
+        let used = Set(placement.nodes.map(\.device))
+        let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
+        let states = try placement.nodes.map { placed in
+            do throws(PluginError) {
+                return try placed.library.prepare(placed.descriptor, on: devices[placed.device])
+            } catch {
+                throw ExecutionError.device(error, node: graph[placed.node].name)
+            }
+        }
+        let memory = try ProgramMemory(schedule, placement, devices: devices)
+
+        let launches = UnsafeMutableBufferPointer<sb_launch>.allocate(capacity: placement.nodes.count)
+        var steps: [Step] = []
+        var stepNodes: [Int?] = []
+        var inputSteps: [(step: Int, input: Int)] = []
+        for scheduled in schedule.steps {
+            stepNodes.append(nil)
+            switch scheduled {
+            case .input(let position, let slot):
+                inputSteps.append((steps.count, position))
+                let source = sb_location(buffer: nil, host: nil, offset: 0)
+                steps.append(memory.copy(from: source, to: slot, byteCount: inputs[position].byteCount, streams: streams))
+            case .copy(let from, let to):
+                steps.append(memory.copy(from: from, to: to, streams: streams))
+            case .synchronize(let device):
+                if let stream = streams[device], let handle = stream.handle, let function = devices[device].plugin.streams?.synchronize {
+                    steps.append(.synchronize(function, handle))
+                } else {
+                    stepNodes.removeLast()
+                }
+            case .launch(let node, let inputs, let outputs, let workspace):
+                let placed = placement.nodes[node]
+                memory.bind(placed, inputs: inputs, outputs: outputs)
+                let launch = memory.launch(placed, state: states[node], stream: streams[placed.device], workspace: workspace, correlation: node + 1)
+                launches.initializeElement(at: node, to: launch)
+                stepNodes[stepNodes.count - 1] = node
+                steps.append(.launch(placed.library.table.launch, UnsafePointer(launches.baseAddress! + node)))
+            }
+        }
+        self.steps = .allocate(capacity: max(steps.count, 1))
+        _ = self.steps.initialize(from: steps)
+        self.launches = launches
+        self.memory = memory
+        self.states = states
+        self.streams = streams
+        self.placement = placement
+        self.inputSteps = inputSteps
+        self.stepNodes = stepNodes
+        nodeNames = placement.nodes.map { graph[$0.node].name }
+        pluginNames = placement.nodes.map { $0.library.plugin.name }
+        inputTypes = inputs.map { ConcreteType($0.dataType, $0.shape) }
+        shapingInputs = graph.inputs.enumerated().compactMap { position, input in
+            placement.inference.valueDependencies.contains(input) ? (position, inputs[position]) : nil
+        }
+        let producers = placement.outputTensors(graph)
+        outputs = try zip(graph.outputs, schedule.outputs).map { value, source in
+            switch source {
+            case .constant(let constant): return .constant(placement.values[constant]!)
+            case .input(let position): return .input(position)
+            case .slot(let slot):
+                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
+                    throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
+                }
+                let (device, buffer, offset) = memory.place(of: slot)
+                return .device(device, buffer, offset: offset, type, tensor: tensor)
+            }
+        }
+        summary = PlanSummary(graph, placement, devices: devices, memory: memory)
+    }
+
+    deinit {
+        steps.deallocate()
+        launches.deallocate()
+    }
+
+    /// Whether a plan made for other inputs serves these, too.
+    func fits(_ inputs: [HostTensor]) -> Bool {
+        inputs.count == inputTypes.count
+            && zip(inputs, inputTypes).allSatisfy { $0.dataType == $1.dataType && $0.shape == $1.shape }
+            && shapingInputs.allSatisfy { position, tensor in
+                tensor.byteCount == 0 || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0
+            }
+    }
+}
+
+extension Placement {
+    /// The C tensors that the placed nodes write, by value.
+    fileprivate func outputTensors(_ graph: Graph) -> [ValueID: UnsafePointer<sb_tensor>] {
+        var tensors: [ValueID: UnsafePointer<sb_tensor>] = [:]
+        for placed in nodes {
+            for (value, tensor) in zip(graph[placed.node].outputs, placed.descriptor.outputs) {
+                if let value, let tensor { tensors[value] = UnsafePointer(tensor) }
+            }
+        }
+        return tensors
+    }
+}
+
+extension PlanSummary {
+    fileprivate init(_ graph: Graph, _ placement: Placement, devices: [Device], memory: ProgramMemory) {
+        var counts: [String: Int] = [:]
+        var nodes: [(NodeID, String, String)] = placement.nodes.map {
+            ($0.node, devices[$0.device].name, "\($0.library.plugin.name)/\($0.kernel.name)")
+        }
+        nodes += placement.folded.map { ($0, "host", "folded") }
+        nodes.sort { $0.0.index < $1.0.index }
+        for (_, device, _) in nodes { counts[device, default: 0] += 1 }
+        self.init(
+            placement: counts,
+            nodes: nodes.map { (graph[$0].name, graph[$0].operatorName, $1, $2) },
+            byteCount: memory.byteCount,
+            arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) })
+    }
+}

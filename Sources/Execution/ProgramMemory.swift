@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+import Compiler
+import CSouthbridge
+import Graph
+import Southbound
+import Tensors
+
+/// All memory of a program: one arena per device, constants where they are needed, and host memory for values that cross between devices.
+final class ProgramMemory {
+    let arenas: [(device: Int?, plan: ArenaPlan)]
+    let byteCount: Int
+
+    private let devices: [Device]
+    private let schedule: Schedule
+    private let buffers: [Buffer?]
+    private let staging: HostTensor?
+    private let offsets: [Int]
+    private struct Home: Hashable {
+        let value: ValueID
+        let device: Int
+    }
+    private let constants: [Home: Buffer]
+    private let values: [ValueID: HostTensor]
+
+    init(_ schedule: Schedule, _ placement: Placement, devices: [Device]) throws {
+        var offsets = [Int](repeating: 0, count: schedule.slots.count)
+        var arenas: [(device: Int?, plan: ArenaPlan)] = []
+        var buffers: [Buffer?] = []
+        var total = 0
+        for index in devices.indices {
+            let arena = Self.plan(schedule, index, alignment: devices[index].alignment, &offsets, &arenas)
+            buffers.append(arena.byteCount > 0 ? try devices[index].allocate(byteCount: arena.byteCount) : nil)
+            total += arena.byteCount
+        }
+        let host = Self.plan(schedule, nil, alignment: 64, &offsets, &arenas)
+        staging = host.byteCount > 0 ? try HostTensor(.uint8, [host.byteCount]) : nil
+        total += host.byteCount
+
+        var constants: [Home: Buffer] = [:]
+        for case .launch(let node, let inputs, _, _) in schedule.steps {
+            let index = placement.nodes[node].device
+            for case .constant(let value)? in inputs where constants[Home(value: value, device: index)] == nil {
+                guard let tensor = placement.values[value] else { continue }
+                let buffer = try Self.constant(tensor, on: devices[index])
+                if buffer.hostAddress.map(UnsafeRawPointer.init) != tensor.bytes.baseAddress { total += buffer.byteCount }
+                constants[Home(value: value, device: index)] = buffer
+            }
+        }
+        self.constants = constants
+        self.devices = devices
+        self.schedule = schedule
+        self.buffers = buffers
+        self.offsets = offsets
+        self.arenas = arenas
+        values = placement.values
+        byteCount = total
+    }
+
+    private static func plan(
+        _ schedule: Schedule, _ device: Int?, alignment: Int, _ offsets: inout [Int], _ arenas: inout [(device: Int?, plan: ArenaPlan)]
+    ) -> ArenaPlan {
+        let (slots, lifetimes) = schedule.arena(of: device)
+        let plan = ArenaPlan(lifetimes, alignment: alignment)
+        for (slot, offset) in zip(slots, plan.offsets) { offsets[slot] = offset }
+        if !slots.isEmpty { arenas.append((device, plan)) }
+        return plan
+    }
+
+    /// A constant in the device's reach: the model file's own pages where the plugin can use them, else a copy.
+    private static func constant(_ tensor: HostTensor, on device: Device) throws -> Buffer {
+        if tensor.byteCount > 0, let buffer = try device.importHost(tensor.bytes, owner: tensor.owner) { return buffer }
+        let buffer = try device.allocate(byteCount: max(tensor.byteCount, 1))
+        if tensor.byteCount > 0 { try device.upload(tensor.bytes, to: buffer, offset: 0) }
+        return buffer
+    }
+
+    func place(of slot: Int) -> (Device, Buffer, offset: Int) {
+        let device = schedule.slots[slot].device!
+        return (devices[device], buffers[device]!, offsets[schedule.root(slot)])
+    }
+
+    private func hostAddress(of slot: Int) -> UnsafeMutableRawPointer? {
+        let offset = offsets[schedule.root(slot)]
+        guard let device = schedule.slots[slot].device else {
+            return staging?.bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) + offset }
+        }
+        return buffers[device]?.hostAddress.map { $0 + offset }
+    }
+
+    // MARK: Copies
+
+    func copy(from source: sb_location, to slot: Int, byteCount: Int, streams: [Stream?]) -> Program.Step {
+        guard let device = schedule.slots[slot].device else {
+            return .hostCopy(to: hostAddress(of: slot)!, from: UnsafeRawPointer(bitPattern: 1)!, byteCount: byteCount)
+        }
+        return deviceCopy(on: device, streams, to: location(of: slot), from: source, byteCount)
+    }
+
+    /// The device whose memory the host can't address does the copy.
+    func copy(from source: Int, to target: Int, streams: [Stream?]) -> Program.Step {
+        let byteCount = schedule.slots[source].lifetime.byteCount
+        if let address = hostAddress(of: target) {
+            if let from = hostAddress(of: source) {
+                return .hostCopy(to: address, from: from, byteCount: byteCount)
+            }
+            let location = sb_location(buffer: nil, host: address, offset: 0)
+            return deviceCopy(on: schedule.slots[source].device!, streams, to: location, from: self.location(of: source), byteCount)
+        }
+        let location = sb_location(buffer: nil, host: hostAddress(of: source), offset: 0)
+        return deviceCopy(on: schedule.slots[target].device!, streams, to: self.location(of: target), from: location, byteCount)
+    }
+
+    private func deviceCopy(on device: Int, _ streams: [Stream?], to: sb_location, from: sb_location, _ byteCount: Int) -> Program.Step {
+        .copy(
+            devices[device].plugin.driver!.copy, device: devices[device].handle, stream: streams[device]?.handle, to: to, from: from,
+            byteCount: byteCount)
+    }
+
+    private func location(of slot: Int) -> sb_location {
+        let (_, buffer, offset) = place(of: slot)
+        return sb_location(buffer: buffer.handle, host: nil, offset: UInt64(offset))
+    }
+
+    // MARK: Launches
+
+    /// Points a node's tensors at their memory.
+    func bind(_ placed: PlacedNode, inputs: [Operand?], outputs: [Int?]) {
+        for (tensor, operand) in zip(placed.descriptor.inputs, inputs) {
+            guard let tensor, let operand else { continue }
+            switch operand {
+            case .slot(let slot): bind(tensor, to: slot)
+            case .constant(let value):
+                guard let buffer = constants[Home(value: value, device: placed.device)] else { continue }
+                tensor.pointee.buffer = buffer.handle
+                tensor.pointee.offset = 0
+                tensor.pointee.host = buffer.hostAddress ?? UnsafeMutableRawPointer(mutating: values[value]?.bytes.baseAddress)
+            }
+        }
+        for (tensor, slot) in zip(placed.descriptor.outputs, outputs) {
+            if let tensor, let slot { bind(tensor, to: slot) }
+        }
+    }
+
+    private func bind(_ tensor: UnsafeMutablePointer<sb_tensor>, to slot: Int) {
+        tensor.pointee.host = hostAddress(of: slot)
+        guard schedule.slots[slot].device != nil else { return }
+        let (_, buffer, offset) = place(of: slot)
+        tensor.pointee.buffer = buffer.handle
+        tensor.pointee.offset = UInt64(offset)
+    }
+
+    func launch(_ placed: PlacedNode, state: PreparedState, stream: Stream?, workspace: Int?, correlation: Int) -> sb_launch {
+        let node = placed.descriptor.pointer
+        var launch = sb_launch()
+        launch.size = MemoryLayout<sb_launch>.size
+        launch.instance = placed.library.plugin.instance
+        launch.device = devices[placed.device].handle
+        launch.stream = stream?.handle
+        launch.node = node
+        launch.state = state.handle
+        launch.inputs = node.pointee.inputs
+        launch.input_count = node.pointee.input_count
+        launch.outputs = node.pointee.outputs
+        launch.output_count = node.pointee.output_count
+        launch.correlation = UInt64(correlation)
+        if let workspace {
+            let (_, buffer, offset) = place(of: workspace)
+            launch.workspace = buffer.handle
+            launch.workspace_offset = UInt64(offset)
+            launch.workspace_bytes = UInt64(schedule.slots[workspace].lifetime.byteCount)
+            launch.workspace_host = hostAddress(of: workspace)
+        }
+        return launch
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Compiler
+package import Graph
+import Operators
+package import Southbound
+import Synchronization
+package import Tensors
+
+/// A model on a list of devices: placed, planned and prepared for the shapes that it is given, and run as often as wanted.
+///
+/// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
+package final class Session: Sendable {
+    private let graph: Graph
+    private let devices: [Device]
+    private let libraries: [OperatorLibrary]
+    private let rules: PlacementRules
+    private let program = Mutex<Program?>(nil)
+
+    /// - Parameters:
+    ///   - devices: in order of preference.
+    ///   - libraries: operator libraries without a driver.
+    package init(_ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules()) {
+        self.graph = graph
+        self.devices = devices
+        self.libraries = libraries
+        self.rules = rules
+    }
+
+    /// Runs the model once.
+    /// - Parameter inputs: by name, one for each graph input.
+    /// - Returns: the outputs in the graph's order.
+    package func run(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [(name: String, tensor: HostTensor)] {
+        let tensors = try check(inputs)
+        do {
+            return try program.withLock { program in
+                let current = try plan(tensors, reusing: program)
+                program = current
+                let results = try current.run(tensors)
+                return zip(graph.outputs, results).map { (graph[$0].name, $1) }
+            }
+        } catch {
+            throw ExecutionError(error)
+        }
+    }
+
+    /// Plans for these inputs without running.
+    package func prepare(_ inputs: [String: HostTensor]) throws(ExecutionError) {
+        let tensors = try check(inputs)
+        do {
+            try program.withLock { $0 = try plan(tensors, reusing: $0) }
+        } catch {
+            throw ExecutionError(error)
+        }
+    }
+
+    /// What the last plan came to; nil before the first run.
+    package var summary: PlanSummary? { program.withLock { $0?.summary } }
+
+    private func plan(_ inputs: [HostTensor], reusing program: Program?) throws -> Program {
+        if let program, program.fits(inputs) { return program }
+        let types = Dictionary(
+            zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
+        let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
+        let inference = try GraphInference(graph, inputs: types, values: values)
+        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        return try Program(graph, placement, devices: devices, inputs: inputs)
+    }
+
+    private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
+        for name in inputs.keys.sorted() where !graph.inputs.contains(where: { graph[$0].name == name }) {
+            let known = graph.inputs.map { "'\(graph[$0].name)'" }.joined(separator: ", ")
+            throw .input("the model has no input '\(name)'; it has \(known.isEmpty ? "none" : known)")
+        }
+        var symbols: [String: Int] = [:]
+        var tensors: [HostTensor] = []
+        for input in graph.inputs {
+            let value = graph[input]
+            guard let tensor = inputs[value.name] else { throw .input("input '\(value.name)' is missing") }
+            try check(tensor, value, &symbols)
+            tensors.append(tensor)
+        }
+        return tensors
+    }
+
+    private func check(_ tensor: HostTensor, _ value: Value, _ symbols: inout [String: Int]) throws(ExecutionError) {
+        guard let type = value.type else { return }
+        guard tensor.dataType == type.dataType else {
+            throw .input("input '\(value.name)' must be \(type.dataType.name), not \(tensor.dataType.name)")
+        }
+        guard let shape = type.shape else { return }
+        var fits = shape.count == tensor.shape.count
+        for (dimension, size) in zip(shape, tensor.shape) {
+            switch dimension {
+            case .known(let expected): fits = fits && expected == size
+            case .symbol(let name):
+                fits = fits && symbols[name, default: size] == size
+                symbols[name] = size
+            case .unknown: break
+            }
+        }
+        guard fits else {
+            throw .input("input '\(value.name)' must have shape \(type.shapeDescription), not \(tensor.shape)")
+        }
+    }
+}
+
+/// What a plan came to, for people and reports.
+package struct PlanSummary: Sendable {
+    /// The model's own nodes by the device that runs them; computed by the stack itself: `host`.
+    package let placement: [String: Int]
+    /// Node by node: name, operator, device, library and kernel, in order of execution.
+    package let nodes: [(name: String, operatorName: String, device: String, kernel: String)]
+    /// Bytes of arenas, constants and staging memory on all devices and the host.
+    package let byteCount: Int
+    /// The arenas alone, by device.
+    package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
+}
+
+extension ExecutionError {
+    init(_ error: any Error) {
+        switch error {
+        case let error as ExecutionError: self = error
+        case let error as GraphError: self = .model(error.description)
+        case let error as NoKernelError: self = .noKernel(error)
+        case let error as PluginError: self = .device(error, node: nil)
+        default: self = .model("\(error)")
+        }
+    }
+}
+
+extension TensorType {
+    package var shapeDescription: String {
+        guard let shape else { return "[...]" }
+        let dimensions = shape.map { dimension in
+            switch dimension {
+            case .known(let size): "\(size)"
+            case .symbol(let name): name
+            case .unknown: "?"
+            }
+        }
+        return "[\(dimensions.joined(separator: ", "))]"
+    }
+}
