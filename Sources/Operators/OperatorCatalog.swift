@@ -13,7 +13,7 @@ package struct OperatorCatalog: Sendable {
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.
-    package static let opsets = 6...26
+    package static let opsets = 6...28
 
     private let definitions: [String: OperatorDefinition]
 
