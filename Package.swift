@@ -82,6 +82,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         tests("Tensors", ["Tensors"]),
+        tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
 )
