@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
+import Dispatch
 import Glibc
 import Graph
 import Operators
@@ -9,17 +10,7 @@ import Tensors
 extension Program {
     /// - Parameter inputs: by position, of the types that the plan was made for.
     func run(_ inputs: [HostTensor]) throws -> [HostTensor] {
-        for (step, input) in inputSteps {
-            guard let address = inputs[input].bytes.baseAddress else { continue }
-            switch steps[step] {
-            case .copy(let function, let device, let stream, let to, var from, let byteCount):
-                from.host = UnsafeMutableRawPointer(mutating: address)
-                steps[step] = .copy(function, device: device, stream: stream, to: to, from: from, byteCount: byteCount)
-            case .hostCopy(let to, _, let byteCount):
-                steps[step] = .hostCopy(to: to, from: address, byteCount: byteCount)
-            case .launch, .synchronize: break
-            }
-        }
+        bindInputs(inputs)
         try withExtendedLifetime(inputs) { try launchAll() }
         return try outputs.map { output in
             switch output {
@@ -33,26 +24,49 @@ extension Program {
         }
     }
 
+    /// Points the input steps at the caller's tensors.
+    private func bindInputs(_ inputs: [HostTensor]) {
+        for (step, input) in inputSteps {
+            guard let address = inputs[input].bytes.baseAddress else { continue }
+            switch steps[step] {
+            case .copy(let function, let device, let stream, let to, var from, let byteCount):
+                from.host = UnsafeMutableRawPointer(mutating: address)
+                steps[step] = .copy(function, device: device, stream: stream, to: to, from: from, byteCount: byteCount)
+            case .hostCopy(let to, _, let byteCount):
+                steps[step] = .hostCopy(to: to, from: address, byteCount: byteCount)
+            case .launch, .synchronize: break
+            }
+        }
+    }
+
     /// Gives all work to the devices and waits for it.
     private func launchAll() throws {
+        try withErrorMessage { error in
+            let failed = execute(error)
+            if failed < stepNodes.count {
+                for case let stream? in streams { try? stream.synchronize() }
+                throw failure(at: failed, status: lastStatus, error.pointee)
+            }
+            for case let stream? in streams { try synchronize(stream) }
+        }
+    }
+
+    private func withErrorMessage<Result>(_ body: (UnsafeMutablePointer<sb_error>) throws -> Result) throws -> Result {
         try withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { message in
             message[0] = 0
             var error = sb_error()
             error.size = MemoryLayout<sb_error>.size
             error.message = message.baseAddress!.assumingMemoryBound(to: CChar.self)
             error.capacity = message.count
-            let failed = execute(&error)
-            if failed < stepNodes.count {
-                for case let stream? in streams { try? stream.synchronize() }
-                throw failure(at: failed, status: lastStatus, error)
-            }
-            for case let stream? in streams {
-                do throws(PluginError) {
-                    try stream.synchronize()
-                } catch {
-                    throw ExecutionError.device(error, node: node(ofCorrelation: error.correlation))
-                }
-            }
+            return try body(&error)
+        }
+    }
+
+    private func synchronize(_ stream: Stream) throws(ExecutionError) {
+        do throws(PluginError) {
+            try stream.synchronize()
+        } catch {
+            throw .device(error, node: node(ofCorrelation: error.correlation))
         }
     }
 
@@ -62,16 +76,7 @@ extension Program {
         let base = steps.baseAddress!
         var index = 0
         while index < count {
-            let status: Int32
-            switch base[index] {
-            case .launch(let function, let launch): status = function(launch, error)
-            case .copy(let function, let device, let stream, let to, let from, let byteCount):
-                status = function(device, stream, to, from, UInt64(byteCount), error)
-            case .hostCopy(let to, let from, let byteCount):
-                memcpy(to, from, byteCount)
-                status = SB_OK
-            case .synchronize(let function, let stream): status = function(stream, error)
-            }
+            let status = perform(base + index, error)
             if status != SB_OK {
                 lastStatus = status
                 return index
@@ -79,6 +84,45 @@ extension Program {
             index += 1
         }
         return count
+    }
+
+    @inline(__always)
+    private func perform(_ step: UnsafeMutablePointer<Step>, _ error: UnsafeMutablePointer<sb_error>) -> Int32 {
+        switch step.pointee {
+        case .launch(let function, let launch): return function(launch, error)
+        case .copy(let function, let device, let stream, let to, let from, let byteCount):
+            return function(device, stream, to, from, UInt64(byteCount), error)
+        case .hostCopy(let to, let from, let byteCount):
+            memcpy(to, from, byteCount)
+            return SB_OK
+        case .synchronize(let function, let stream): return function(stream, error)
+        }
+    }
+
+    /// When a step began and ended, in nanoseconds since the first began.
+    struct TimedStep {
+        let step: Int
+        let start: UInt64
+        let end: UInt64
+    }
+
+    /// Runs like `run`, but waits after each step for its device, and tells how long each took. The outputs stay on the device.
+    func runTimed(_ inputs: [HostTensor]) throws -> [TimedStep] {
+        bindInputs(inputs)
+        return try withExtendedLifetime(inputs) {
+            try withErrorMessage { error in
+                var timed: [TimedStep] = []
+                let origin = DispatchTime.now().uptimeNanoseconds
+                for index in stepNodes.indices {
+                    let start = DispatchTime.now().uptimeNanoseconds
+                    let status = perform(steps.baseAddress! + index, error)
+                    guard status == SB_OK else { throw failure(at: index, status: status, error.pointee) }
+                    for case let stream? in streams { try synchronize(stream) }
+                    timed.append(TimedStep(step: index, start: start - origin, end: DispatchTime.now().uptimeNanoseconds - origin))
+                }
+                return timed
+            }
+        }
     }
 
     private func failure(at step: Int, status: Int32, _ error: sb_error) -> ExecutionError {

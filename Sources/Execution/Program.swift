@@ -31,6 +31,8 @@ final class Program {
     let nodeNames: [String]
     let stepNodes: [Int?]
     let pluginNames: [String]
+    /// Of each placed node, by its position among the launches.
+    let launchNames: [(operatorName: String, device: String, kernel: String)]
 
     /// How an output is read after the run.
     enum OutputBinding {
@@ -103,6 +105,9 @@ final class Program {
         self.stepNodes = stepNodes
         nodeNames = placement.nodes.map { graph[$0.node].name }
         pluginNames = placement.nodes.map { $0.library.plugin.name }
+        launchNames = placement.nodes.map {
+            (graph[$0.node].operatorName, devices[$0.device].name, "\($0.library.plugin.name)/\($0.kernel.name)")
+        }
         inputTypes = inputs.map { ConcreteType($0.dataType, $0.shape) }
         shapingInputs = graph.inputs.enumerated().compactMap { position, input in
             placement.inference.valueDependencies.contains(input) ? (position, inputs[position]) : nil

@@ -43,11 +43,15 @@ package final class Session: Sendable {
         }
     }
 
-    /// Plans for these inputs without running.
-    package func prepare(_ inputs: [String: HostTensor]) throws(ExecutionError) {
+    /// Runs the model step by step; see `Trace`.
+    func timedTrace(_ inputs: [String: HostTensor]) throws(ExecutionError) -> Trace {
         let tensors = try check(inputs)
         do {
-            try program.withLock { $0 = try plan(tensors, reusing: $0) }
+            return try program.withLock { program in
+                let current = try plan(tensors, reusing: program)
+                program = current
+                return Trace(current, try current.runTimed(tensors))
+            }
         } catch {
             throw ExecutionError(error)
         }

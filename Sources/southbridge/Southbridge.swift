@@ -32,7 +32,6 @@ struct Southbridge: ParsableCommand {
 @main
 enum Main {
     static func main() {
-        setvbuf(stdout, nil, _IOFBF, 1 << 16)
         do {
             var command = try Southbridge.parseAsRoot()
             try command.run()
@@ -59,7 +58,7 @@ enum Main {
     }
 
     private static func exit(withCode code: Int32) -> Never {
-        guard fflush(stdout) == 0 else {
+        guard fflush(nil) == 0 else {
             standardError("southbridge: standard output cannot be written: \(String(cString: strerror(errno)))")
             Foundation.exit(code == 0 ? 2 : code)
         }

@@ -82,7 +82,7 @@ struct DoctorCommand: ParsableCommand {
         ]
         return wanted.map { name, command, mend, use in
             let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-            let path = folders.map { "\($0)/\(command)" }.first { access($0, X_OK) == 0 }
+            let path = folders.map { "\($0)/\(command)" }.first { (candidate: String) in access(candidate, X_OK) == 0 }
             return Finding(
                 name: name, isPresent: path != nil, isRequired: false, detail: path ?? "'\(command)' is not on PATH (\(use))",
                 mend: path == nil ? mend : nil)

@@ -17,8 +17,8 @@ struct ReportCommand: ParsableCommand {
               southbridge report RUN --verify
             """)
 
-    @Argument(help: "The run's folder, or its report.json.", completion: .directory)
-    var run: String
+    @Argument(help: ArgumentHelp("The run's folder, or its report.json.", valueName: "run"), completion: .directory)
+    var source: String
 
     @Option(help: ArgumentHelp("html, md, json, junit or csv (default: md).", valueName: "format"))
     var format: ReportFormat = .md
@@ -30,10 +30,10 @@ struct ReportCommand: ParsableCommand {
     var verify = false
 
     func run() throws {
-        var path = URL(filePath: run)
+        var path = URL(filePath: source)
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path.path, isDirectory: &isFolder) else {
-            throw CommandFailure(code: 2, "\(run): no such run")
+            throw CommandFailure(code: 2, "\(source): no such run")
         }
         if verify { return try check(folder: isFolder.boolValue ? path : path.deletingLastPathComponent()) }
         if isFolder.boolValue { path.append(path: "report.json") }

@@ -77,7 +77,7 @@ struct RunCommand: ParsableCommand {
             results = try session.run(tensors)
             milliseconds.append((clock.now - start) / .milliseconds(1))
         }
-        if let trace { try session.writeTrace(to: trace, inputs: tensors) }
+        if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
         let files = try output.map { try write(results, to: $0) }
         guard let summary = session.summary else { return }
         let result = RunResult(

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+import CConformance
+
+/// From here on SIGINT and SIGTERM end a run after the case in flight, with what was decided kept, instead of ending the process.
+package func catchInterrupts() { sbc_catch_interrupts() }
