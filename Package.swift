@@ -81,7 +81,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        module("PluginBuilder", path: "Tests/Plugins/Support"),
         tests("Tensors", ["Tensors"]),
+        tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "PluginBuilder", "ReferenceCPU", "Southbound"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
 )

@@ -25,6 +25,9 @@ package struct Check: Sendable {
         loadNegotiationChecks + loadIdentityChecks + loadOptionChecks + loadInstanceChecks + loadProcessChecks + loadHardwareChecks
         + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks + streamChecks + eventChecks
         + threadChecks + limitChecks + lifecycleChecks
+    /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
+    package static func rememberProcess() { _ = ProcessState.initial }
+
     package static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 }
 

@@ -32,7 +32,7 @@ let copyChecks: [Check] = [
         let buffer = try device.makeBuffer(base)
         for (offset, count) in oddRanges {
             let target = GuardedBytes([UInt8](repeating: 0x77, count: count), skew: count % 64)
-            try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: offset), byteCount: count)
+            try device.copy(count, from: .buffer(buffer, offset), to: .host(target))
             try expectEqual(target.bytes, Array(base[offset..<(offset + count)]), "\(count) bytes read at \(offset)")
             try target.checkGuards("\(count) bytes read at \(offset)")
         }
@@ -44,7 +44,7 @@ let copyChecks: [Check] = [
         for (index, range) in oddRanges.enumerated() {
             let target = try device.makeBuffer(other)
             let place = min(oddRanges[oddRanges.count - 1 - index].offset, span - range.count)
-            try device.copy(to: .buffer(target, offset: place), from: .buffer(source, offset: range.offset), byteCount: range.count)
+            try device.copy(range.count, from: .buffer(source, range.offset), to: .buffer(target, place))
             var expected = other
             expected.replaceSubrange(place..<(place + range.count), with: base[range.offset..<(range.offset + range.count)])
             try expectEqual(try device.read(target), expected, "\(range.count) bytes from \(range.offset) to \(place) of another buffer")
@@ -56,7 +56,7 @@ let copyChecks: [Check] = [
         for (from, to, count) in [(0, 4096, 4096), (4096, 0, 4096), (1, 5001, 1001), (5001, 1, 1001), (10, 11, 1), (63, 128, 65)] {
             let base = pattern(span, context, salt: count)
             let buffer = try device.makeBuffer(base)
-            try device.copy(to: .buffer(buffer, offset: to), from: .buffer(buffer, offset: from), byteCount: count)
+            try device.copy(count, from: .buffer(buffer, from), to: .buffer(buffer, to))
             var expected = base
             expected.replaceSubrange(to..<(to + count), with: base[from..<(from + count)])
             try expectEqual(try device.read(buffer), expected, "\(count) bytes from \(from) to \(to) of the same buffer")
@@ -66,7 +66,7 @@ let copyChecks: [Check] = [
         let raw = try RawDevice(try context.openDevice())
         let source = GuardedBytes(pattern(1001, context), skew: 3)
         let target = GuardedBytes([UInt8](repeating: 0, count: 1001), skew: 5)
-        try raw.copy(to: location(host: target.pointer), from: location(host: source.pointer), 1001).succeeded("a copy from host memory to host memory")
+        try raw.copy(1001, from: .host(source), to: .host(target)).succeeded("a copy from host memory to host memory")
         try expectEqual(target.bytes, source.bytes, "1,001 bytes from host memory to host memory")
         try target.checkGuards("a copy from host memory to host memory")
     },
@@ -74,10 +74,10 @@ let copyChecks: [Check] = [
         let raw = try RawDevice(try context.openDevice())
         let source = GuardedBytes(pattern(3000, context))
         let buffer = try raw.device.allocate(byteCount: 1000)
-        try raw.copy(to: location(buffer), from: location(host: source.pointer, 1777), 1000).succeeded("a copy from an offset in host memory")
+        try raw.copy(1000, from: .host(source, 1777), to: .buffer(buffer)).succeeded("a copy from an offset in host memory")
         try expectEqual(try raw.device.read(buffer), Array(source.bytes[1777..<2777]), "1,000 bytes from offset 1,777 of host memory")
         let target = GuardedBytes([UInt8](repeating: 0x11, count: 1500))
-        try raw.copy(to: location(host: target.pointer, 333), from: location(buffer), 1000).succeeded("a copy to an offset in host memory")
+        try raw.copy(1000, from: .buffer(buffer), to: .host(target, 333)).succeeded("a copy to an offset in host memory")
         var expected = [UInt8](repeating: 0x11, count: 1500)
         expected.replaceSubrange(333..<1333, with: source.bytes[1777..<2777])
         try expectEqual(target.bytes, expected, "1,000 bytes to offset 333 of host memory")
@@ -87,7 +87,7 @@ let copyChecks: [Check] = [
         let host = GuardedBytes(pattern(2049, context), skew: 1)
         let before = host.bytes
         let buffer = try device.allocate(byteCount: 2049)
-        try device.copy(to: .buffer(buffer, offset: 0), from: .host(host.pointer), byteCount: 2049)
+        try device.copy(2049, from: .host(host), to: .buffer(buffer))
         try expectEqual(host.bytes, before, "the source of a copy in host memory")
         try host.checkGuards("the source of a copy")
         _ = try device.read(buffer)
@@ -98,7 +98,7 @@ let copyChecks: [Check] = [
         let buffer = try device.allocate(byteCount: 1 << 16)
         let sent = pattern(1 << 16, context)
         let host = GuardedBytes(sent)
-        try device.copy(to: .buffer(buffer, offset: 0), from: .host(host.pointer), byteCount: sent.count)
+        try device.copy(sent.count, from: .host(host), to: .buffer(buffer))
         // A copy without a stream has read its source when it returns.
         host.pointer.initializeMemory(as: UInt8.self, repeating: 0xDD, count: sent.count)
         try expectEqual(try device.read(buffer), sent, "a buffer whose source was overwritten after the copy had returned")
@@ -121,7 +121,7 @@ let copyChecks: [Check] = [
         let sent = pattern((4 << 20) + 3, context)
         let buffer = try device.makeBuffer(sent)
         let second = try device.allocate(byteCount: sent.count)
-        try device.copy(to: .buffer(second, offset: 0), from: .buffer(buffer, offset: 0), byteCount: sent.count)
+        try device.copy(sent.count, from: .buffer(buffer), to: .buffer(second))
         try expectEqual(try device.read(second), sent, "4 MiB and 3 bytes, to the device, across it and back")
     },
 ]

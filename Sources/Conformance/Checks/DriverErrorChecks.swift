@@ -14,8 +14,10 @@ let errorChecks: [Check] = [
         let opened = raw.driver.open(raw.device.plugin.instance, 0xffff_ffff, &handle, nil)
         try expect(opened == SB_ERROR_INVALID_ARGUMENT, .errorCode, "without an sb_error, opening device 2^32 - 1 gives \(statusName(opened))")
         let buffer = try raw.device.allocate(byteCount: 64)
-        var byte: UInt8 = 0
-        let copied = raw.driver.copy(raw.device.handle, nil, location(buffer, 64), location(host: &byte), 1, nil)
+        let byte = GuardedBytes([0])
+        let copied = withExtendedLifetime((buffer, byte)) {
+            raw.driver.copy(raw.device.handle, nil, End.buffer(buffer, 64).place, End.host(byte).place, 1, nil)
+        }
         try expect(copied == SB_ERROR_INVALID_ARGUMENT, .errorCode, "without an sb_error, a copy beyond its buffer gives \(statusName(copied))")
         try useOnce(raw.device, context)
     },
@@ -53,11 +55,11 @@ let errorChecks: [Check] = [
         let raw = try RawDevice(try context.openDevice())
         var handle: OpaquePointer?
         try raw.allocate(512, buffer: &handle).succeeded("an allocation of 512 bytes")
-        let place = sb_location(buffer: handle, host: nil, offset: 0)
+        let target = End(place: sb_location(buffer: handle, host: nil, offset: 0), owner: nil)
         let source = GuardedBytes(pattern(512, context))
         defer { raw.driver.free(raw.device.handle, handle) }
-        try raw.copy(to: place, from: location(host: source.pointer), 512).succeeded("a copy of 512 bytes")
-        if raw.driver.fill != nil { try raw.fill(place, 7, 512).succeeded("a fill of 512 bytes") }
+        try raw.copy(512, from: .host(source), to: target).succeeded("a copy of 512 bytes")
+        if raw.driver.fill != nil { try raw.fill(512, at: target, with: 7).succeeded("a fill of 512 bytes") }
     },
     Check("driver/errors/known-codes", .driver, ["SB-ERR-001", "SB-ERR-006"]) { context in
         let raw = try RawDevice(try context.openDevice())
@@ -66,8 +68,8 @@ let errorChecks: [Check] = [
         let host = GuardedBytes([UInt8](repeating: 0, count: 128))
         let answers = [
             try raw.allocate(endless, buffer: &handle), try raw.allocate(1, space: 999, buffer: &handle),
-            try raw.copy(to: location(buffer), from: location(host: host.pointer), 128),
-            try raw.copy(to: location(host: host.pointer), from: location(buffer), 128),
+            try raw.copy(128, from: .host(host), to: .buffer(buffer)),
+            try raw.copy(128, from: .buffer(buffer), to: .host(host)),
         ]
         for answer in answers {
             try expect((SB_OK...SB_ERROR_INTERNAL).contains(answer.status), .errorCode, "the status \(answer.status) is none of southbridge.h")
@@ -82,7 +84,7 @@ let errorChecks: [Check] = [
             var handle: OpaquePointer? = untouchedHandle
             _ = try raw.allocate(endless, buffer: &handle)
             _ = try raw.allocate(64, space: 1000, buffer: &handle)
-            _ = try raw.copy(to: location(kept), from: location(host: host.pointer), 2000)
+            _ = try raw.copy(2000, from: .host(host), to: .buffer(kept))
             try expectEqual(try raw.device.read(kept), sent, "a buffer, after calls that failed")
         }
     },

@@ -26,7 +26,7 @@ let fillChecks: [Check] = [
         let raw = try RawDevice(try fillingDevice(context))
         let sent = pattern(100, context)
         let buffer = try raw.device.makeBuffer(sent)
-        for offset: UInt64 in [0, 50, 100] { try raw.fill(location(buffer, offset), 1, 0).succeeded("filling no bytes at offset \(offset) of 100") }
+        for offset: UInt64 in [0, 50, 100] { try raw.fill(0, at: .buffer(buffer, offset), with: 1).succeeded("filling no bytes at offset \(offset) of 100") }
         try expectEqual(try raw.device.read(buffer), sent, "a buffer in which no bytes were filled")
     },
     Check("driver/fill/beyond-its-end", .driver, ["SB-CPY-007", "SB-ERR-002", "SB-ERR-005"]) { context in
@@ -34,7 +34,7 @@ let fillChecks: [Check] = [
         let sent = pattern(100, context)
         let buffers = try (0..<3).map { _ in try raw.device.makeBuffer(sent) }
         for (offset, bytes) in [(0, 101), (1, 100), (100, 1), (1 << 40, 1), (.max, 1), (50, .max - 10)] as [(UInt64, UInt64)] {
-            try raw.fill(location(buffers[1], offset), 9, bytes)
+            try raw.fill(bytes, at: .buffer(buffers[1], offset), with: 9)
                 .refused("filling \(bytes) bytes at offset \(offset) of a buffer of 100", with: SB_ERROR_INVALID_ARGUMENT)
         }
         for buffer in buffers { try expectEqual(try raw.device.read(buffer), sent, "a buffer, after fills that were refused") }

@@ -15,7 +15,7 @@ let hostMemoryChecks: [Check] = [
         let device = try hostVisibleDevice(context)
         let sent = pattern(4097, context)
         let buffer = try device.makeBuffer(sent)
-        let seen = Array(UnsafeRawBufferPointer(start: try hostAddress(buffer), count: sent.count))
+        let seen = try withExtendedLifetime(buffer) { Array(UnsafeRawBufferPointer(start: try hostAddress(buffer), count: sent.count)) }
         try expectEqual(seen, sent, "what 'copy' wrote, read at the buffer's address")
     },
     Check("driver/host-address/stays", .driver, ["SB-MEM-007"]) { context in
@@ -24,10 +24,10 @@ let hostMemoryChecks: [Check] = [
         let buffer = try device.allocate(byteCount: 100)
         let first = try hostAddress(buffer)
         let others = try (0..<50).map { _ in try device.allocate(byteCount: 1 << 16) }
+        defer { withExtendedLifetime((buffer, others)) {} }
         var address: UnsafeMutableRawPointer?
         try ask("host_address") { hostAddressOf(device.handle, buffer.handle, &address, $0) }.succeeded("host_address")
         try expect(address == first, .memory, "the host address of a buffer changed while it was alive")
-        withExtendedLifetime(others) {}
     },
     Check("driver/host-address/as-described", .driver, ["SB-MEM-007", "SB-HW-001"]) { context in
         let device = try context.openDevice()
@@ -60,7 +60,7 @@ let hostMemoryChecks: [Check] = [
         for _ in 0..<5 {
             let buffer = try imported(host, device)
             let target = try device.allocate(byteCount: 3000)
-            try device.copy(to: .buffer(target, offset: 0), from: .buffer(buffer, offset: 0), byteCount: 3000)
+            try device.copy(3000, from: .buffer(buffer), to: .buffer(target))
             try expectEqual(try device.read(target), before, "a copy of imported memory")
         }
         try expectEqual(host.bytes, before, "imported memory, after it was only read and given back")
@@ -79,7 +79,7 @@ let hostMemoryChecks: [Check] = [
         let host = GuardedBytes(pattern(500, context))
         let buffer = try imported(host, raw.device)
         let target = GuardedBytes([UInt8](repeating: 1, count: 600))
-        try raw.copy(to: location(host: target.pointer), from: location(buffer, 1), 500)
+        try raw.copy(500, from: .buffer(buffer, 1), to: .host(target))
             .refused("reading one byte beyond imported memory", with: SB_ERROR_INVALID_ARGUMENT)
         try expect(target.bytes.allSatisfy { $0 == 1 }, .memory, "a copy that was refused wrote")
     },

@@ -6,8 +6,8 @@ let lifecycleChecks: [Check] = [
     Check("driver/lifecycle/ten-thousand-allocations", .driver, ["SB-MEM-005"]) { context in
         let device = try context.openDevice()
         let start = try device.usage()
-        try expectNoGrowth("allocate and free", repeating: 10_000, warmUp: 500) { index in
-            _ = try device.allocate(byteCount: 64 + index % 4096)
+        try expectNoGrowth("allocate and free", repeating: 10_000, warmUp: 2000) { index in
+            _ = try device.allocate(byteCount: 64 + index * 67 % 4096)
         }
         try expectUsage(of: device, start, .leak, "10,000 buffers were allocated and freed")
     },
@@ -41,7 +41,7 @@ let lifecycleChecks: [Check] = [
             var handle: OpaquePointer?
             _ = try raw.allocate(1 << 62, buffer: &handle)
             _ = try raw.allocate(64, space: 4000, buffer: &handle)
-            _ = try raw.copy(to: location(buffer), from: location(host: host.pointer), 128)
+            _ = try raw.copy(128, from: .host(host), to: .buffer(buffer))
         }
     },
     Check("driver/lifecycle/imports", .driver, ["SB-MEM-008", "SB-MEM-005"]) { context in
@@ -57,27 +57,28 @@ let lifecycleChecks: [Check] = [
         let buffer = try device.makeBuffer(pattern(256, context))
         let target = GuardedBytes([UInt8](repeating: 0, count: 256))
         try expectNoGrowth("make a stream, use and destroy it", repeating: 500, warmUp: 100) { _ in
-            let stream = try device.makeStream()
-            try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: 256, stream: stream)
+            let stream = try CheckedStream(device)
+            try stream.copy(256, from: .buffer(buffer), to: .host(target))
         }
     },
     Check("driver/lifecycle/events", .driver, ["SB-EVT-001", "SB-OWN-003"]) { context in
         let device = try streamingDevice(context)
         guard device.plugin.events != nil else { throw CheckFailure.unsupported("the plugin has no group 'events'") }
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         try expectNoGrowth("make an event, record and destroy it", repeating: 2000, warmUp: 200) { _ in
             let event = try device.makeEvent()
-            try event.record(on: stream)
+            try stream.record(event)
             try event.synchronize()
+            try stream.synchronize()
         }
     },
     Check("driver/lifecycle/work-on-one-stream", .driver, ["SB-STR-001", "SB-STR-003"]) { context in
         let device = try streamingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         let buffer = try device.makeBuffer(pattern(512, context))
         let target = GuardedBytes([UInt8](repeating: 0, count: 512))
         try expectNoGrowth("20 copies on a stream", repeating: 300, warmUp: 30) { _ in
-            for _ in 0..<20 { try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: 512, stream: stream) }
+            for _ in 0..<20 { try stream.copy(512, from: .buffer(buffer), to: .host(target)) }
             try stream.synchronize()
         }
     },

@@ -19,7 +19,7 @@ let memoryChecks: [Check] = [
             throw CheckFailure.unsupported("the largest allocation is \(largest) bytes")
         }
         let buffer = try device.allocate(byteCount: size)
-        let places = [0, 4096, size / 2 - 1, size - 4099]
+        let places = [0, 8191, size / 2 - 1, size - 4099]
         for place in places { try device.write(pattern(4099, context, salt: place), to: buffer, at: place) }
         for place in places { try expectEqual(try device.read(buffer, at: place, count: 4099), pattern(4099, context, salt: place), "4,099 bytes at \(place)") }
     },

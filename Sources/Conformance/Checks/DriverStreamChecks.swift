@@ -5,23 +5,23 @@ import Southbound
 let streamChecks: [Check] = [
     Check("driver/streams/made-and-destroyed", .driver, ["SB-STR-005", "SB-OWN-003"]) { context in
         let device = try streamingDevice(context)
-        for _ in 0..<100 { _ = try device.makeStream() }
-        let many = try (0..<64).map { _ in try device.makeStream() }
+        for _ in 0..<100 { _ = try CheckedStream(device) }
+        let many = try (0..<64).map { _ in try CheckedStream(device) }
         try expect(Set(many.map(\.handle)).count == 64, .declaration, "two live streams have the same handle")
         for stream in many { try stream.synchronize() }
     },
     Check("driver/streams/synchronized-while-empty", .driver, ["SB-STR-003"]) { context in
-        let stream = try streamingDevice(context).makeStream()
+        let stream = try CheckedStream(streamingDevice(context))
         for _ in 0..<10 { try stream.synchronize() }
     },
     Check("driver/streams/done-after-synchronize", .driver, ["SB-STR-003", "SB-CPY-002"]) { context in
         let device = try streamingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         for size in [1, 65, 4097, 1 << 20] {
             let (source, target) = (GuardedBytes(pattern(size, context, salt: size)), GuardedBytes([UInt8](repeating: 0, count: size)))
             let buffer = try device.allocate(byteCount: size)
-            try device.copy(to: .buffer(buffer, offset: 0), from: .host(source.pointer), byteCount: size, stream: stream)
-            try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: size, stream: stream)
+            try stream.copy(size, from: .host(source), to: .buffer(buffer))
+            try stream.copy(size, from: .buffer(buffer), to: .host(target))
             try stream.synchronize()
             try expectEqual(target.bytes, source.bytes, "\(size) bytes there and back on a stream, after it was synchronized")
             try target.checkGuards("a copy on a stream")
@@ -29,7 +29,7 @@ let streamChecks: [Check] = [
     },
     Check("driver/streams/in-order", .driver, ["SB-STR-001"]) { context in
         let device = try streamingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         // A chain: each copy reads what the one before it wrote.
         let links = 200
         let buffers = try (0..<3).map { _ in try device.allocate(byteCount: 4096) }
@@ -37,33 +37,33 @@ let streamChecks: [Check] = [
         for round in 0..<5 {
             let target = GuardedBytes([UInt8](repeating: 0, count: 4096))
             source.pointer.copyMemory(from: pattern(4096, context, salt: round), byteCount: 4096)
-            try device.copy(to: .buffer(buffers[0], offset: 0), from: .host(source.pointer), byteCount: 4096, stream: stream)
+            try stream.copy(4096, from: .host(source), to: .buffer(buffers[0]))
             for link in 0..<links {
-                try device.copy(to: .buffer(buffers[(link + 1) % 3], offset: 0), from: .buffer(buffers[link % 3], offset: 0), byteCount: 4096, stream: stream)
+                try stream.copy(4096, from: .buffer(buffers[link % 3]), to: .buffer(buffers[(link + 1) % 3]))
             }
-            try device.copy(to: .host(target.pointer), from: .buffer(buffers[links % 3], offset: 0), byteCount: 4096, stream: stream)
+            try stream.copy(4096, from: .buffer(buffers[links % 3]), to: .host(target))
             try stream.synchronize()
             try expectEqual(target.bytes, source.bytes, "the end of a chain of \(links) copies on one stream")
         }
     },
     Check("driver/streams/last-write-wins", .driver, ["SB-STR-001"]) { context in
         let device = try streamingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         let buffer = try device.allocate(byteCount: 8192)
         let sources = (0..<50).map { GuardedBytes(pattern($0 % 2 == 0 ? 8192 : 16, context, salt: $0)) }
-        for source in sources { try device.copy(to: .buffer(buffer, offset: 0), from: .host(source.pointer), byteCount: source.count, stream: stream) }
+        for source in sources { try stream.copy(source.count, from: .host(source), to: .buffer(buffer)) }
         try stream.synchronize()
         try expectEqual(try device.read(buffer), sources[49].bytes + sources[48].bytes[16...], "a buffer that a stream wrote 50 times")
     },
     Check("driver/streams/fill-in-order", .driver, ["SB-STR-001", "SB-CPY-006"]) { context in
         let device = try streamingDevice(context)
         guard device.plugin.driver?.fill != nil else { throw CheckFailure.unsupported("the plugin has no 'fill'") }
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         let buffer = try device.allocate(byteCount: 1024)
         let target = GuardedBytes([UInt8](repeating: 0, count: 1024 * 20))
         for round in 0..<20 {
-            try device.fill(buffer, byteCount: 1024, with: UInt8(round + 1), stream: stream)
-            try device.copy(to: .host(target.pointer + round * 1024), from: .buffer(buffer, offset: 0), byteCount: 1024, stream: stream)
+            try stream.fill(1024, at: .buffer(buffer), with: UInt8(round + 1))
+            try stream.copy(1024, from: .buffer(buffer), to: .host(target, round * 1024))
         }
         try stream.synchronize()
         try expectEqual(target.bytes, (1...20).flatMap { [UInt8](repeating: UInt8($0), count: 1024) }, "twenty fills and copies in turn")
@@ -71,21 +71,21 @@ let streamChecks: [Check] = [
     Check("driver/streams/inline-is-done-on-return", .driver, ["SB-STR-002"]) { context in
         let device = try streamingDevice(context)
         if device.isQueued { throw CheckFailure.unsupported("the streams only queue their work") }
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         let sent = pattern(1 << 18, context)
         let buffer = try device.makeBuffer(sent)
         let target = GuardedBytes([UInt8](repeating: 0, count: sent.count))
-        try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: sent.count, stream: stream)
+        try stream.copy(sent.count, from: .buffer(buffer), to: .host(target))
         try expectEqual(target.bytes, sent, "a copy on a stream that declares itself inline, right after the call")
     },
     Check("driver/streams/query-after-synchronize", .driver, ["SB-STR-006"]) { context in
         let device = try queryingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         try expect(try stream.query(), .errorCode, "a stream without work is not ready")
         let buffer = try device.makeBuffer(pattern(1 << 16, context))
         let target = GuardedBytes([UInt8](repeating: 0, count: 1 << 16))
         for _ in 0..<20 {
-            try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: 1 << 16, stream: stream)
+            try stream.copy(1 << 16, from: .buffer(buffer), to: .host(target))
             _ = try stream.query()
             try stream.synchronize()
             try expect(try stream.query(), .errorCode, "a stream that was just synchronized is not ready")
@@ -93,12 +93,12 @@ let streamChecks: [Check] = [
     },
     Check("driver/streams/ready-means-done", .driver, ["SB-STR-006", "SB-STR-003"]) { context in
         let device = try queryingDevice(context)
-        let stream = try device.makeStream()
+        let stream = try CheckedStream(device)
         let sent = pattern(1 << 18, context)
         let buffer = try device.makeBuffer(sent)
         for _ in 0..<5 {
             let target = GuardedBytes([UInt8](repeating: 0, count: sent.count))
-            try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: sent.count, stream: stream)
+            try stream.copy(sent.count, from: .buffer(buffer), to: .host(target))
             let deadline = ContinuousClock.now + .seconds(5)
             while try !stream.query() {
                 try expect(ContinuousClock.now < deadline, .errorCode, "a stream with one copy of 256 KiB is not ready after 5 seconds")
@@ -113,9 +113,9 @@ let streamChecks: [Check] = [
             let buffer = try device.makeBuffer(sent)
             let target = GuardedBytes([UInt8](repeating: 0, count: sent.count * 4))
             do {
-                let stream = try device.makeStream()
+                let stream = try CheckedStream(device)
                 for part in 0..<4 {
-                    try device.copy(to: .host(target.pointer + part * sent.count), from: .buffer(buffer, offset: 0), byteCount: sent.count, stream: stream)
+                    try stream.copy(sent.count, from: .buffer(buffer), to: .host(target, part * sent.count))
                 }
             }
             try expectEqual(target.bytes, sent + sent + sent + sent, "four copies on a stream that was destroyed at once")
@@ -123,16 +123,16 @@ let streamChecks: [Check] = [
     },
     Check("driver/streams/several-at-once", .driver, ["SB-STR-001", "SB-THR-002"]) { context in
         let device = try streamingDevice(context)
-        let streams = try (0..<8).map { _ in try device.makeStream() }
+        let streams = try (0..<8).map { _ in try CheckedStream(device) }
         let sources = streams.indices.map { GuardedBytes(pattern(3001, context, salt: $0)) }
         let targets = streams.indices.map { _ in GuardedBytes([UInt8](repeating: 0, count: 3001)) }
         let buffers = try streams.map { _ in try device.allocate(byteCount: 3001) }
         for _ in 0..<20 {
             for (index, stream) in streams.enumerated() {
-                try device.copy(to: .buffer(buffers[index], offset: 0), from: .host(sources[index].pointer), byteCount: 3001, stream: stream)
+                try stream.copy(3001, from: .host(sources[index]), to: .buffer(buffers[index]))
             }
             for (index, stream) in streams.enumerated() {
-                try device.copy(to: .host(targets[index].pointer), from: .buffer(buffers[index], offset: 0), byteCount: 3001, stream: stream)
+                try stream.copy(3001, from: .buffer(buffers[index]), to: .host(targets[index]))
             }
         }
         for stream in streams.reversed() { try stream.synchronize() }
@@ -140,26 +140,26 @@ let streamChecks: [Check] = [
     },
     Check("driver/streams/works-after-a-refusal", .driver, ["SB-STR-004", "SB-CPY-007"]) { context in
         let raw = try RawDevice(try streamingDevice(context))
-        let stream = try raw.device.makeStream()
+        let stream = try CheckedStream(raw.device)
         let sent = pattern(100, context)
         let buffer = try raw.device.makeBuffer(sent)
         let target = GuardedBytes([UInt8](repeating: 0, count: 200))
         for _ in 0..<5 {
-            try raw.copy(to: location(host: target.pointer), from: location(buffer, 1), 100, stream: stream.handle)
+            try raw.copy(100, from: .buffer(buffer, 1), to: .host(target), stream: stream.handle)
                 .refused("a copy beyond its buffer on a stream", with: SB_ERROR_INVALID_ARGUMENT)
             // Refused in the call, it is no work of the stream, and does not poison it.
             try stream.synchronize()
-            try raw.copy(to: location(host: target.pointer), from: location(buffer), 100, stream: stream.handle).succeeded("the copy after a refused one")
+            try raw.copy(100, from: .buffer(buffer), to: .host(target), stream: stream.handle).succeeded("the copy after a refused one")
             try stream.synchronize()
             try expectEqual(Array(target.bytes.prefix(100)), sent, "the copy after a refused one")
         }
     },
     Check("driver/streams/no-bytes", .driver, ["SB-CPY-005", "SB-STR-001"]) { context in
         let raw = try RawDevice(try streamingDevice(context))
-        let stream = try raw.device.makeStream()
+        let stream = try CheckedStream(raw.device)
         let buffer = try raw.device.allocate(byteCount: 10)
         let host = GuardedBytes([1, 2, 3])
-        for _ in 0..<10 { try raw.copy(to: location(buffer, 10), from: location(host: host.pointer), 0, stream: stream.handle).succeeded("a copy of no bytes on a stream") }
+        for _ in 0..<10 { try raw.copy(0, from: .host(host), to: .buffer(buffer, 10), stream: stream.handle).succeeded("a copy of no bytes on a stream") }
         try stream.synchronize()
     },
 ]

@@ -65,13 +65,13 @@ let threadChecks: [Check] = [
     Check("driver/threads/a-stream-each", .driver, ["SB-THR-001", "SB-THR-002"]) { context in
         let device = try streamingDevice(context)
         try onThreads(6) { thread in
-            let stream = try device.makeStream()
+            let stream = try CheckedStream(device)
             let source = GuardedBytes(pattern(7001, context, salt: thread))
             let target = GuardedBytes([UInt8](repeating: 0, count: 7001))
             let buffer = try device.allocate(byteCount: 7001)
             for _ in 0..<20 {
-                try device.copy(to: .buffer(buffer, offset: 0), from: .host(source.pointer), byteCount: 7001, stream: stream)
-                try device.copy(to: .host(target.pointer), from: .buffer(buffer, offset: 0), byteCount: 7001, stream: stream)
+                try stream.copy(7001, from: .host(source), to: .buffer(buffer))
+                try stream.copy(7001, from: .buffer(buffer), to: .host(target))
             }
             try stream.synchronize()
             try expectEqual(target.bytes, source.bytes, "the stream of thread \(thread) of 6")

@@ -52,7 +52,7 @@ struct ProcessUse {
 ///   - warmUp: runs before the first look, in which caches fill.
 ///   - action: what is repeated, for the message.
 func expectNoGrowth(
-    _ action: String, repeating count: Int, warmUp: Int, heap: Int = 256 << 10, _ body: (Int) throws -> Void
+    _ action: String, repeating count: Int, warmUp: Int, heap: Int = 128 << 10, _ body: (Int) throws -> Void
 ) throws {
     for index in 0..<warmUp { try body(index) }
     let before = ProcessUse.now()

@@ -92,17 +92,37 @@ struct RawDevice {
         }
     }
 
-    func copy(
-        to destination: sb_location, from source: sb_location, _ bytes: UInt64, stream: OpaquePointer? = nil
-    ) throws(CheckFailure) -> Answer {
-        try ask("copy \(bytes) bytes") { driver.copy(device.handle, stream, destination, source, bytes, $0) }
+    func copy(_ bytes: UInt64, from source: End, to destination: End, stream: OpaquePointer? = nil) throws(CheckFailure) -> Answer {
+        defer { withExtendedLifetime((source.owner, destination.owner)) {} }
+        return try ask("copy \(bytes) bytes") { driver.copy(device.handle, stream, destination.place, source.place, bytes, $0) }
     }
 
-    func fill(_ destination: sb_location, _ byte: UInt8, _ bytes: UInt64, stream: OpaquePointer? = nil) throws(CheckFailure) -> Answer {
+    func fill(_ bytes: UInt64, at destination: End, with byte: UInt8, stream: OpaquePointer? = nil) throws(CheckFailure) -> Answer {
         guard let fill = driver.fill else { throw .unsupported("the plugin has no 'fill'") }
-        return try ask("fill \(bytes) bytes") { fill(device.handle, stream, destination, byte, bytes, $0) }
+        defer { withExtendedLifetime(destination.owner) {} }
+        return try ask("fill \(bytes) bytes") { fill(device.handle, stream, destination.place, byte, bytes, $0) }
     }
 }
 
-func location(_ buffer: Buffer, _ offset: UInt64 = 0) -> sb_location { sb_location(buffer: buffer.handle, host: nil, offset: offset) }
-func location(host: UnsafeMutableRawPointer?, _ offset: UInt64 = 0) -> sb_location { sb_location(buffer: nil, host: host, offset: offset) }
+/// One end of a copy, with what owns its memory.
+struct End {
+    let place: sb_location
+    let owner: AnyObject?
+
+    static func buffer(_ buffer: Buffer) -> End { .buffer(buffer, 0) }
+    static func buffer(_ buffer: Buffer, _ offset: some BinaryInteger) -> End {
+        End(place: sb_location(buffer: buffer.handle, host: nil, offset: UInt64(offset)), owner: buffer)
+    }
+
+    static func host(_ bytes: GuardedBytes) -> End { .host(bytes, 0) }
+    static func host(_ bytes: GuardedBytes, _ offset: some BinaryInteger) -> End {
+        End(place: sb_location(buffer: nil, host: bytes.pointer, offset: UInt64(offset)), owner: bytes)
+    }
+}
+
+extension Device {
+    /// A copy without a stream that has to succeed.
+    func copy(_ count: Int, from source: End, to destination: End) throws(CheckFailure) {
+        try RawDevice(self).copy(UInt64(count), from: source, to: destination).succeeded("a copy of \(count) bytes")
+    }
+}
