@@ -124,6 +124,13 @@ package final class Plugin: @unchecked Sendable {
         return try result.get()
     }
 
+    /// The model as the plugin describes the device now, not the remembered one.
+    package func describeAgain(device index: Int) throws(PluginError) -> DeviceModel {
+        try checkIndex(index)
+        guard let driver else { throw PluginError(.noGroup, plugin: name, "the plugin has no group 'driver'") }
+        return try PluginReader(plugin: name).model(of: index, count: deviceCount, driver, instance)
+    }
+
     /// Opens a device; every opening is independent of the others.
     package func openDevice(_ index: Int) throws(PluginError) -> Device {
         try checkIndex(index)

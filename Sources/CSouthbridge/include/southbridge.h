@@ -317,6 +317,7 @@ typedef struct sb_hardware {
  * [SB-CPY-004] Source and destination do not overlap.
  * [SB-CPY-005] `bytes` may be 0: nothing happens.
  * [SB-CPY-006] `fill` writes `bytes` bytes, each with the value `byte`.
+ * [SB-CPY-007] `copy` and `fill` refuse a range that does not lie within its buffer with SB_ERROR_INVALID_ARGUMENT, in the call itself.
  */
 
 /* One end of a copy: in a buffer, or in host memory where `buffer` is NULL. Frozen. */

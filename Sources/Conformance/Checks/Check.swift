@@ -21,7 +21,13 @@ package struct Check: Sendable {
     }
 
     /// Every check of the suite; ids are unique.
-    package static let all: [Check] = loadChecks + driverChecks
+    package static let all: [Check] =
+        loadNegotiationChecks + loadIdentityChecks + loadOptionChecks + loadInstanceChecks + loadProcessChecks + loadHardwareChecks
+        + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks + streamChecks + eventChecks
+        + threadChecks + limitChecks + lifecycleChecks
+    /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
+    package static func rememberProcess() { _ = ProcessState.initial }
+
     package static let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
 }
 
@@ -40,7 +46,12 @@ package struct CheckContext: Sendable {
     }
 
     package func loadPlugin() throws -> Plugin { try Plugin.load(reference, options: options) }
-    package func openDevice() throws -> Device { try loadPlugin().openDevice(deviceIndex) }
+    package func openDevice() throws -> Device { try openDevice(of: loadPlugin()) }
+
+    func openDevice(of plugin: Plugin) throws -> Device {
+        guard plugin.driver != nil else { throw CheckFailure.unsupported("the plugin has no group 'driver'") }
+        return try plugin.openDevice(deviceIndex)
+    }
 }
 
 /// Why a check did not pass.

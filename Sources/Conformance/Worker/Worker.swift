@@ -24,6 +24,7 @@ package struct Worker {
         dup2(STDERR_FILENO, STDOUT_FILENO)
         channel = FrameChannel(input: input, output: output)
         sbc_prepare_worker()
+        Check.rememberProcess()
     }
 
     /// Serves until `end` or until the supervisor is gone. Returns the exit status.

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import Conformance
+import Foundation
+import PluginBuilder
+import Testing
+
+/// No check may fail a correct plugin, whatever it leaves out.
+@Suite struct CorrectDriverTests {
+    @Test func minimal() async throws {
+        let path = try PluginBuilder.build(PluginBuilder.root.appending(path: "VendorExamples/minimal/minimal.c").path)
+        try await passes(path)
+    }
+
+    @Test func complete() async throws {
+        let path = try PluginBuilder.build("complete.c")
+        try await passes(path)
+    }
+
+    @Test func referenceCPU() async throws {
+        let folder = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let path = URL(filePath: folder).deletingLastPathComponent().appending(path: "libsouthbridge_cpu.so").path
+        try #require(FileManager.default.fileExists(atPath: path), "the reference CPU plugin is not built")
+        try await passes(path)
+    }
+
+    @Test func identifiersAreUnique() {
+        #expect(Set(Check.all.map(\.id)).count == Check.all.count)
+        #expect(Check.all.count >= 65)
+        for check in Check.all {
+            #expect(check.id.hasPrefix(check.level.rawValue + "/"))
+            #expect(!check.specification.isEmpty, "\(check.id) cites nothing")
+        }
+    }
+
+    /// Runs all checks in a child process and records what it says about those that failed.
+    private func passes(_ path: String) async throws {
+        let log = PluginBuilder.folder.appending(path: "\(URL(filePath: path).lastPathComponent).log").path
+        await #expect(processExitsWith: .success) { [path = path as String, log = log as String] in CheckRun.all(path, log: log) }
+        let said = try String(contentsOfFile: log, encoding: .utf8)
+        if CheckRun.tellsTimes { print(said) } else { #expect(said.isEmpty) }
+    }
+}
