@@ -29,13 +29,14 @@ package enum PluginBuilder {
         if let path = built.withLock({ $0[key] }) { return path }
         let path = source.hasPrefix("/") ? source : root.appending(path: "Tests/Plugins/\(source)").path
         let output = folder.appending(path: "lib\(key.replacing("=", with: "-")).so").path
+        let new = "\(output).\(UUID().uuidString)"
         let result = try run(
             "cc",
             ["-std=c11", "-O1", "-fPIC", "-shared", "-pthread", "-fvisibility=hidden", "-Wall", "-Wextra", "-I\(include.path)"]
-                + defines.map { "-D\($0)" } + ["-o", output + ".new", path])
+                + defines.map { "-D\($0)" } + ["-o", new, path, "-lm"])
         guard result.status == 0 else { throw BuildFailure(description: "cc \(path): \(result.output)") }
-        // In one step: another test may be loading it.
-        guard rename(output + ".new", output) == 0 else { throw BuildFailure(description: "cannot rename to \(output)") }
+        // In one step: another test may be building or loading it.
+        guard rename(new, output) == 0 else { throw BuildFailure(description: "cannot rename to \(output)") }
         built.withLock { $0[key] = output }
         return output
     }
