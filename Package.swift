@@ -81,9 +81,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        module("TestSupport", path: "Tests/TestSupport"),
         module("PluginBuilder", path: "Tests/Plugins/Support"),
         tests("Tensors", ["Tensors"]),
+        tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "PluginBuilder", "ReferenceCPU", "Southbound"]),
+        tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
 )

@@ -5,7 +5,7 @@
 #   bin/southbridge
 #   lib/southbridge/            the built-in plugins
 #   include/southbridge.h
-#   share/southbridge/          include, templates, suites, golden, corpus, networks
+#   share/southbridge/          include, Templates, Conformance, corpus, networks
 set -eu
 [ $# = 1 ] && [ -n "$1" ] || {
     echo 'usage: install.sh PREFIX' >&2
@@ -41,9 +41,8 @@ put 755 .build/release/southbridge "$prefix/bin/southbridge"
 put 755 .build/release/libsouthbridge_cpu.so "$prefix/lib/southbridge/libsouthbridge_cpu.so"
 put 644 $header "$prefix/include/southbridge.h"
 put 644 $header "$share/include/southbridge.h"
-put_folder Templates "$share/templates"
-[ ! -d Conformance/Suites ] || put_folder Conformance/Suites "$share/suites"
-put_folder Conformance/Golden "$share/golden"
+put_folder Templates "$share/Templates"
+put_folder Conformance/Golden "$share/Conformance/Golden"
 put_folder build/corpus "$share/corpus"
 put_folder build/networks "$share/networks"
 echo "installed to $prefix; run $prefix/bin/southbridge"

@@ -212,7 +212,7 @@ private func attention(_ context: ReferenceContext) throws(OperatorError) -> [Re
 }
 
 /// In place; zeros where every entry is hidden.
-private func softmax(_ row: inout [Double]) {
+func softmax(_ row: inout [Double]) {
     let largest = row.reduce(-.infinity) { $0.isNaN || $0 > $1 ? $0 : $1 }
     if largest == -.infinity {
         for index in row.indices { row[index] = 0 }

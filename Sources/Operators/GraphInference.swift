@@ -17,21 +17,24 @@ package struct GraphInference: Sendable {
     private var known: [ValueID: HostTensor] = [:]
 
     /// - Parameters:
-    ///   - inputs: types of the graph's inputs, all of them.
+    ///   - inputs: types of the graph's inputs, all of them, and of its captures if it is a subgraph.
     ///   - values: values of inputs, as far as they are there; they are looked at only where a shape depends on them.
     package init(
-        _ graph: Graph, catalog: OperatorCatalog = .standard, inputs: [ValueID: ConcreteType], values: [ValueID: HostTensor] = [:]
+        _ graph: Graph, catalog: OperatorCatalog = .standard, inputs: [ValueID: ConcreteType],
+        values: [ValueID: HostTensor] = [:]
     ) throws(GraphError) {
         self.graph = graph
         self.catalog = catalog
         producer = graph.producers()
         given = values
         types = [InferredOutput?](repeating: nil, count: graph.values.count)
-        for input in graph.inputs {
+        for input in graph.inputs + graph.captures.keys {
             guard let type = inputs[input] else { throw GraphError("input '\(graph[input].name)' is missing") }
             types[input.index] = .known(type)
         }
-        for (value, tensor) in graph.constants { types[value.index] = .known(ConcreteType(tensor.dataType, tensor.shape)) }
+        for (value, tensor) in graph.constants {
+            types[value.index] = .known(ConcreteType(tensor.dataType, tensor.shape))
+        }
         for index in graph.nodes.indices {
             let outputs = try infer(NodeID(index))
             for (output, type) in zip(graph.nodes[index].outputs, outputs) {
@@ -57,19 +60,23 @@ package struct GraphInference: Sendable {
         let node = graph[id]
         let definition = try definition(of: node)
         var inputs: [ConcreteType?] = []
-        for input in node.inputs {
+        let sources = node.inputs + graph.captured(by: node)
+        for input in sources {
             guard let input else {
                 inputs.append(nil)
                 continue
             }
             guard let type = concreteType(input) else {
-                throw GraphError("node '\(node.name)' (\(node.operatorName)): the shape of its input '\(graph[input].name)' depends on data")
+                throw GraphError(
+                    "node '\(node.name)' (\(node.operatorName)): the shape of its input '\(graph[input].name)' depends on data"
+                )
             }
             inputs.append(type)
         }
         let attributes: NodeAttributes
         do throws(OperatorError) {
-            attributes = try definition.checkedAttributes(of: node, inputTypes: inputs.map { $0?.dataType })
+            attributes = try definition.checkedAttributes(
+                of: node, inputTypes: inputs.prefix(node.inputs.count).map { $0?.dataType })
         } catch {
             throw GraphError("node '\(node.name)' (\(node.operatorName)): \(error)")
         }
@@ -79,9 +86,12 @@ package struct GraphInference: Sendable {
             do throws(OperatorError) {
                 return try definition.infer(
                     InferenceContext(
-                        attributes: attributes, inputs: inputs, wanted: node.outputs.map { $0 != nil }, values: { found[$0] }))
+                        attributes: attributes, inputs: inputs, wanted: node.outputs.map { $0 != nil },
+                        values: { found[$0] }))
             } catch {
-                guard case .needsValue(let index) = error, values[index] == nil, index < node.inputs.count, let input = node.inputs[index] else {
+                guard case .needsValue(let index) = error, values[index] == nil, index < sources.count,
+                    let input = sources[index]
+                else {
                     throw GraphError("node '\(node.name)' (\(node.operatorName)): \(error)")
                 }
                 values[index] = ReferenceTensor(try value(of: input))
@@ -124,10 +134,13 @@ package struct GraphInference: Sendable {
         for input in node.inputs {
             if let input { inputs.append(try value(of: input)) } else { inputs.append(nil) }
         }
+        var captures: [HostTensor] = []
+        for captured in graph.captured(by: node) { captures.append(try value(of: captured)) }
         let outputs: [HostTensor?]
         do throws(OperatorError) {
             outputs = try definition.evaluate(
-                opset: node.opset, attributes: node.attributes, inputs: inputs, wanted: node.outputs.map { $0 != nil })
+                opset: node.opset, attributes: node.attributes, inputs: inputs, wanted: node.outputs.map { $0 != nil },
+                captures: captures)
         } catch {
             throw GraphError("node '\(node.name)' (\(node.operatorName)): \(error)")
         }

@@ -18,7 +18,9 @@ package enum InferredOutput: Sendable, Hashable {
     /// The shape depends on data: only the kernel knows it, within these bounds.
     case bounded(DataType, [Int])
 
-    package static func tensor(_ dataType: DataType, _ shape: [Int]) -> InferredOutput { .known(ConcreteType(dataType, shape)) }
+    package static func tensor(_ dataType: DataType, _ shape: [Int]) -> InferredOutput {
+        .known(ConcreteType(dataType, shape))
+    }
 }
 
 /// What inference and reference both read: the operator's version and attributes.
@@ -33,6 +35,9 @@ package struct NodeAttributes: Sendable {
         self.given = given
         self.rules = rules
     }
+
+    /// Values of the enclosing graph that the node's subgraphs read, as they stand behind its inputs.
+    var capturedNames: [String] { Operators.capturedNames(given) }
 
     package subscript(_ name: String) -> Attribute? { given[name] ?? rules[name]?.defaultValue }
 
@@ -55,6 +60,10 @@ package struct NodeAttributes: Sendable {
     }
     package func floats(_ name: String) -> [Double]? {
         if case .floats(let values)? = self[name] { return values.map(Double.init) }
+        return nil
+    }
+    package func strings(_ name: String) -> [String]? {
+        if case .strings(let values)? = self[name] { return values }
         return nil
     }
     package func tensor(_ name: String) -> HostTensor? {
@@ -99,7 +108,9 @@ package struct InferenceContext: Sendable {
     /// The value of an integer input, flattened.
     package func integers(_ index: Int) throws(OperatorError) -> [Int] {
         let tensor = try value(index)
-        guard case .integers(let elements) = tensor.elements else { throw .invalid("input \(index) must hold integers, not \(tensor.dataType.name)") }
+        guard case .integers(let elements) = tensor.elements else {
+            throw .invalid("input \(index) must hold integers, not \(tensor.dataType.name)")
+        }
         return elements.map(Int.init)
     }
 

@@ -4,16 +4,21 @@ package import Graph
 /// All operators that the stack knows, by domain and name.
 package struct OperatorCatalog: Sendable {
     package static let standard = OperatorCatalog(families: [
-        elementwiseOperators, activationOperators, arithmeticOperators, logicOperators, castOperators, reductionOperators,
+        elementwiseOperators, activationOperators, arithmeticOperators, logicOperators, castOperators,
+        reductionOperators,
         axisOperators, softmaxOperators, quantizationOperators, lossOperators, optimizerOperators, randomOperators,
         shapeOperators, creationOperators, movementOperators, paddingOperators, indexingOperators, selectionOperators,
-        matrixOperators, einsumOperators, convolutionOperators, transposedConvolutionOperators, poolingOperators, normalizationOperators,
-        resizeOperators, attentionOperators, linearAttentionOperators, recurrentOperators, samplingOperators, deformableConvolutionOperators,
-        detectionOperators, signalOperators,
+        matrixOperators, einsumOperators, convolutionOperators, transposedConvolutionOperators, poolingOperators,
+        normalizationOperators,
+        resizeOperators, attentionOperators, linearAttentionOperators, recurrentOperators, samplingOperators,
+        deformableConvolutionOperators,
+        detectionOperators, signalOperators, controlFlowOperators, optionalOperators, textOperators, ngramOperators,
+        featureOperators,
+        treeOperators, flexAttentionOperators,
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.
-    package static let opsets = 6...26
+    package static let opsets = 6...28
 
     private let definitions: [String: OperatorDefinition]
 

@@ -55,18 +55,22 @@ let shapeOperators: [OperatorDefinition] = [
             let shape = try context.input(0).shape
             return [.tensor(.int64, [shapeRange(context.attributes, rank: shape.count).count])]
         },
-        reference: { context throws(OperatorError) in
-            let shape = try context.input(0).shape
-            let part = shape[shapeRange(context.attributes, rank: shape.count)]
-            return [ReferenceTensor(.int64, [part.count], .integers(part.map(Int64.init)))]
-        }),
+        reference: { context throws(OperatorError) in [try shapeValue(context.inference)] }, valueFromTypes: shapeValue),
     OperatorDefinition(
         "Size", since: [1, 13, 19, 21, 23, 24, 25], "(data: T) -> (size: int64)", types: ["T": .any], numericClass: .movement,
         infer: { context throws(OperatorError) in [.tensor(.int64, [])] },
-        reference: { context throws(OperatorError) in
-            [ReferenceTensor(.int64, [], .integers([Int64(try context.input(0).count)]))]
-        }),
+        reference: { context throws(OperatorError) in [try sizeValue(context.inference)] }, valueFromTypes: sizeValue),
 ]
+
+@Sendable private func shapeValue(_ context: InferenceContext) throws(OperatorError) -> ReferenceTensor {
+    let shape = try context.input(0).shape
+    let part = shape[shapeRange(context.attributes, rank: shape.count)]
+    return ReferenceTensor(.int64, [part.count], .integers(part.map(Int64.init)))
+}
+
+@Sendable private func sizeValue(_ context: InferenceContext) throws(OperatorError) -> ReferenceTensor {
+    ReferenceTensor(.int64, [], .integers([Int64(try multiplied(try context.input(0).shape))]))
+}
 
 /// The first input's elements in the inferred shape.
 private func viewed(_ context: ReferenceContext) throws(OperatorError) -> [ReferenceTensor?] {

@@ -65,6 +65,7 @@ struct SpatialWindow: Sendable {
         let rank = input.count
         if rank > 3 { throw .unsupported("windows over \(rank) spatial axes are not covered, at most 3 are") }
         try require(rank >= 1, "the input has no spatial axes")
+        try require(input.allSatisfy { $0 >= 0 }, "the input's sizes \(input) have a negative entry")
         if let named = attributes.ints("kernel_shape") {
             try require(named == kernel, "kernel_shape \(named) does not fit the kernel's shape \(kernel)")
         }

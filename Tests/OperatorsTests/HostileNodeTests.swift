@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Graph
+import ONNX
+import Operators
+import Tensors
+import Testing
+
+/// One case of each operator with its numbers driven to extremes: computed or refused, never a trap.
+@Suite struct HostileNodeTests {
+    private static let extremes: [Int64] = [.min, .max, -1, 0, 3, 1 << 40, -(1 << 40), 63]
+
+    @Test func survivesExtremeAttributes() throws {
+        var (operators, attempts) = (0, 0)
+        for (graph, inputs) in try oneCasePerOperator() {
+            operators += 1
+            let definition = OperatorCatalog.standard.definition(of: graph.nodes[0])
+            for (name, rule) in definition?.attributes ?? [:] {
+                for value in Self.values(rule.kind, instead: graph.nodes[0].attributes[name]) {
+                    var changed = graph
+                    changed.nodes[0].attributes[name] = value
+                    run(changed, inputs)
+                    attempts += 1
+                }
+            }
+        }
+        #expect(operators > 150 && attempts > 2000)
+    }
+
+    @Test func survivesExtremeInputs() throws {
+        for (graph, inputs) in try oneCasePerOperator() {
+            for (value, tensor) in inputs {
+                for other in try Self.tensors(instead: tensor) {
+                    var changed = inputs
+                    changed[value] = other
+                    run(graph, changed)
+                }
+            }
+        }
+    }
+
+    private func run(_ graph: Graph, _ inputs: [ValueID: HostTensor]) {
+        _ = try? GraphInference(graph, inputs: inputs.mapValues { ConcreteType($0.dataType, $0.shape) }, values: inputs)
+        _ = try? evaluate(graph, inputs: inputs)
+    }
+
+    private func oneCasePerOperator() throws -> [(Graph, [ValueID: HostTensor])] {
+        var seen: Set<String> = []
+        var cases: [(Graph, [ValueID: HostTensor])] = []
+        for entry in try CorpusCase.all(in: CorpusCase.corpus.appending(path: "node")) {
+            guard let (graph, inputs) = try? entry.load(), graph.nodes.count == 1,
+                seen.insert(graph.nodes[0].operatorName).inserted
+            else { continue }
+            cases.append((graph, inputs))
+        }
+        return cases
+    }
+
+    private static func values(_ kind: AttributeRule.Kind, instead old: Attribute?) -> [Attribute] {
+        switch kind {
+        case .int: return extremes.map { .int($0) }
+        case .float: return [.nan, .infinity, -.infinity, 0, -1].map { .float($0) }
+        case .string: return ["", "x", "a,b->...", "äö"].map { .string($0) }
+        case .ints:
+            var list: [Int64] = [0]
+            if case .ints(let given)? = old { list = given }
+            let changed = list.indices.prefix(2).flatMap { index in
+                extremes.map { extreme in
+                    var copy = list
+                    copy[index] = extreme
+                    return Attribute.ints(copy)
+                }
+            }
+            return changed + [.ints([]), .ints(list + list), .ints(Array(list.dropLast()))]
+        case .floats: return [.floats([]), .floats([.nan, 1, 1])]
+        case .strings: return [.strings([]), .strings(["", "x"])]
+        case .tensor, .graph: return []
+        }
+    }
+
+    private static func tensors(instead tensor: HostTensor) throws -> [HostTensor] {
+        var tensors: [HostTensor] = []
+        if tensor.dataType.isInteger {
+            for index in 0..<min(tensor.count, 2) {
+                for extreme in extremes {
+                    var values = tensor.decodedIntegers()
+                    values[index] = extreme
+                    tensors.append(try HostTensor(tensor.dataType, tensor.shape, integers: values))
+                }
+            }
+        } else if tensor.dataType.isFloat {
+            for extreme in [Double.nan, .infinity, 1e30, -1] {
+                tensors.append(
+                    try HostTensor(tensor.dataType, tensor.shape, doubles: tensor.decodedDoubles().map { _ in extreme })
+                )
+            }
+        }
+        for shape in [[], [0], [2, 0, 3], [1, 1, 1, 1, 1, 1], [tensor.count], [tensor.count, 1]]
+        where tensor.dataType != .string {
+            tensors.append(try HostTensor(tensor.dataType, shape))
+        }
+        return tensors
+    }
+}
