@@ -2,19 +2,18 @@
 import CSouthbridge
 import Foundation
 import HardwareModel
-import PluginBuilder
 import Southbound
+import TestSupport
 import Testing
 
 /// Buffers, streams and events through the host's own types: on a plugin that leaves everything out, and on one that leaves nothing out.
 @Suite struct DeviceTests {
     private func minimal() throws -> Device {
-        let path = PluginBuilder.root.appending(path: "VendorExamples/minimal/minimal.c").path
-        return try Plugin.load(PluginReference(path: PluginBuilder.build(path))).openDevice(0)
+        try Plugin.load(PluginReference(path: minimalPlugin().path)).openDevice(0)
     }
 
     private func complete() throws -> Device {
-        try Plugin.load(PluginReference(path: PluginBuilder.build("complete.c"))).openDevice(0)
+        try Plugin.load(PluginReference(path: completePlugin())).openDevice(0)
     }
 
     private func write(_ bytes: [UInt8], _ device: Device, stream: Southbound.Stream? = nil) throws -> Buffer {

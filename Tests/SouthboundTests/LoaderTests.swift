@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import PluginBuilder
 import Southbound
+import TestSupport
 import Testing
 
 /// Each fault of a library has one clear error of its own, with the exit code of a negotiation failure.
@@ -52,7 +52,7 @@ import Testing
     ]
 
     @Test(arguments: faults) func refused(_ fault: Fault) throws {
-        let path = try PluginBuilder.build("loader_faults.c", "FAULT=\(fault.name)")
+        let path = try loaderFault(fault.name)
         let error = try #require(throws: PluginError.self) { _ = try Plugin.load(PluginReference(path: path)) }
         #expect(error.code == fault.code, "\(error)")
         #expect(error.isNegotiationFailure)
@@ -61,57 +61,63 @@ import Testing
     }
 
     @Test func theSamePluginWithoutFault() throws {
-        let plugin = try Plugin.load(PluginReference(path: PluginBuilder.build("loader_faults.c", "FAULT=none")))
+        let plugin = try Plugin.load(PluginReference(path: loaderFault("none")))
         #expect(plugin.library?.kernels.map(\.name) == ["relu_float32", "relu_again"])
     }
 
     @Test func laterMinorVersionIsTaken() throws {
-        let plugin = try Plugin.load(PluginReference(path: PluginBuilder.build("loader_faults.c", "FAULT=later_minor")))
+        let plugin = try Plugin.load(PluginReference(path: loaderFault("later_minor")))
         #expect(plugin.identity.abi == "0.4")
     }
 
     @Test func noEntryPoint() throws {
-        let path = try PluginBuilder.build("loader_faults.c", "WITHOUT_ENTRY")
+        let path = try loaderFault("none", "-DWITHOUT_ENTRY")
         let error = try #require(throws: PluginError.self) { _ = try Plugin.load(PluginReference(path: path)) }
         #expect(error.code == .noEntryPoint && error.message.contains("southbridge_plugin"))
     }
 
     @Test func notALibrary() throws {
-        let text = PluginBuilder.folder.appending(path: "text.so")
-        try Data("This is no library, whatever its name says.\n".utf8).write(to: text)
-        try expectCode(.notALibrary, text.path)
-        let empty = PluginBuilder.folder.appending(path: "empty.so")
-        try Data().write(to: empty)
-        try expectCode(.notALibrary, empty.path)
-    }
-
-    @Test func truncatedLibrary() throws {
-        let whole = try Data(contentsOf: URL(filePath: PluginBuilder.build("loader_faults.c", "FAULT=none")))
-        for count in [64, 200, whole.count / 2] {
-            let cut = PluginBuilder.folder.appending(path: "cut-\(count).so")
-            try whole.prefix(count).write(to: cut)
-            try expectCode(.notALibrary, cut.path)
+        try withTemporaryFolder { folder in
+            let text = folder.appending(path: "text.so")
+            try Data("This is no library, whatever its name says.\n".utf8).write(to: text)
+            try expectCode(.notALibrary, text.path)
+            let empty = folder.appending(path: "empty.so")
+            try Data().write(to: empty)
+            try expectCode(.notALibrary, empty.path)
         }
     }
 
-    @Test func programInsteadOfLibraryAndOtherMachine() throws {
-        var library = try Data(contentsOf: URL(filePath: PluginBuilder.build("loader_faults.c", "FAULT=none")))
+    @Test func truncatedLibrary() throws {
+        let whole = try Data(contentsOf: URL(filePath: loaderFault("none")))
+        try withTemporaryFolder { folder in
+            for count in [64, 200, whole.count / 2] {
+                let cut = folder.appending(path: "cut-\(count).so")
+                try whole.prefix(count).write(to: cut)
+                try expectCode(.notALibrary, cut.path)
+            }
+        }
+    }
+
+    @Test func libraryOfAnotherMachine() throws {
+        var library = try Data(contentsOf: URL(filePath: loaderFault("none")))
         library[18] = 0xF3  // e_machine: RISC-V
         library[19] = 0
-        let foreign = PluginBuilder.folder.appending(path: "foreign.so")
-        try library.write(to: foreign)
-        try expectCode(.notALibrary, foreign.path, "another kind of processor")
+        try withTemporaryFolder { folder in
+            let foreign = folder.appending(path: "foreign.so")
+            try library.write(to: foreign)
+            try expectCode(.notALibrary, foreign.path, "another kind of processor")
+        }
     }
 
     @Test func missingFileAndFolder() throws {
-        try expectCode(.cannotOpen, PluginBuilder.folder.appending(path: "nowhere.so").path, "No such file")
-        try expectCode(.cannotOpen, PluginBuilder.folder.path, "a folder")
+        try withTemporaryFolder { folder in
+            try expectCode(.cannotOpen, folder.appending(path: "nowhere.so").path, "No such file")
+            try expectCode(.cannotOpen, folder.path, "a folder")
+        }
     }
 
     @Test func missingSymbolOfAnotherLibrary() throws {
-        let source = PluginBuilder.folder.appending(path: "unresolved.c")
-        try Data("int is_not_there(void); int use(void); int use(void) { return is_not_there(); }\n".utf8).write(to: source)
-        try expectCode(.cannotOpen, try PluginBuilder.build(source.path), "is_not_there")
+        try expectCode(.cannotOpen, try buildPlugin("Tests/Plugins/unresolved.c").path, "function_of_a_driver_that_is_not_installed")
     }
 
     private func expectCode(_ code: PluginError.Code, _ path: String, _ words: String = "") throws {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import PluginBuilder
 import Southbound
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct NegotiationTests {
-    private func complete() throws -> PluginReference { PluginReference(path: try PluginBuilder.build("complete.c")) }
+    private func complete() throws -> PluginReference { PluginReference(path: try completePlugin()) }
 
     @Test func identity() throws {
         let plugin = try Plugin.load(complete())
