@@ -83,10 +83,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
-        module("PluginBuilder", path: "Tests/Plugins/Support"),
         tests("Tensors", ["Tensors"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
-        tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "PluginBuilder", "ReferenceCPU", "Southbound"]),
+        tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]

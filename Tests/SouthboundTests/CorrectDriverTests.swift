@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import Conformance
 import Foundation
-import PluginBuilder
+import TestSupport
 import Testing
 
 /// No check may fail a correct plugin, whatever it leaves out.
 @Suite struct CorrectDriverTests {
     @Test func minimal() async throws {
-        let path = try PluginBuilder.build(PluginBuilder.root.appending(path: "VendorExamples/minimal/minimal.c").path)
+        let path = try minimalPlugin().path
         try await passes(path)
     }
 
     @Test func complete() async throws {
-        let path = try PluginBuilder.build("complete.c")
+        let path = try completePlugin()
         try await passes(path)
     }
 
     @Test func referenceCPU() async throws {
-        let folder = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let path = URL(filePath: folder).deletingLastPathComponent().appending(path: "libsouthbridge_cpu.so").path
+        let path = products.appending(path: "libsouthbridge_cpu.so").path
         try #require(FileManager.default.fileExists(atPath: path), "the reference CPU plugin is not built")
         try await passes(path)
     }
@@ -34,7 +33,8 @@ import Testing
 
     /// Runs all checks in a child process and records what it says about those that failed.
     private func passes(_ path: String) async throws {
-        let log = PluginBuilder.folder.appending(path: "\(URL(filePath: path).lastPathComponent).log").path
+        let log = FileManager.default.temporaryDirectory.appending(path: "southbridge-checks-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: log) }
         await #expect(processExitsWith: .success) { [path = path as String, log = log as String] in CheckRun.all(path, log: log) }
         let said = try String(contentsOfFile: log, encoding: .utf8)
         if CheckRun.tellsTimes { print(said) } else { #expect(said.isEmpty) }
