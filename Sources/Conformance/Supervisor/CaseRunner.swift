@@ -38,6 +38,7 @@ final class CaseRunner {
                 decision.result.message = "failed, then passed alone twice: \(decision.result.message ?? "")"
             }
         }
+        target.expected.apply(to: &decision.result)
         decision.result.seconds = (ContinuousClock.now - start).seconds
         if decision.result.status.needsAttention {
             decision.result.reproducer = target.command(for: testCase)
@@ -243,6 +244,7 @@ struct RunTarget: Sendable {
     let command: WorkerCommand
     let seconds: Double
     let seed: UInt64
+    let expected: ExpectedFailures
 
     func request(_ kind: WorkerRequest.Kind) -> WorkerRequest {
         var request = WorkerRequest(kind)
