@@ -87,6 +87,8 @@ let package = Package(
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
+        tests("Conformance", ["Conformance", "TestSupport", "southbridge"]),
+        tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
 )
