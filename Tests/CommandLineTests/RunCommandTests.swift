@@ -36,7 +36,7 @@ import Testing
             let relus = result.placement["minimal:0"] ?? 0
             #expect(relus == 26)
             #expect((result.placement["cpu:0"] ?? 0) > relus)
-            let actual = try readNumpy(path: folder.appending(path: result.outputs[0].file ?? "").path)
+            let actual = try readNumpy(path: result.outputs[0].file ?? "")
             #expect(actual.shape == expected.shape)
             for (a, e) in zip(actual.decodedDoubles(), expected.decodedDoubles()) { #expect(abs(a - e) <= 1e-5 + 1e-3 * abs(e)) }
         }

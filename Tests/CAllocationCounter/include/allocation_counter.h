@@ -4,13 +4,13 @@
 
 #include <stdint.h>
 
-/* What the calling thread has done since it began: calls of malloc, calloc, realloc, aligned_alloc and posix_memalign, and Swift's retains. */
+/* What the calling thread has done since it began: calls of malloc, calloc, realloc, aligned_alloc and posix_memalign, and retains by code of this program
+ * (not those within the Swift runtime and Foundation). */
 typedef struct thread_counts {
     uint64_t allocations;
     uint64_t retains;
 } thread_counts;
 
-/* Retains are counted from the first call on. */
 thread_counts thread_counts_now(void);
 
 #endif
