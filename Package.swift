@@ -86,6 +86,7 @@ let package = Package(
         tests("Tensors", ["Tensors"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
+        tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
