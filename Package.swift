@@ -87,6 +87,7 @@ let package = Package(
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
         tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
+        tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]
