@@ -103,6 +103,10 @@ package struct Placer {
         _ id: NodeID, _ definition: OperatorDefinition, _ values: [ValueID: HostTensor], _ inference: GraphInference
     ) throws -> PlacedNode {
         let node = graph[id]
+        if let name = node.attributes.first(where: { $0.value.isGraph })?.key {
+            throw NoKernelError(
+                node: node.name, operatorName: node.qualifiedName, dataType: nil, refusals: ["no plugin can be given its subgraph '\(name)'"])
+        }
         let inputs = node.inputs.map { $0.flatMap { describe($0, inference, values) } }
         let outputs = node.outputs.map { $0.flatMap { describe($0, inference, [:]) } }
         let version = definition.version(atOpset: node.opset) ?? node.opset
@@ -110,12 +114,15 @@ package struct Placer {
         var attributes = node.attributes
         for (name, rule) in definition.attributes where attributes[name] == nil { attributes[name] = rule.defaultValue }
         let pin = rules.pins.first { matches(node.name, $0.pattern) || matches(node.operatorName, $0.pattern) }?.device
+        let isBounded = node.outputs.contains { output in
+            if let output, case .bounded = inference.types[output.index] { true } else { false }
+        }
         var refusals: [String] = []
         for (index, device) in devices.enumerated() where pin == nil || pin == device.name || pin == device.plugin.name {
             for library in libraries[index] {
                 for kernel in library.candidates(
                     domain: node.domain, operatorName: node.operatorName, version: version, dataType: dataType ?? .float32)
-                where !isDenied(kernel, of: library) {
+                where !isDenied(kernel, of: library) && (!isBounded || kernel.flags.contains(.reportsShape)) {
                     let descriptor = try NodeDescriptor(
                         kernel: kernel, domain: node.domain, operatorName: node.operatorName, version: version,
                         attributes: attributes, inputs: inputs, outputs: outputs)

@@ -93,6 +93,10 @@ package enum Attribute: Sendable {
     case ints([Int64])
     case floats([Float])
     case strings([String])
+
+    package var isGraph: Bool {
+        if case .graph = self { true } else { false }
+    }
 }
 
 package struct TensorType: Sendable, Hashable {

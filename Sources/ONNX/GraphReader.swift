@@ -117,7 +117,7 @@ final class GraphReader {
         _ definition: OperatorDefinition, opset: Int, attributes: [String: Attribute], inputs: [ValueID?], outputCount: Int, place: String
     ) throws(ONNXError) {
         guard definition.version(atOpset: opset) != nil else {
-            throw .invalid("\(place): the operator came with opset \(definition.since[0]), but opset \(opset) is imported")
+            throw .unsupported("\(place): the operator is known here from opset \(definition.since[0]) on, but opset \(opset) is imported")
         }
         let types = inputs.map { $0.map { scope.builder.graph[$0].type?.dataType } }
         if types.contains(where: { $0 == .some(.none) }) { return }

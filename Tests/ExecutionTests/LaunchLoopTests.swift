@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CAllocationCounter
 import Execution
+import Foundation
 import Graph
 import Southbound
 import Tensors
@@ -31,7 +32,7 @@ import Testing
 
     private func counts(ofRelus count: Int, on plugin: String) throws -> thread_counts {
         var graph = Graph(name: "chain")
-        let type = TensorType(.float32, shape: [.known(4)])
+        let type = TensorType(.float32, [.known(4)])
         var value = graph.addValue("x", type: type)
         graph.inputs = [value]
         for index in 0..<count {

@@ -2,15 +2,6 @@
 
 /// Cases of the corpus that the references do not agree with, by the reason.
 enum CorpusExceptions {
-    /// Results drawn at random: the generator is an implementation's own, so types and shapes alone are compared.
-    static let random: Set<String> = [
-        "test_bernoulli", "test_bernoulli_double", "test_bernoulli_double_expanded", "test_bernoulli_expanded",
-        "test_bernoulli_seed",
-        "test_bernoulli_seed_expanded", "test_training_dropout", "test_training_dropout_default",
-        "test_training_dropout_default_mask",
-        "test_training_dropout_mask",
-    ]
-
     /// By case; a case that passes is none.
     static let reasons: [String: String] = Dictionary(
         uniqueKeysWithValues: groups.flatMap { group in group.cases.map { ($0, group.reason) } })

@@ -38,9 +38,14 @@ final class CaseRunner {
                 decision.result.message = "failed, then passed alone twice: \(decision.result.message ?? "")"
             }
         }
+        target.expected.apply(to: &decision.result)
         decision.result.seconds = (ContinuousClock.now - start).seconds
         if decision.result.status.needsAttention {
-            decision.result.reproducer = target.command(for: testCase)
+            let command = target.command(for: testCase)
+            decision.result.reproducer = command
+            decision.keep("reproduce.sh", Data("#!/bin/sh\n# \(testCase.id)\n\(command)\n".utf8))
+        } else {
+            decision.dropFiles()
         }
         return decision
     }
@@ -113,6 +118,8 @@ final class CaseRunner {
             request.folding = model.folding
             request.model = model.folding ? model.model.path : nil
             let inputs = try set.inputs.map { try Data(contentsOf: $0, options: .mappedIfSafe) }
+            let expected = try set.outputs.map { try Data(contentsOf: $0) }
+            decision.keep(model: modelData, inputs: inputs, expected: expected)
             let (reply, outputs) = try worker.exchange(request, [modelData] + inputs, seconds: target.seconds)
             guard reply.type == .ran else {
                 refuse(reply, &decision.result)
@@ -124,13 +131,12 @@ final class CaseRunner {
                 decision.result.message = "the stack runs all of it itself; nothing is asked of a plugin"
                 return
             }
-            let expected = try set.outputs.map { try Data(contentsOf: $0) }
             if let mismatch = try compare(outputs, expected, model.tolerance) {
                 decision.result.status = .failed
                 decision.result.failure = mismatch.kind
                 decision.result.error = mismatch.deviation
                 decision.result.message = mismatch.message
-                decision.keep(model: modelData, inputs: inputs, expected: expected, actual: outputs)
+                for (index, data) in outputs.enumerated() { decision.keep("actual_\(index).pb", data) }
                 return
             }
         }
@@ -227,12 +233,18 @@ struct Decision {
     /// Models past this size are named, not copied.
     private static let largestModel = 64 << 20
 
-    mutating func keep(model: Data, inputs: [Data], expected: [Data], actual: [Data]) {
-        if (1...Self.largestModel).contains(model.count) { files.append(("model.onnx", model)) }
-        for (word, list) in [("input", inputs), ("expected", expected), ("actual", actual)] {
-            for (index, data) in list.enumerated() { files.append(("\(word)_\(index).pb", data)) }
+    /// What a case is run with, in place of what was kept before.
+    mutating func keep(model: Data, inputs: [Data], expected: [Data]) {
+        dropFiles()
+        if (1...Self.largestModel).contains(model.count) { keep("model.onnx", model) }
+        for (word, list) in [("input", inputs), ("expected", expected)] {
+            for (index, data) in list.enumerated() { keep("\(word)_\(index).pb", data) }
         }
     }
+
+    mutating func keep(_ name: String, _ data: Data) { files.append((name, data)) }
+
+    mutating func dropFiles() { files = [] }
 }
 
 /// The plugin under test and how it is reached.
@@ -243,6 +255,7 @@ struct RunTarget: Sendable {
     let command: WorkerCommand
     let seconds: Double
     let seed: UInt64
+    let expected: ExpectedFailures
 
     func request(_ kind: WorkerRequest.Kind) -> WorkerRequest {
         var request = WorkerRequest(kind)

@@ -41,7 +41,7 @@ package struct ConformanceRun {
         let target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
-            seed: settings.seed)
+            seed: settings.seed, expected: try ExpectedFailures(of: configuration.plugin, installation: installation))
         let cases = try CaseList(settings, installation: installation).cases
 
         let negotiation: WorkerReply?

@@ -72,7 +72,8 @@ extension DeviceModel {
             lines.append("  \(unit.kind.rawValue)  \(unit.name): \(unit.count) units\(clock)")
             for rate in unit.rates {
                 let peak = rate.operationsPerCycle * Double(unit.count) * Double(unit.clockHertz) / 1e9
-                lines.append("    \(rate.dataType): \(tenths(rate.operationsPerCycle)) operations a cycle, \(tenths(peak)) GFLOP/s")
+                let rateText = unit.clockHertz > 0 ? ", \(tenths(peak)) GFLOP/s" : ""
+                lines.append("    \(rate.dataType): \(tenths(rate.operationsPerCycle)) operations a cycle\(rateText)")
             }
         }
         for link in links {

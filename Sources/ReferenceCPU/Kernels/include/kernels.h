@@ -16,6 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* ---- What this CPU is ------------------------------------------------------------------------------------------------------------ */
+
+/* The name by which OpenBLAS calls the best of its kernels that this CPU runs, from CPUID; NULL: let it choose. */
+const char *cpu_openblas_core(void);
+
+/* Width of the registers in which this CPU does fused multiply-adds; 0: it has none, or they are not known. */
+int32_t cpu_vector_bits(void);
+
 /* ---- Walks: strided iteration over several operands -------------------------------------------------------------------------------- */
 
 #define CPU_WALK_RANK 16
