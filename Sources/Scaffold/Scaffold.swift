@@ -33,15 +33,18 @@ package func scaffold(
     guard let constant = ["cpu": "SB_FAMILY_CPU", "gpgpu": "SB_FAMILY_GPGPU", "npu": "SB_FAMILY_NPU"][family] else {
         throw ScaffoldError("there is no family '\(family)'; it is cpu, gpgpu or npu")
     }
-    let values = ["@NAME@": name, "@VENDOR@": escapedForC(vendor), "@FAMILY@": constant]
+    let values = ["@NAME@": name, "@VENDOR@": escapedForC(vendor), "SB_FAMILY_PLACEHOLDER": constant]
     var contents: [String: Data] = ["southbridge.h": try read(header)]
-    for (template, file) in [("plugin.c", "\(name).c"), ("Makefile", "Makefile"), ("README.md", "README.md"), ("gitignore", ".gitignore")] {
+    for (template, file) in [
+        ("plugin.c", "\(name).c"), ("Makefile", "Makefile"), ("README.md", "README.md"), ("gitignore", ".gitignore"),
+    ] {
         let text = String(decoding: try read(templates.appending(path: "c/\(template)")), as: UTF8.self)
         contents[file] = Data(values.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }.utf8)
     }
     let folder = parent.appending(path: name)
     try write(contents, to: folder)
-    let place = parent.relativePath == "." || parent.path == FileManager.default.currentDirectoryPath ? name : folder.path
+    let place =
+        parent.relativePath == "." || parent.path == FileManager.default.currentDirectoryPath ? name : folder.path
     let library = place.hasPrefix("/") ? "\(place)/lib\(name).so" : "./\(place)/lib\(name).so"
     return ScaffoldResult(
         folder: folder, files: contents.keys.sorted(),
@@ -54,16 +57,22 @@ package func scaffold(
 
 private func check(name: String, vendor: String) throws(ScaffoldError) {
     let letters = { (byte: UInt8) in (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) }
-    let fits = name.utf8.allSatisfy { letters($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+    let fits = name.utf8.allSatisfy {
+        letters($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+            || $0 == UInt8(ascii: "_")
+    }
     guard let first = name.utf8.first, letters(first), fits, name.utf8.count <= 64 else {
-        throw ScaffoldError("'\(oneLine(name))' cannot be a plugin's name: a letter, then letters, digits, '-' and '_', 64 at most")
+        throw ScaffoldError(
+            "'\(oneLine(name))' cannot be a plugin's name: a letter, then letters, digits, '-' and '_', 64 at most")
     }
     guard vendor.utf8.count <= 1000 else { throw ScaffoldError("the vendor's name is longer than 1,000 bytes") }
     guard !vendor.utf8.contains(0) else { throw ScaffoldError("the vendor's name has a zero byte in it") }
 }
 
 private func read(_ file: URL) throws(ScaffoldError) -> Data {
-    do { return try Data(contentsOf: file) } catch { throw ScaffoldError("\(file.path) cannot be read: \(reason(error))") }
+    do { return try Data(contentsOf: file) } catch {
+        throw ScaffoldError("\(file.path) cannot be read: \(reason(error))")
+    }
 }
 
 /// Writes a new folder, complete or not at all.
@@ -72,7 +81,9 @@ private func write(_ contents: [String: Data], to folder: URL) throws(ScaffoldEr
     let parent = folder.deletingLastPathComponent()
     let partial = parent.appending(path: ".\(folder.lastPathComponent).\(getpid()).partial")
     var status = stat()
-    guard lstat(folder.path, &status) != 0 else { throw ScaffoldError("\(folder.path) is there already; choose another name, or --output") }
+    guard lstat(folder.path, &status) != 0 else {
+        throw ScaffoldError("\(folder.path) is there already; choose another name, or --output")
+    }
     do {
         try manager.createDirectory(at: partial, withIntermediateDirectories: true)
         for (name, data) in contents { try data.write(to: partial.appending(path: name)) }
@@ -89,7 +100,9 @@ private func write(_ contents: [String: Data], to folder: URL) throws(ScaffoldEr
 }
 
 private func reason(_ error: any Error) -> String {
-    if let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError, underlying.domain == NSPOSIXErrorDomain {
+    if let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError,
+        underlying.domain == NSPOSIXErrorDomain
+    {
         return String(cString: strerror(Int32(underlying.code)))
     }
     return oneLine(error.localizedDescription)

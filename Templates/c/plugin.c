@@ -30,17 +30,19 @@ static int32_t device_describe(sb_instance *instance, uint32_t index, const sb_h
         .size = sizeof memory,
         .name = SB_STRING("memory"),
         .kind = SB_SPACE_DEVICE,
-        .flags = SB_SPACE_FLAG_ALLOCATABLE, /* REPLACE: | SB_SPACE_FLAG_HOST_VISIBLE if the host can address it; then offer `host_address` */
-        .capacity = 0,                      /* REPLACE: bytes */
-        .bandwidth = 0,                     /* REPLACE: bytes per second */
+        .flags =
+            SB_SPACE_FLAG_ALLOCATABLE, /* REPLACE: | SB_SPACE_FLAG_HOST_VISIBLE if the host can address it; then offer `host_address` */
+        .capacity = 0,                 /* REPLACE: bytes */
+        .bandwidth = 0, /* REPLACE: bytes per second */
         .alignment = 64,
     };
     static const sb_memory_space *const spaces[] = {&memory};
     static const sb_hardware described = {
         .size = sizeof described,
-        .id = SB_STRING("@NAME@-0"), /* REPLACE: a serial number or bus address, the same in every process [SB-HW-002] */
+        .id =
+            SB_STRING("@NAME@-0"), /* REPLACE: a serial number or bus address, the same in every process [SB-HW-002] */
         .name = SB_STRING("@NAME@"),
-        .family = @FAMILY@,
+        .family = SB_FAMILY_PLACEHOLDER,
         .spaces = spaces,
         .space_count = 1,
     };
@@ -67,11 +69,14 @@ static void device_close(sb_device *device) {
 /* ---- Memory ------------------------------------------------------------------------------------------------------- */
 
 /* Called from any thread, also at once, like everything that takes a device [SB-THR-001]. */
-static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer, sb_error *error) {
+static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment,
+                               sb_buffer **buffer, sb_error *error) {
     (void)device;
-    if (space != 0) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one memory space, number 0"); /* [SB-MEM-004] */
+    if (space != 0)
+        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one memory space, number 0"); /* [SB-MEM-004] */
     if (bytes == 0 || alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a size of at least 1 and an alignment that is a power of two are needed");
+        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT,
+                       "a size of at least 1 and an alignment that is a power of two are needed");
     if (alignment < 64) alignment = 64;
     /* Sizes come from models, so rounding them up must not wrap around. */
     if (alignment > SIZE_MAX / 2 || bytes > SIZE_MAX / 2 - alignment)
@@ -104,12 +109,14 @@ static unsigned char *resolve(const sb_location *location, uint64_t bytes) {
 }
 
 /* Any of the four directions, at any byte offset [SB-CPY-001]. Without the group "streams", `stream` is always NULL: the copy is done on return. */
-static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes, sb_error *error) {
+static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes,
+                    sb_error *error) {
     (void)device;
     (void)stream;
     if (bytes == 0) return SB_OK; /* [SB-CPY-005] */
     unsigned char *to = resolve(&destination, bytes), *from = resolve(&source, bytes);
-    if (!to || !from) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a copy reaches beyond its buffer"); /* [SB-CPY-007] */
+    if (!to || !from)
+        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a copy reaches beyond its buffer"); /* [SB-CPY-007] */
     memcpy(to, from, (size_t)bytes); /* REPLACE: your copy engine */
     return SB_OK;
 }
@@ -120,8 +127,8 @@ static int32_t copy(sb_device *device, sb_stream *stream, sb_location destinatio
 static const sb_kernel relu = {
     .size = sizeof(sb_kernel),
     .name = SB_STRING("relu_float32"),
-    .operator_name = SB_STRING("Relu"),                   /* as the ONNX standard calls it */
-    .since = 6,                                           /* the operator-set version in which its meaning last changed */
+    .operator_name = SB_STRING("Relu"), /* as the ONNX standard calls it */
+    .since = 6,                         /* the operator-set version in which its meaning last changed */
     .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32),
     .flags = SB_KERNEL_FLAG_IN_PLACE | SB_KERNEL_FLAG_DETERMINISTIC,
 };
@@ -139,8 +146,8 @@ static uint64_t element_count(const sb_tensor *tensor) {
 }
 
 /* Answers for each node: yes, or no and why, in words for a person. A node that gets a yes must then run with any values [SB-OPS-004]. */
-static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count, sb_support *const *answers,
-                       sb_error *error) {
+static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count,
+                       sb_support *const *answers, sb_error *error) {
     (void)instance;
     (void)device;
     (void)error;
@@ -186,7 +193,8 @@ static const sb_driver driver = {
     .copy = copy,
     .describe = device_describe,
 };
-static const sb_operators operators = {.size = sizeof(sb_operators), .kernels = kernels, .kernel_count = 1, .support = support, .launch = launch};
+static const sb_operators operators = {
+    .size = sizeof(sb_operators), .kernels = kernels, .kernel_count = 1, .support = support, .launch = launch};
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("operators"), 1, 0, &operators}};
 static const sb_plugin plugin_table = {
     .size = sizeof(sb_plugin),
@@ -200,7 +208,8 @@ static const sb_plugin plugin_table = {
 
 /* The one function that the library exports. */
 int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
-    if (host->version >> 16 != SB_VERSION_MAJOR) return sb_fail(error, SB_ERROR_UNSUPPORTED, "@NAME@ is built for another major version of southbridge.h");
+    if (host->version >> 16 != SB_VERSION_MAJOR)
+        return sb_fail(error, SB_ERROR_UNSUPPORTED, "@NAME@ is built for another major version of southbridge.h");
     *plugin = &plugin_table;
     return SB_OK;
 }

