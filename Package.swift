@@ -86,6 +86,8 @@ let package = Package(
         tests("Tensors", ["Tensors"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
+        tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
+        tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("Conformance", ["Conformance", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),

@@ -12,7 +12,8 @@ package struct EntryPoint: Sendable {
 
     /// - Parameter host: stays valid for the rest of the process (SB-NEG-002), like the libraries, which are never unmapped.
     package func callAsFunction(
-        _ host: UnsafePointer<sb_host>, _ plugin: UnsafeMutablePointer<UnsafePointer<sb_plugin>?>, _ error: UnsafeMutablePointer<sb_error>?
+        _ host: UnsafePointer<sb_host>, _ plugin: UnsafeMutablePointer<UnsafePointer<sb_plugin>?>,
+        _ error: UnsafeMutablePointer<sb_error>?
     ) -> Int32 {
         function(host, plugin, error)
     }

@@ -55,7 +55,9 @@ package final class Plugin: @unchecked Sendable {
         return try Plugin(negotiation, name: name, options: options(name), services)
     }
 
-    private init(_ negotiation: Negotiation, name: String, options: [String: String], _ services: HostServices) throws(PluginError) {
+    private init(_ negotiation: Negotiation, name: String, options: [String: String], _ services: HostServices)
+        throws(PluginError)
+    {
         self.name = name
         self.services = services
         identity = negotiation.identity
@@ -84,20 +86,27 @@ package final class Plugin: @unchecked Sendable {
     ) throws(PluginError) -> OpaquePointer? {
         guard let start = table.start else { return nil }
         let memory = CMemory()
-        let list: [sb_option] = options.sorted { $0.key < $1.key }.map { sb_option(name: memory.string($0.key), value: memory.string($0.value)) }
+        let list: [sb_option] = options.sorted { $0.key < $1.key }.map {
+            sb_option(name: memory.string($0.key), value: memory.string($0.value))
+        }
         var instance: OpaquePointer?
         do {
             try withStatus(plugin: plugin, doing: "start") { error in
-                withExtendedLifetime(memory) { start(services.pointer, memory.array(list), list.count, &instance, error) }
+                withExtendedLifetime(memory) {
+                    start(services.pointer, memory.array(list), list.count, &instance, error)
+                }
             }
         } catch {
             let isOption = error.code == .invalidArgument && !options.isEmpty
-            throw PluginError(isOption ? .badOption : .startFailed, plugin: plugin, error.message, isRetryable: error.isRetryable)
+            throw PluginError(
+                isOption ? .badOption : .startFailed, plugin: plugin, error.message, isRetryable: error.isRetryable)
         }
         return instance
     }
 
-    private static func countDevices(_ driver: sb_driver?, _ instance: OpaquePointer?, plugin: String) throws(PluginError) -> Int {
+    private static func countDevices(_ driver: sb_driver?, _ instance: OpaquePointer?, plugin: String)
+        throws(PluginError) -> Int
+    {
         guard let driver else { return 0 }
         guard let count = driver.count else { return 1 }
         var devices: UInt32 = 0
@@ -106,9 +115,13 @@ package final class Plugin: @unchecked Sendable {
         } catch {
             throw PluginError(.startFailed, plugin: plugin, error.message, isRetryable: error.isRetryable)
         }
-        guard devices > 0 else { throw PluginError(.noDevice, plugin: plugin, "the plugin has a driver, but finds no device on this machine") }
+        guard devices > 0 else {
+            throw PluginError(.noDevice, plugin: plugin, "the plugin has a driver, but finds no device on this machine")
+        }
         guard devices <= mostDevices else {
-            throw PluginError(.invalidDescription, plugin: plugin, "a plugin of \(devices) devices cannot be; at most \(mostDevices) are allowed")
+            throw PluginError(
+                .invalidDescription, plugin: plugin,
+                "a plugin of \(devices) devices cannot be; at most \(mostDevices) are allowed")
         }
         return Int(devices)
     }
@@ -143,8 +156,13 @@ package final class Plugin: @unchecked Sendable {
         guard isRunning else { throw stopped }
         do throws(PluginError) {
             var handle: OpaquePointer?
-            try withStatus(plugin: name, doing: "open device \(index)") { driver.open(instance, UInt32(index), &handle, $0) }
-            guard let handle else { throw PluginError(.callFailed, plugin: name, "opening device \(index) succeeded, but gave no handle (NULL)") }
+            try withStatus(plugin: name, doing: "open device \(index)") {
+                driver.open(instance, UInt32(index), &handle, $0)
+            }
+            guard let handle else {
+                throw PluginError(
+                    .callFailed, plugin: name, "opening device \(index) succeeded, but gave no handle (NULL)")
+            }
             return Device(plugin: self, driver: driver, index: index, handle: handle, model: model)
         } catch {
             deviceClosed()
@@ -191,7 +209,9 @@ package final class Plugin: @unchecked Sendable {
             do throws(PluginError) {
                 let model = try reader.model(of: index, count: deviceCount, driver, instance)
                 if let other = owners.updateValue(index, forKey: model.id) {
-                    throw PluginError(.invalidDescription, plugin: name, "devices \(other) and \(index) have the same id '\(model.id)'")
+                    throw PluginError(
+                        .invalidDescription, plugin: name,
+                        "devices \(other) and \(index) have the same id '\(model.id)'")
                 }
                 return .success(model)
             } catch {

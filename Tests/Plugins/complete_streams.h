@@ -4,8 +4,8 @@
  */
 
 static bool slow(void) {
-    return FAULT == inline_but_queued || FAULT == synchronize_early || FAULT == query_always_ready || FAULT == event_early ||
-           FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order;
+    return FAULT == inline_but_queued || FAULT == synchronize_early || FAULT == query_always_ready ||
+           FAULT == event_early || FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order;
 }
 
 static void run(struct task *task) {
@@ -25,7 +25,8 @@ static void run(struct task *task) {
         break;
     case TASK_WAIT:
         pthread_mutex_lock(&event->lock);
-        while (FAULT != wait_ignored && event->reached < task->mark) pthread_cond_wait(&event->changed, &event->lock);
+        while (FAULT != wait_ignored && event->reached < task->mark)
+            pthread_cond_wait(&event->changed, &event->lock);
         break;
     }
     if (event) {
@@ -39,7 +40,8 @@ static void *serve(void *argument) {
     sb_stream *stream = argument;
     pthread_mutex_lock(&stream->lock);
     for (;;) {
-        while (!stream->first && !stream->ends) pthread_cond_wait(&stream->changed, &stream->lock);
+        while (!stream->first && !stream->ends)
+            pthread_cond_wait(&stream->changed, &stream->lock);
         struct task *task = stream->first;
         if (!task || (FAULT == destroy_drops_work && stream->ends)) break;
         stream->first = task->next;
@@ -65,8 +67,10 @@ static int32_t give(sb_stream *stream, struct task task) {
         made->next = stream->first;
         stream->first = made;
     } else {
-        if (stream->last) stream->last->next = made;
-        else stream->first = made;
+        if (stream->last)
+            stream->last->next = made;
+        else
+            stream->first = made;
         stream->last = made;
     }
     pthread_cond_broadcast(&stream->changed);
@@ -80,8 +84,10 @@ static unsigned char *resolve(sb_location location, uint64_t *bytes) {
     uint64_t offset = FAULT == copy_rounds_offset ? location.offset & ~(uint64_t)3 : location.offset;
     uint64_t end = location.buffer->bytes;
     if (FAULT == copy_range_wraps) return location.offset + *bytes <= end ? location.buffer->memory + offset : NULL;
-    if (FAULT == copy_accepts_any_range && location.offset <= 128 && *bytes <= 128) return location.buffer->memory + offset;
-    if (FAULT == copy_clamps_range && location.offset <= end && *bytes > end - location.offset) *bytes = end - location.offset;
+    if (FAULT == copy_accepts_any_range && location.offset <= 128 && *bytes <= 128)
+        return location.buffer->memory + offset;
+    if (FAULT == copy_clamps_range && location.offset <= end && *bytes > end - location.offset)
+        *bytes = end - location.offset;
     if (location.offset > end || *bytes > end - location.offset) return NULL;
     return location.buffer->memory + offset;
 }
@@ -158,7 +164,8 @@ static void destroy_stream(sb_stream *stream) {
 static int32_t synchronize_stream(sb_stream *stream, sb_error *error) {
     if (FAULT == synchronize_early) return SB_OK;
     pthread_mutex_lock(&stream->lock);
-    while (stream->first || stream->busy) pthread_cond_wait(&stream->changed, &stream->lock);
+    while (stream->first || stream->busy)
+        pthread_cond_wait(&stream->changed, &stream->lock);
     pthread_mutex_unlock(&stream->lock);
     int32_t poison = stream->poison;
     stream->poison = SB_OK;
@@ -185,7 +192,8 @@ static int32_t create_event(sb_device *device, sb_event **event, sb_error *error
 
 static void destroy_event(sb_event *event) {
     pthread_mutex_lock(&event->lock);
-    while (event->pending) pthread_cond_wait(&event->changed, &event->lock);
+    while (event->pending)
+        pthread_cond_wait(&event->changed, &event->lock);
     pthread_mutex_unlock(&event->lock);
     if (FAULT == event_leaks) return;
     pthread_mutex_destroy(&event->lock);
@@ -219,7 +227,8 @@ static int32_t wait_event(sb_stream *stream, sb_event *event, sb_error *error) {
 static int32_t synchronize_event(sb_event *event, sb_error *error) {
     (void)error;
     pthread_mutex_lock(&event->lock);
-    while (event->reached < event->recorded) pthread_cond_wait(&event->changed, &event->lock);
+    while (event->reached < event->recorded)
+        pthread_cond_wait(&event->changed, &event->lock);
     pthread_mutex_unlock(&event->lock);
     return SB_OK;
 }

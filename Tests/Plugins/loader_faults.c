@@ -43,7 +43,8 @@ enum fault {
 #define FAULT none
 #endif
 
-static int32_t prepare(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state, sb_error *error) {
+static int32_t prepare(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state,
+                       sb_error *error) {
     (void)instance, (void)device, (void)node, (void)state;
     return sb_fail(error, SB_ERROR_UNSUPPORTED, "never called");
 }
@@ -66,7 +67,10 @@ struct later_plugin {
     uint64_t new_members[8];
 };
 
-#define SET_NAME(string, text) (string) = (sb_string){(text), sizeof(text) - 1}
+#define SET_NAME(string, text)                                                                                         \
+    (string) = (sb_string) {                                                                                           \
+        (text), sizeof(text) - 1                                                                                       \
+    }
 
 #ifndef WITHOUT_ENTRY
 SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
@@ -98,17 +102,38 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
     *plugin = table;
 
     switch (FAULT) {
-    case entry_fails: return sb_fail(error, SB_ERROR_UNSUPPORTED, "this chip needs a later host");
-    case no_table: *plugin = NULL; break;
-    case wrong_major: table->version = 7u << 16; break;
-    case plugin_too_small: table->size = offsetof(sb_plugin, groups); break;
-    case driver_too_small: made_driver.size = offsetof(sb_driver, copy); break;
-    case kernel_too_small: second.size = 8; break;
-    case null_open: made_driver.open = NULL; break;
-    case null_launch: made_operators.launch = NULL; break;
-    case null_kernel: made_kernels[1] = NULL; break;
-    case prepare_without_release: made_operators.prepare = prepare; break;
-    case no_group: table->group_count = 0; break;
+    case entry_fails:
+        return sb_fail(error, SB_ERROR_UNSUPPORTED, "this chip needs a later host");
+    case no_table:
+        *plugin = NULL;
+        break;
+    case wrong_major:
+        table->version = 7u << 16;
+        break;
+    case plugin_too_small:
+        table->size = offsetof(sb_plugin, groups);
+        break;
+    case driver_too_small:
+        made_driver.size = offsetof(sb_driver, copy);
+        break;
+    case kernel_too_small:
+        second.size = 8;
+        break;
+    case null_open:
+        made_driver.open = NULL;
+        break;
+    case null_launch:
+        made_operators.launch = NULL;
+        break;
+    case null_kernel:
+        made_kernels[1] = NULL;
+        break;
+    case prepare_without_release:
+        made_operators.prepare = prepare;
+        break;
+    case no_group:
+        table->group_count = 0;
+        break;
     case unknown_groups_only:
         SET_NAME(made_groups[0].name, "drivers");
         made_groups[1].version = 2;
@@ -117,15 +142,33 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
         made_groups[2] = made_groups[0];
         table->group_count = 3;
         break;
-    case null_group_table: made_groups[1].table = NULL; break;
-    case too_many_groups: table->group_count = SIZE_MAX; break;
-    case duplicate_kernel: second.name = first.name; break;
-    case kernel_without_operator: second.operator_name.length = 0; break;
-    case kernel_ends_before_it_starts: second.until = 3; break;
-    case name_not_utf8: SET_NAME(table->name, "chip\xff"); break;
-    case name_not_identifier: SET_NAME(table->name, "my chip"); break;
-    case name_empty: table->name.length = 0; break;
-    case vendor_null_with_length: table->vendor = (sb_string){NULL, 4}; break;
+    case null_group_table:
+        made_groups[1].table = NULL;
+        break;
+    case too_many_groups:
+        table->group_count = SIZE_MAX;
+        break;
+    case duplicate_kernel:
+        second.name = first.name;
+        break;
+    case kernel_without_operator:
+        second.operator_name.length = 0;
+        break;
+    case kernel_ends_before_it_starts:
+        second.until = 3;
+        break;
+    case name_not_utf8:
+        SET_NAME(table->name, "chip\xff");
+        break;
+    case name_not_identifier:
+        SET_NAME(table->name, "my chip");
+        break;
+    case name_empty:
+        table->name.length = 0;
+        break;
+    case vendor_null_with_length:
+        table->vendor = (sb_string){NULL, 4};
+        break;
     case kernel_name_too_long:
         memset(long_name, 'k', sizeof long_name);
         second.name = (sb_string){long_name, sizeof long_name};
@@ -137,15 +180,22 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
         if (FAULT == option_default_wrong) SET_NAME(option.default_value, "deep");
         break;
     case no_device:
-    case too_many_devices: made_driver.count = count; break;
-    case start_fails: table->start = start; break;
-    case misaligned_table: *plugin = (const sb_plugin *)((const char *)table + 4); break;
+    case too_many_devices:
+        made_driver.count = count;
+        break;
+    case start_fails:
+        table->start = start;
+        break;
+    case misaligned_table:
+        *plugin = (const sb_plugin *)((const char *)table + 4);
+        break;
     case later_minor:
         table->version = SB_VERSION + 3;
         table->size = sizeof made;
         memset(made.new_members, 0xA5, sizeof made.new_members);
         break;
-    default: break;
+    default:
+        break;
     }
     return SB_OK;
 }

@@ -35,7 +35,9 @@ import Testing
     private func passes(_ path: String) async throws {
         let log = FileManager.default.temporaryDirectory.appending(path: "southbridge-checks-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: log) }
-        await #expect(processExitsWith: .success) { [path = path as String, log = log as String] in CheckRun.all(path, log: log) }
+        await #expect(processExitsWith: .success) { [path = path as String, log = log as String] in
+            CheckRun.all(path, log: log)
+        }
         let said = try String(contentsOfFile: log, encoding: .utf8)
         if CheckRun.tellsTimes { print(said) } else { #expect(said.isEmpty) }
     }

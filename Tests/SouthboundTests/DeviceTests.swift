@@ -51,7 +51,9 @@ import Testing
         let buffer = try write([UInt8](repeating: 1, count: 200_000), device)
         try device.fill(buffer, offset: 3, byteCount: 150_001, with: 9)
         let bytes = try read(buffer)
-        #expect(bytes[..<3].allSatisfy { $0 == 1 } && bytes[3..<150_004].allSatisfy { $0 == 9 } && bytes[150_004...].allSatisfy { $0 == 1 })
+        #expect(
+            bytes[..<3].allSatisfy { $0 == 1 } && bytes[3..<150_004].allSatisfy { $0 == 9 }
+                && bytes[150_004...].allSatisfy { $0 == 1 })
     }
 
     @Test func streamsAndEventsFallBack() throws {

@@ -87,16 +87,20 @@ import Testing
     @Test(arguments: faults) func found(fault: String, check: String) async throws {
         let path = try completePlugin(fault: fault)
         let crashes = ["reads_beyond_host", "null_error_crashes"].contains(fault)
-        await #expect(processExitsWith: crashes ? .signal(SIGSEGV) : .exitCode(CheckRun.failed)) { [path = path as String, check = check as String] in
+        await #expect(processExitsWith: crashes ? .signal(SIGSEGV) : .exitCode(CheckRun.failed)) {
+            [path = path as String, check = check as String] in
             try await CheckRun.only(check, path)
         }
     }
 
     /// A fault that no check is tried on proves nothing.
     @Test func everyFaultIsTried() throws {
-        let source = try String(contentsOf: repository.appending(path: "Tests/Plugins/complete_types.h"), encoding: .utf8)
+        let source = try String(
+            contentsOf: repository.appending(path: "Tests/Plugins/complete_types.h"), encoding: .utf8)
         let names = source.components(separatedBy: "enum fault {")[1].components(separatedBy: "};")[0]
-            .split(separator: "\n").compactMap { $0.split(separator: ",").first.map { $0.trimmingCharacters(in: .whitespaces) } }
+            .split(separator: "\n").compactMap {
+                $0.split(separator: ",").first.map { $0.trimmingCharacters(in: .whitespaces) }
+            }
             .filter { !$0.isEmpty && $0 != "none" && !$0.hasPrefix("/*") }
         #expect(names.sorted() == Self.faults.map(\.fault).sorted())
     }

@@ -117,7 +117,9 @@ import Testing
     }
 
     @Test func missingSymbolOfAnotherLibrary() throws {
-        try expectCode(.cannotOpen, try buildPlugin("Tests/Plugins/unresolved.c").path, "function_of_a_driver_that_is_not_installed")
+        try expectCode(
+            .cannotOpen, try buildPlugin("Tests/Plugins/unresolved.c").path,
+            "function_of_a_driver_that_is_not_installed")
     }
 
     private func expectCode(_ code: PluginError.Code, _ path: String, _ words: String = "") throws {

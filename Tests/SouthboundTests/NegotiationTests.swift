@@ -10,7 +10,8 @@ import Testing
 
     @Test func identity() throws {
         let plugin = try Plugin.load(complete())
-        #expect(plugin.name == "complete" && plugin.identity.vendor == "Southbridge" && plugin.identity.version == "1.0")
+        #expect(
+            plugin.name == "complete" && plugin.identity.vendor == "Southbridge" && plugin.identity.version == "1.0")
         #expect(plugin.identity.abi == "0.1" && plugin.deviceCount == 2)
         #expect(plugin.optionSchema.map(\.name) == ["queue-depth"] && plugin.optionSchema[0].kind == .integer)
         // Its group of another version is ignored.
@@ -22,7 +23,9 @@ import Testing
         #expect(plugin.name == "second" && plugin.identity.name == "complete")
     }
 
-    @Test(arguments: [("queue-depth", "deep", "queue-depth"), ("depth", "1", "depth"), ("queue-depth", "", "queue-depth")])
+    @Test(arguments: [
+        ("queue-depth", "deep", "queue-depth"), ("depth", "1", "depth"), ("queue-depth", "", "queue-depth"),
+    ])
     func optionRefused(_ name: String, _ value: String, _ word: String) throws {
         let error = try #require(throws: PluginError.self) { _ = try Plugin.load(complete(), options: [name: value]) }
         #expect(error.code == .badOption && error.isUsageFailure && error.message.contains(word))
@@ -44,7 +47,9 @@ import Testing
 
     @Test func log() throws {
         let lines = Mutex<[String]>([])
-        let plugin = try Plugin.load(complete()) { level, message in lines.withLock { $0.append("\(level): \(message)") } }
+        let plugin = try Plugin.load(complete()) { level, message in
+            lines.withLock { $0.append("\(level): \(message)") }
+        }
         #expect(lines.withLock { $0 } == ["debug: started"])
         plugin.stop()
     }
@@ -57,8 +62,12 @@ import Testing
     /// The table that the loader requires members by is compared with the header's own words elsewhere; here with the compiler's layout.
     @Test func memberTable() {
         for structure in Structure.all {
-            #expect(structure.members.last.map { structure.size - $0.end < 8 } ?? false, "\(structure.name) has members that the table lacks")
-            for (left, right) in zip(structure.members, structure.members.dropFirst()) { #expect(left.end <= right.offset) }
+            #expect(
+                structure.members.last.map { structure.size - $0.end < 8 } ?? false,
+                "\(structure.name) has members that the table lacks")
+            for (left, right) in zip(structure.members, structure.members.dropFirst()) {
+                #expect(left.end <= right.offset)
+            }
             #expect(structure.isFrozen || structure.members[0].kind == .size)
         }
     }

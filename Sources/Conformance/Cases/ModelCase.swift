@@ -43,6 +43,9 @@ package struct ModelCase: Sendable {
 }
 
 extension Case {
+    /// What every model case tests of `southbridge.h`.
+    package static let modelSpecification = ["SB-OPS-005"]
+
     /// All cases below a corpus folder: `[GROUP/]CASE/model.onnx`.
     /// - Parameters:
     ///   - suite: first part of the ids.
@@ -70,6 +73,6 @@ extension Case {
     }
 
     private static func model(_ folder: URL, id: String, level: Level, folding: Bool) throws(ConformanceError) -> Case {
-        Case(id: id, level: level, body: .model(try ModelCase(folder: folder, folding: folding)), specification: ["SB-OPS-005"])
+        Case(id: id, level: level, body: .model(try ModelCase(folder: folder, folding: folding)), specification: modelSpecification)
     }
 }

@@ -12,7 +12,8 @@ package struct Check: Sendable {
     package let body: @Sendable (CheckContext) throws -> Void
 
     package init(
-        _ id: String, _ level: Level, _ specification: [String], _ body: @escaping @Sendable (CheckContext) throws -> Void
+        _ id: String, _ level: Level, _ specification: [String],
+        _ body: @escaping @Sendable (CheckContext) throws -> Void
     ) {
         self.id = id
         self.level = level
@@ -22,8 +23,10 @@ package struct Check: Sendable {
 
     /// Every check of the suite; ids are unique.
     package static let all: [Check] =
-        loadNegotiationChecks + loadIdentityChecks + loadOptionChecks + loadInstanceChecks + loadProcessChecks + loadHardwareChecks
-        + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks + streamChecks + eventChecks
+        loadNegotiationChecks + loadIdentityChecks + loadOptionChecks + loadInstanceChecks + loadProcessChecks
+        + loadHardwareChecks
+        + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks
+        + streamChecks + eventChecks
         + threadChecks + limitChecks + lifecycleChecks
     /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
     package static func rememberProcess() { _ = ProcessState.initial }

@@ -22,13 +22,15 @@ func pattern(_ count: Int, _ context: CheckContext, salt: Int = 0) -> [UInt8] {
 /// Throws with the first difference unless the bytes are equal.
 func expectEqual(_ received: [UInt8], _ expected: [UInt8], _ subject: @autoclosure () -> String) throws(CheckFailure) {
     if received == expected { return }
-    try expect(received.count == expected.count, .memory, "\(subject()): \(received.count) bytes instead of \(expected.count)")
+    try expect(
+        received.count == expected.count, .memory, "\(subject()): \(received.count) bytes instead of \(expected.count)")
     let differing = expected.indices.filter { received[$0] != expected[$0] }
     let first = differing[0]
     let place = differing.count == 1 && first == expected.count - 1 ? ": only the last, a missed tail" : ""
     throw .failed(
         .memory,
-        "\(subject()): \(differing.count) of \(expected.count) bytes differ, first byte \(first): \(received[first]) instead of \(expected[first])\(place)")
+        "\(subject()): \(differing.count) of \(expected.count) bytes differ, first byte \(first): \(received[first]) instead of \(expected[first])\(place)"
+    )
 }
 
 extension Device {
@@ -79,7 +81,12 @@ final class GuardedBytes: @unchecked Sendable {
         let start = Self.margin + skew
         let before = memory[..<start].lastIndex { $0 != Self.guardByte }
         let after = memory[(start + count)...].firstIndex { $0 != Self.guardByte }
-        if let before { throw .failed(.memory, "\(subject()): host memory was written \(start - before) bytes before the range") }
-        if let after { throw .failed(.memory, "\(subject()): host memory was written \(after - start - count + 1) bytes after the range") }
+        if let before {
+            throw .failed(.memory, "\(subject()): host memory was written \(start - before) bytes before the range")
+        }
+        if let after {
+            throw .failed(
+                .memory, "\(subject()): host memory was written \(after - start - count + 1) bytes after the range")
+        }
     }
 }

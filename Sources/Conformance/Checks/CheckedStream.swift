@@ -19,12 +19,14 @@ final class CheckedStream {
 
     func copy(_ count: Int, from source: End, to destination: End) throws {
         kept += [source.owner, destination.owner]
-        try raw.copy(UInt64(count), from: source, to: destination, stream: handle).succeeded("a copy of \(count) bytes on a stream")
+        try raw.copy(UInt64(count), from: source, to: destination, stream: handle).succeeded(
+            "a copy of \(count) bytes on a stream")
     }
 
     func fill(_ count: Int, at destination: End, with byte: UInt8) throws {
         kept.append(destination.owner)
-        try raw.fill(UInt64(count), at: destination, with: byte, stream: handle).succeeded("a fill of \(count) bytes on a stream")
+        try raw.fill(UInt64(count), at: destination, with: byte, stream: handle).succeeded(
+            "a fill of \(count) bytes on a stream")
     }
 
     func record(_ event: Event) throws {

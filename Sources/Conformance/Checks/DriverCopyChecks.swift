@@ -4,7 +4,8 @@ import Southbound
 
 /// Offsets and sizes that miss every alignment of copy engines and vector units.
 private let oddRanges: [(offset: Int, count: Int)] = [
-    (0, 1), (1, 1), (1, 2), (3, 5), (7, 64), (63, 65), (64, 63), (65, 127), (127, 129), (255, 257), (511, 1023), (4095, 4097), (4097, 4095), (1, 8191),
+    (0, 1), (1, 1), (1, 2), (3, 5), (7, 64), (63, 65), (64, 63), (65, 127), (127, 129), (255, 257), (511, 1023),
+    (4095, 4097), (4097, 4095), (1, 8191),
 ]
 private let span = 8192
 
@@ -23,7 +24,8 @@ let copyChecks: [Check] = [
             try device.write(part, to: buffer, at: offset)
             var expected = base
             expected.replaceSubrange(offset..<(offset + count), with: part)
-            try expectEqual(try device.read(buffer), expected, "\(count) bytes written at \(offset), and all around them")
+            try expectEqual(
+                try device.read(buffer), expected, "\(count) bytes written at \(offset), and all around them")
         }
     },
     Check("driver/copy/to-the-host-exactly", .driver, ["SB-CPY-001", "SB-CPY-003"]) { context in
@@ -46,20 +48,26 @@ let copyChecks: [Check] = [
             let place = min(oddRanges[oddRanges.count - 1 - index].offset, span - range.count)
             try device.copy(range.count, from: .buffer(source, range.offset), to: .buffer(target, place))
             var expected = other
-            expected.replaceSubrange(place..<(place + range.count), with: base[range.offset..<(range.offset + range.count)])
-            try expectEqual(try device.read(target), expected, "\(range.count) bytes from \(range.offset) to \(place) of another buffer")
+            expected.replaceSubrange(
+                place..<(place + range.count), with: base[range.offset..<(range.offset + range.count)])
+            try expectEqual(
+                try device.read(target), expected,
+                "\(range.count) bytes from \(range.offset) to \(place) of another buffer")
         }
         try expectEqual(try device.read(source), base, "the source of the copies")
     },
     Check("driver/copy/within-a-buffer", .driver, ["SB-CPY-001", "SB-CPY-004"]) { context in
         let device = try context.openDevice()
-        for (from, to, count) in [(0, 4096, 4096), (4096, 0, 4096), (1, 5001, 1001), (5001, 1, 1001), (10, 11, 1), (63, 128, 65)] {
+        for (from, to, count) in [
+            (0, 4096, 4096), (4096, 0, 4096), (1, 5001, 1001), (5001, 1, 1001), (10, 11, 1), (63, 128, 65),
+        ] {
             let base = pattern(span, context, salt: count)
             let buffer = try device.makeBuffer(base)
             try device.copy(count, from: .buffer(buffer, from), to: .buffer(buffer, to))
             var expected = base
             expected.replaceSubrange(to..<(to + count), with: base[from..<(from + count)])
-            try expectEqual(try device.read(buffer), expected, "\(count) bytes from \(from) to \(to) of the same buffer")
+            try expectEqual(
+                try device.read(buffer), expected, "\(count) bytes from \(from) to \(to) of the same buffer")
         }
     },
     Check("driver/copy/host-to-host", .driver, ["SB-CPY-001", "SB-CPY-003"]) { context in
@@ -74,10 +82,14 @@ let copyChecks: [Check] = [
         let raw = try RawDevice(try context.openDevice())
         let source = GuardedBytes(pattern(3000, context))
         let buffer = try raw.device.allocate(byteCount: 1000)
-        try raw.copy(1000, from: .host(source, 1777), to: .buffer(buffer)).succeeded("a copy from an offset in host memory")
-        try expectEqual(try raw.device.read(buffer), Array(source.bytes[1777..<2777]), "1,000 bytes from offset 1,777 of host memory")
+        try raw.copy(1000, from: .host(source, 1777), to: .buffer(buffer)).succeeded(
+            "a copy from an offset in host memory")
+        try expectEqual(
+            try raw.device.read(buffer), Array(source.bytes[1777..<2777]),
+            "1,000 bytes from offset 1,777 of host memory")
         let target = GuardedBytes([UInt8](repeating: 0x11, count: 1500))
-        try raw.copy(1000, from: .buffer(buffer), to: .host(target, 333)).succeeded("a copy to an offset in host memory")
+        try raw.copy(1000, from: .buffer(buffer), to: .host(target, 333)).succeeded(
+            "a copy to an offset in host memory")
         var expected = [UInt8](repeating: 0x11, count: 1500)
         expected.replaceSubrange(333..<1333, with: source.bytes[1777..<2777])
         try expectEqual(target.bytes, expected, "1,000 bytes to offset 333 of host memory")
@@ -101,7 +113,8 @@ let copyChecks: [Check] = [
         try device.copy(sent.count, from: .host(host), to: .buffer(buffer))
         // A copy without a stream has read its source when it returns.
         host.pointer.initializeMemory(as: UInt8.self, repeating: 0xDD, count: sent.count)
-        try expectEqual(try device.read(buffer), sent, "a buffer whose source was overwritten after the copy had returned")
+        try expectEqual(
+            try device.read(buffer), sent, "a buffer whose source was overwritten after the copy had returned")
     },
     Check("driver/copy/every-small-size", .driver, ["SB-CPY-001", "SB-CPY-003"]) { context in
         let device = try context.openDevice()

@@ -14,7 +14,9 @@ let deviceChecks: [Check] = [
             var handle: OpaquePointer? = untouchedHandle
             let answer = try ask("open device \(index)") { driver.open(plugin.instance, index, &handle, $0) }
             try answer.refused("opening device \(index) of \(plugin.deviceCount)", with: SB_ERROR_INVALID_ARGUMENT)
-            try expect(handle == untouchedHandle || handle == nil, .errorCode, "a refused opening of device \(index) gave a handle")
+            try expect(
+                handle == untouchedHandle || handle == nil, .errorCode,
+                "a refused opening of device \(index) gave a handle")
         }
         try useOnce(try context.openDevice(of: plugin), context)
     },
@@ -24,7 +26,9 @@ let deviceChecks: [Check] = [
         try expect(Set(devices.map(\.handle)).count == 4, .declaration, "four openings of a device share a handle")
         let sent = devices.indices.map { pattern(4097, context, salt: $0) }
         let buffers = try zip(devices, sent).map { try $0.makeBuffer($1) }
-        for index in devices.indices { try expectEqual(try devices[index].read(buffers[index]), sent[index], "the buffer of opening \(index) of 4") }
+        for index in devices.indices {
+            try expectEqual(try devices[index].read(buffers[index]), sent[index], "the buffer of opening \(index) of 4")
+        }
     },
     Check("driver/devices/closing-one-keeps-the-others", .driver, ["SB-DEV-003", "SB-DEV-004"]) { context in
         let plugin = try driverPlugin(context)

@@ -17,14 +17,17 @@ let eventChecks: [Check] = [
     Check("driver/events/never-recorded", .driver, ["SB-EVT-002", "SB-EVT-004"]) { context in
         let device = try eventDevice(context)
         let (stream, event) = (try CheckedStream(device), try device.makeEvent())
-        if device.plugin.events?.query != nil { try expect(try event.query(), .errorCode, "an event that was never recorded is not ready") }
+        if device.plugin.events?.query != nil {
+            try expect(try event.query(), .errorCode, "an event that was never recorded is not ready")
+        }
         let sent = pattern(100, context)
         let source = GuardedBytes(sent)
         let buffer = try device.allocate(byteCount: 100)
         try stream.wait(for: event)
         try stream.copy(100, from: .host(source), to: .buffer(buffer))
         try stream.synchronize()
-        try expectEqual(try device.read(buffer), sent, "a copy on a stream that waited for an event that was never recorded")
+        try expectEqual(
+            try device.read(buffer), sent, "a copy on a stream that waited for an event that was never recorded")
     },
     Check("driver/events/done-after-synchronize", .driver, ["SB-EVT-001", "SB-EVT-003"]) { context in
         let device = try eventDevice(context)
@@ -72,13 +75,17 @@ let eventChecks: [Check] = [
         try first.synchronize()
         for index in sources.indices {
             if targets[index].bytes != sources[index].bytes {
-                throw CheckFailure.failed(.race, "round \(index) of 20: the second stream did not read what the first had written before the event")
+                throw CheckFailure.failed(
+                    .race,
+                    "round \(index) of 20: the second stream did not read what the first had written before the event")
             }
         }
     },
     Check("driver/events/ready-means-done", .driver, ["SB-EVT-003", "SB-EVT-004"]) { context in
         let device = try eventDevice(context)
-        guard device.plugin.events?.query != nil else { throw CheckFailure.unsupported("the plugin's events have no 'query'") }
+        guard device.plugin.events?.query != nil else {
+            throw CheckFailure.unsupported("the plugin's events have no 'query'")
+        }
         let (stream, event) = (try CheckedStream(device), try device.makeEvent())
         let sent = pattern(1 << 18, context)
         let buffer = try device.makeBuffer(sent)
@@ -88,7 +95,9 @@ let eventChecks: [Check] = [
             try stream.record(event)
             let deadline = ContinuousClock.now + .seconds(5)
             while try !event.query() {
-                try expect(ContinuousClock.now < deadline, .errorCode, "an event after one copy of 256 KiB is not ready after 5 seconds")
+                try expect(
+                    ContinuousClock.now < deadline, .errorCode,
+                    "an event after one copy of 256 KiB is not ready after 5 seconds")
             }
             try expectEqual(target.bytes, sent, "a copy before an event that 'query' says is reached")
         }
@@ -107,11 +116,13 @@ let eventChecks: [Check] = [
             try stream.synchronize()
             let taken = ContinuousClock.now - begun
             let nanoseconds = try end.elapsed(since: start) ?? 0
-            let limit = UInt64(taken.components.attoseconds / 1_000_000_000) + UInt64(taken.components.seconds) * 1_000_000_000
+            let limit =
+                UInt64(taken.components.attoseconds / 1_000_000_000) + UInt64(taken.components.seconds) * 1_000_000_000
             // Twice, and 10 ms, for a device whose clock differs from the host's.
             try expect(
                 nanoseconds <= 2 * limit + 10_000_000, .declaration,
-                "\(nanoseconds) ns between two marks, all of which took \(limit) ns on the host; a negative time shows as a huge one")
+                "\(nanoseconds) ns between two marks, all of which took \(limit) ns on the host; a negative time shows as a huge one"
+            )
         }
     },
     Check("driver/events/elapsed-does-not-wait", .driver, ["SB-EVT-005", "SB-ERR-001"]) { context in
@@ -128,9 +139,11 @@ let eventChecks: [Check] = [
         defer { withExtendedLifetime((start, end)) {} }
         let answer = try ask("elapsed") { elapsed(start.handle, end.handle, &nanoseconds, $0) }
         try expect(
-            answer.status == SB_OK || answer.status == SB_ERROR_NOT_READY, .errorCode, "'elapsed' right after recording gives \(statusName(answer.status))")
+            answer.status == SB_OK || answer.status == SB_ERROR_NOT_READY, .errorCode,
+            "'elapsed' right after recording gives \(statusName(answer.status))")
         try stream.synchronize()
-        try ask("elapsed") { elapsed(start.handle, end.handle, &nanoseconds, $0) }.succeeded("'elapsed' after synchronizing")
+        try ask("elapsed") { elapsed(start.handle, end.handle, &nanoseconds, $0) }.succeeded(
+            "'elapsed' after synchronizing")
     },
     Check("driver/events/synchronized-on-another-thread", .driver, ["SB-EVT-003", "SB-THR-001"]) { context in
         let device = try eventDevice(context)
@@ -156,6 +169,8 @@ private func eventDevice(_ context: CheckContext) throws -> Device {
 
 private func timedDevice(_ context: CheckContext) throws -> Device {
     let device = try eventDevice(context)
-    guard device.plugin.events?.elapsed != nil else { throw CheckFailure.unsupported("the plugin's events have no 'elapsed'") }
+    guard device.plugin.events?.elapsed != nil else {
+        throw CheckFailure.unsupported("the plugin's events have no 'elapsed'")
+    }
     return device
 }

@@ -9,13 +9,16 @@ let hostMemoryChecks: [Check] = [
         let sent = pattern(4097, context)
         let buffer = try device.allocate(byteCount: sent.count)
         try hostAddress(buffer).copyMemory(from: sent, byteCount: sent.count)
-        try expectEqual(try device.read(buffer), sent, "what the host wrote at the buffer's address, read through 'copy'")
+        try expectEqual(
+            try device.read(buffer), sent, "what the host wrote at the buffer's address, read through 'copy'")
     },
     Check("driver/host-address/copies-are-seen", .driver, ["SB-MEM-007", "SB-CPY-002"]) { context in
         let device = try hostVisibleDevice(context)
         let sent = pattern(4097, context)
         let buffer = try device.makeBuffer(sent)
-        let seen = try withExtendedLifetime(buffer) { Array(UnsafeRawBufferPointer(start: try hostAddress(buffer), count: sent.count)) }
+        let seen = try withExtendedLifetime(buffer) {
+            Array(UnsafeRawBufferPointer(start: try hostAddress(buffer), count: sent.count))
+        }
         try expectEqual(seen, sent, "what 'copy' wrote, read at the buffer's address")
     },
     Check("driver/host-address/stays", .driver, ["SB-MEM-007"]) { context in
@@ -31,18 +34,27 @@ let hostMemoryChecks: [Check] = [
     },
     Check("driver/host-address/as-described", .driver, ["SB-MEM-007", "SB-HW-001"]) { context in
         let device = try context.openDevice()
-        guard device.plugin.driver?.describe != nil else { throw CheckFailure.unsupported("the plugin does not describe its devices") }
-        guard device.model.spaces.contains(where: \.isHostVisible) else { throw CheckFailure.unsupported("no memory space is visible to the host") }
+        guard device.plugin.driver?.describe != nil else {
+            throw CheckFailure.unsupported("the plugin does not describe its devices")
+        }
+        guard device.model.spaces.contains(where: \.isHostVisible) else {
+            throw CheckFailure.unsupported("no memory space is visible to the host")
+        }
         try expect(
-            device.plugin.driver?.host_address != nil, .declaration, "a memory space is described as visible to the host, but 'host_address' is NULL")
+            device.plugin.driver?.host_address != nil, .declaration,
+            "a memory space is described as visible to the host, but 'host_address' is NULL")
     },
     Check("driver/import/content", .driver, ["SB-MEM-008", "SB-TEN-006"]) { context in
         let device = try context.openDevice()
         for skew in [0, 1, 3, 8, 17] {
             let host = GuardedBytes(pattern(5001, context, salt: skew), skew: skew)
             let buffer = try imported(host, device)
-            try expectEqual(try device.read(buffer), host.bytes, "imported host memory that begins \(skew) bytes after a multiple of 64")
-            try expectEqual(try device.read(buffer, at: 1001, count: 777), Array(host.bytes[1001..<1778]), "a part of imported memory")
+            try expectEqual(
+                try device.read(buffer), host.bytes,
+                "imported host memory that begins \(skew) bytes after a multiple of 64")
+            try expectEqual(
+                try device.read(buffer, at: 1001, count: 777), Array(host.bytes[1001..<1778]),
+                "a part of imported memory")
         }
     },
     Check("driver/import/not-copied", .driver, ["SB-MEM-008"]) { context in
@@ -71,7 +83,9 @@ let hostMemoryChecks: [Check] = [
         guard let before = try device.usage() else { throw CheckFailure.unsupported("the plugin has no 'usage'") }
         let host = GuardedBytes(pattern(1 << 20, context))
         let buffer = try imported(host, device)
-        try expect(try (device.usage() ?? 0) - before < 1 << 20, .declaration, "imported memory counts as allocated; was it copied?")
+        try expect(
+            try (device.usage() ?? 0) - before < 1 << 20, .declaration,
+            "imported memory counts as allocated; was it copied?")
         withExtendedLifetime(buffer) {}
     },
     Check("driver/import/refused-beyond-its-end", .driver, ["SB-CPY-007", "SB-CPY-003"]) { context in
@@ -86,8 +100,12 @@ let hostMemoryChecks: [Check] = [
 ]
 
 private func imported(_ host: GuardedBytes, _ device: Device) throws -> Buffer {
-    guard device.plugin.driver?.import_host != nil else { throw CheckFailure.unsupported("the plugin has no 'import_host'") }
-    guard let buffer = try device.importHost(UnsafeRawBufferPointer(start: host.pointer, count: host.count), owner: host) else {
+    guard device.plugin.driver?.import_host != nil else {
+        throw CheckFailure.unsupported("the plugin has no 'import_host'")
+    }
+    guard
+        let buffer = try device.importHost(UnsafeRawBufferPointer(start: host.pointer, count: host.count), owner: host)
+    else {
         throw CheckFailure.unsupported("the plugin does not import this memory")
     }
     return buffer

@@ -14,7 +14,9 @@ let lifecycleChecks: [Check] = [
     Check("driver/lifecycle/large-allocations", .driver, ["SB-MEM-005"]) { context in
         let device = try context.openDevice()
         let sent = pattern(1 << 20, context)
-        try expectNoGrowth("allocate 1 MiB, write and free it", repeating: 60, warmUp: 6) { _ in _ = try device.makeBuffer(sent) }
+        try expectNoGrowth("allocate 1 MiB, write and free it", repeating: 60, warmUp: 6) { _ in
+            _ = try device.makeBuffer(sent)
+        }
     },
     Check("driver/lifecycle/two-hundred-openings", .driver, ["SB-DEV-004", "SB-OWN-003"]) { context in
         let plugin = try driverPlugin(context)
@@ -46,7 +48,9 @@ let lifecycleChecks: [Check] = [
     },
     Check("driver/lifecycle/imports", .driver, ["SB-MEM-008", "SB-MEM-005"]) { context in
         let device = try context.openDevice()
-        guard device.plugin.driver?.import_host != nil else { throw CheckFailure.unsupported("the plugin has no 'import_host'") }
+        guard device.plugin.driver?.import_host != nil else {
+            throw CheckFailure.unsupported("the plugin has no 'import_host'")
+        }
         let host = GuardedBytes(pattern(4096, context))
         try expectNoGrowth("import and give back", repeating: 5000, warmUp: 200) { _ in
             _ = try device.importHost(UnsafeRawBufferPointer(start: host.pointer, count: host.count), owner: nil)

@@ -7,7 +7,9 @@ let limitChecks: [Check] = [
     Check("driver/limits/no-such-memory", .driver, ["SB-MEM-003", "SB-ERR-005"]) { context in
         let raw = try RawDevice(try context.openDevice())
         // Close to the ends of the integers, where sizes that are rounded up wrap to small ones.
-        for bytes: UInt64 in [1 << 62, 1 << 63, (1 << 63) - 1, .max, .max - 1, .max - 62, .max - 63, .max - 64, .max - 4095, .max - 4096] {
+        for bytes: UInt64 in [
+            1 << 62, 1 << 63, (1 << 63) - 1, .max, .max - 1, .max - 62, .max - 63, .max - 64, .max - 4095, .max - 4096,
+        ] {
             for alignment: UInt64 in [64, 4096] {
                 var handle: OpaquePointer? = untouchedHandle
                 let answer = try raw.allocate(bytes, alignment: alignment, buffer: &handle)
@@ -24,7 +26,8 @@ let limitChecks: [Check] = [
         var handle: OpaquePointer? = untouchedHandle
         let answer = try raw.allocate(UInt64(largest) + 1, buffer: &handle)
         if answer.status == SB_OK { raw.driver.free(raw.device.handle, handle) }
-        try answer.refused("allocating one byte more than the largest allocation of \(largest)", with: SB_ERROR_OUT_OF_MEMORY)
+        try answer.refused(
+            "allocating one byte more than the largest allocation of \(largest)", with: SB_ERROR_OUT_OF_MEMORY)
         try useOnce(raw.device, context)
     },
     Check("driver/limits/until-full", .driver, ["SB-MEM-003", "SB-MEM-005"]) { context in
@@ -40,7 +43,8 @@ let limitChecks: [Check] = [
                 var handle: OpaquePointer? = untouchedHandle
                 let answer = try raw.allocate(UInt64(chunk), buffer: &handle)
                 if answer.status != SB_OK {
-                    try answer.refused("an allocation after \(taken.count) of \(chunk) bytes each", with: SB_ERROR_OUT_OF_MEMORY)
+                    try answer.refused(
+                        "an allocation after \(taken.count) of \(chunk) bytes each", with: SB_ERROR_OUT_OF_MEMORY)
                     break
                 }
                 taken.append(handle)
@@ -53,9 +57,11 @@ let limitChecks: [Check] = [
         let raw = try RawDevice(try context.openDevice())
         for round in 0..<100 {
             var handle: OpaquePointer?
-            try raw.allocate(1 << 62, buffer: &handle).refused("an allocation of 2^62 bytes", with: SB_ERROR_OUT_OF_MEMORY)
+            try raw.allocate(1 << 62, buffer: &handle).refused(
+                "an allocation of 2^62 bytes", with: SB_ERROR_OUT_OF_MEMORY)
             let sent = pattern(129, context, salt: round)
-            try expectEqual(try raw.device.read(try raw.device.makeBuffer(sent)), sent, "an allocation after one that failed")
+            try expectEqual(
+                try raw.device.read(try raw.device.makeBuffer(sent)), sent, "an allocation after one that failed")
         }
     },
     Check("driver/limits/five-thousand-buffers", .driver, ["SB-MEM-002", "SB-MEM-005"]) { context in
@@ -67,7 +73,8 @@ let limitChecks: [Check] = [
         }
         try expect(Set(buffers.map(\.handle)).count == 5000, .memory, "two live buffers have the same handle")
         for index in stride(from: 0, to: 5000, by: 7) {
-            try expectEqual(try device.read(buffers[index]), pattern(8, context, salt: index % 97), "buffer \(index) of 5,000")
+            try expectEqual(
+                try device.read(buffers[index]), pattern(8, context, salt: index % 97), "buffer \(index) of 5,000")
         }
     },
     Check("driver/limits/sixteen-openings", .driver, ["SB-DEV-003"]) { context in

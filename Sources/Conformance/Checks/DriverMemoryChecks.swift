@@ -21,7 +21,11 @@ let memoryChecks: [Check] = [
         let buffer = try device.allocate(byteCount: size)
         let places = [0, 8191, size / 2 - 1, size - 4099]
         for place in places { try device.write(pattern(4099, context, salt: place), to: buffer, at: place) }
-        for place in places { try expectEqual(try device.read(buffer, at: place, count: 4099), pattern(4099, context, salt: place), "4,099 bytes at \(place)") }
+        for place in places {
+            try expectEqual(
+                try device.read(buffer, at: place, count: 4099), pattern(4099, context, salt: place),
+                "4,099 bytes at \(place)")
+        }
     },
     Check("driver/memory/alignments", .driver, ["SB-MEM-001", "SB-MEM-002"]) { context in
         let device = try context.openDevice()
@@ -29,7 +33,8 @@ let memoryChecks: [Check] = [
             for size in [1, 65, 4097] {
                 let sent = pattern(size, context, salt: exponent)
                 try expectEqual(
-                    try device.read(try device.makeBuffer(sent, alignment: 1 << exponent)), sent, "\(size) bytes aligned to \(1 << exponent)")
+                    try device.read(try device.makeBuffer(sent, alignment: 1 << exponent)), sent,
+                    "\(size) bytes aligned to \(1 << exponent)")
             }
         }
     },
@@ -41,7 +46,8 @@ let memoryChecks: [Check] = [
                 let buffer = try device.allocate(byteCount: size, alignment: alignment)
                 let address = UInt(bitPattern: try hostAddress(buffer))
                 try expect(
-                    address % UInt(alignment) == 0, .memory, "\(size) bytes aligned to \(alignment) lie at 0x\(String(address, radix: 16))")
+                    address % UInt(alignment) == 0, .memory,
+                    "\(size) bytes aligned to \(alignment) lie at 0x\(String(address, radix: 16))")
                 kept.append(buffer)
             }
         }
@@ -53,7 +59,9 @@ let memoryChecks: [Check] = [
             let answer = try raw.allocate(100, alignment: 1 << exponent, buffer: &handle)
             if answer.status != SB_OK {
                 // Nothing says that a device has to be able to.
-                try answer.refused("an alignment of 2^\(exponent) bytes", with: SB_ERROR_UNSUPPORTED, SB_ERROR_OUT_OF_MEMORY, SB_ERROR_INVALID_ARGUMENT)
+                try answer.refused(
+                    "an alignment of 2^\(exponent) bytes", with: SB_ERROR_UNSUPPORTED, SB_ERROR_OUT_OF_MEMORY,
+                    SB_ERROR_INVALID_ARGUMENT)
                 continue
             }
             defer { raw.driver.free(raw.device.handle, handle) }
@@ -61,7 +69,8 @@ let memoryChecks: [Check] = [
             var address: UnsafeMutableRawPointer?
             try ask("host_address") { hostAddress(raw.device.handle, handle, &address, $0) }.succeeded("host_address")
             try expect(
-                UInt(bitPattern: address) % (1 << exponent) == 0, .memory, "100 bytes aligned to 2^\(exponent) lie at \(address.map { "\($0)" } ?? "NULL")")
+                UInt(bitPattern: address) % (1 << exponent) == 0, .memory,
+                "100 bytes aligned to 2^\(exponent) lie at \(address.map { "\($0)" } ?? "NULL")")
         }
     },
     Check("driver/memory/buffers-are-distinct", .driver, ["SB-MEM-002"]) { context in
@@ -69,7 +78,9 @@ let memoryChecks: [Check] = [
         let sizes = (0..<96).map { [1, 2, 3, 64, 65, 1000, 4096, 4097][$0 % 8] }
         let buffers = try sizes.enumerated().map { try device.makeBuffer(pattern($1, context, salt: $0)) }
         for (index, buffer) in buffers.enumerated() {
-            try expectEqual(try device.read(buffer), pattern(sizes[index], context, salt: index), "buffer \(index) of \(buffers.count), after all were written")
+            try expectEqual(
+                try device.read(buffer), pattern(sizes[index], context, salt: index),
+                "buffer \(index) of \(buffers.count), after all were written")
         }
     },
     Check("driver/memory/addresses-do-not-overlap", .driver, ["SB-MEM-002"]) { context in
@@ -80,7 +91,9 @@ let memoryChecks: [Check] = [
             return start..<(start + UInt(buffer.byteCount))
         }.sorted { $0.lowerBound < $1.lowerBound }
         for (left, right) in zip(ranges, ranges.dropFirst()) {
-            try expect(left.upperBound <= right.lowerBound, .memory, "two live buffers overlap at 0x\(String(right.lowerBound, radix: 16))")
+            try expect(
+                left.upperBound <= right.lowerBound, .memory,
+                "two live buffers overlap at 0x\(String(right.lowerBound, radix: 16))")
         }
     },
     Check("driver/memory/freed-in-any-order", .driver, ["SB-MEM-005"]) { context in
@@ -91,11 +104,16 @@ let memoryChecks: [Check] = [
             if live.count > 20 {
                 let victim = live.remove(at: Int(random.integer(UInt64(step), below: UInt64(live.count))))
                 try expectEqual(
-                    try device.read(victim.buffer), pattern(victim.buffer.byteCount, context, salt: victim.salt), "buffer \(victim.salt), before it was freed")
+                    try device.read(victim.buffer), pattern(victim.buffer.byteCount, context, salt: victim.salt),
+                    "buffer \(victim.salt), before it was freed")
             }
             live.append((step, try device.makeBuffer(pattern(1 + step * 53 % 3000, context, salt: step))))
         }
-        for entry in live { try expectEqual(try device.read(entry.buffer), pattern(entry.buffer.byteCount, context, salt: entry.salt), "buffer \(entry.salt)") }
+        for entry in live {
+            try expectEqual(
+                try device.read(entry.buffer), pattern(entry.buffer.byteCount, context, salt: entry.salt),
+                "buffer \(entry.salt)")
+        }
     },
     Check("driver/memory/no-such-space", .driver, ["SB-MEM-004", "SB-ERR-005"]) { context in
         let raw = try RawDevice(try context.openDevice())
@@ -114,7 +132,9 @@ let memoryChecks: [Check] = [
     Check("driver/memory/every-allocatable-space", .driver, ["SB-MEM-002", "SB-MEM-004"]) { context in
         let device = try context.openDevice()
         for (index, space) in device.model.spaces.enumerated() where space.isAllocatable {
-            let sent = pattern(min(1024, max(1, space.largestAllocationBytes == 0 ? 1024 : space.largestAllocationBytes)), context, salt: index)
+            let sent = pattern(
+                min(1024, max(1, space.largestAllocationBytes == 0 ? 1024 : space.largestAllocationBytes)), context,
+                salt: index)
             let buffer = try device.allocate(byteCount: sent.count, space: index)
             try device.write(sent, to: buffer)
             try expectEqual(try device.read(buffer), sent, "memory space \(index) ('\(space.name)')")
@@ -129,7 +149,9 @@ let memoryChecks: [Check] = [
             buffers.append(try device.allocate(byteCount: size))
             sum += size
             let usage = try device.usage() ?? 0
-            try expect(usage >= start + sum, .declaration, "\(sum) bytes are allocated, but the usage is \(usage) (it was \(start) before)")
+            try expect(
+                usage >= start + sum, .declaration,
+                "\(sum) bytes are allocated, but the usage is \(usage) (it was \(start) before)")
         }
         buffers = []
         try expectUsage(of: device, start, .leak, "everything is freed")
@@ -159,7 +181,10 @@ func hostVisibleDevice(_ context: CheckContext) throws -> Device {
 
 func hostAddress(_ buffer: Buffer) throws(CheckFailure) -> UnsafeMutableRawPointer {
     guard let address = buffer.hostAddress else {
-        throw .failed(.declaration, "memory space 0 is described as visible to the host, but a buffer of \(buffer.byteCount) bytes has no host address")
+        throw .failed(
+            .declaration,
+            "memory space 0 is described as visible to the host, but a buffer of \(buffer.byteCount) bytes has no host address"
+        )
     }
     return address
 }

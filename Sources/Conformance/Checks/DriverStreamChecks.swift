@@ -18,12 +18,15 @@ let streamChecks: [Check] = [
         let device = try streamingDevice(context)
         let stream = try CheckedStream(device)
         for size in [1, 65, 4097, 1 << 20] {
-            let (source, target) = (GuardedBytes(pattern(size, context, salt: size)), GuardedBytes([UInt8](repeating: 0, count: size)))
+            let (source, target) = (
+                GuardedBytes(pattern(size, context, salt: size)), GuardedBytes([UInt8](repeating: 0, count: size))
+            )
             let buffer = try device.allocate(byteCount: size)
             try stream.copy(size, from: .host(source), to: .buffer(buffer))
             try stream.copy(size, from: .buffer(buffer), to: .host(target))
             try stream.synchronize()
-            try expectEqual(target.bytes, source.bytes, "\(size) bytes there and back on a stream, after it was synchronized")
+            try expectEqual(
+                target.bytes, source.bytes, "\(size) bytes there and back on a stream, after it was synchronized")
             try target.checkGuards("a copy on a stream")
         }
     },
@@ -53,7 +56,9 @@ let streamChecks: [Check] = [
         let sources = (0..<50).map { GuardedBytes(pattern($0 % 2 == 0 ? 8192 : 16, context, salt: $0)) }
         for source in sources { try stream.copy(source.count, from: .host(source), to: .buffer(buffer)) }
         try stream.synchronize()
-        try expectEqual(try device.read(buffer), sources[49].bytes + sources[48].bytes[16...], "a buffer that a stream wrote 50 times")
+        try expectEqual(
+            try device.read(buffer), sources[49].bytes + sources[48].bytes[16...],
+            "a buffer that a stream wrote 50 times")
     },
     Check("driver/streams/fill-in-order", .driver, ["SB-STR-001", "SB-CPY-006"]) { context in
         let device = try streamingDevice(context)
@@ -66,7 +71,9 @@ let streamChecks: [Check] = [
             try stream.copy(1024, from: .buffer(buffer), to: .host(target, round * 1024))
         }
         try stream.synchronize()
-        try expectEqual(target.bytes, (1...20).flatMap { [UInt8](repeating: UInt8($0), count: 1024) }, "twenty fills and copies in turn")
+        try expectEqual(
+            target.bytes, (1...20).flatMap { [UInt8](repeating: UInt8($0), count: 1024) },
+            "twenty fills and copies in turn")
     },
     Check("driver/streams/inline-is-done-on-return", .driver, ["SB-STR-002"]) { context in
         let device = try streamingDevice(context)
@@ -101,7 +108,9 @@ let streamChecks: [Check] = [
             try stream.copy(sent.count, from: .buffer(buffer), to: .host(target))
             let deadline = ContinuousClock.now + .seconds(5)
             while try !stream.query() {
-                try expect(ContinuousClock.now < deadline, .errorCode, "a stream with one copy of 256 KiB is not ready after 5 seconds")
+                try expect(
+                    ContinuousClock.now < deadline, .errorCode,
+                    "a stream with one copy of 256 KiB is not ready after 5 seconds")
             }
             try expectEqual(target.bytes, sent, "a copy on a stream that 'query' says is done")
         }
@@ -118,7 +127,8 @@ let streamChecks: [Check] = [
                     try stream.copy(sent.count, from: .buffer(buffer), to: .host(target, part * sent.count))
                 }
             }
-            try expectEqual(target.bytes, sent + sent + sent + sent, "four copies on a stream that was destroyed at once")
+            try expectEqual(
+                target.bytes, sent + sent + sent + sent, "four copies on a stream that was destroyed at once")
         }
     },
     Check("driver/streams/several-at-once", .driver, ["SB-STR-001", "SB-THR-002"]) { context in
@@ -136,7 +146,9 @@ let streamChecks: [Check] = [
             }
         }
         for stream in streams.reversed() { try stream.synchronize() }
-        for index in streams.indices { try expectEqual(targets[index].bytes, sources[index].bytes, "stream \(index) of 8") }
+        for index in streams.indices {
+            try expectEqual(targets[index].bytes, sources[index].bytes, "stream \(index) of 8")
+        }
     },
     Check("driver/streams/works-after-a-refusal", .driver, ["SB-STR-004", "SB-CPY-007"]) { context in
         let raw = try RawDevice(try streamingDevice(context))
@@ -149,7 +161,8 @@ let streamChecks: [Check] = [
                 .refused("a copy beyond its buffer on a stream", with: SB_ERROR_INVALID_ARGUMENT)
             // Refused in the call, it is no work of the stream, and does not poison it.
             try stream.synchronize()
-            try raw.copy(100, from: .buffer(buffer), to: .host(target), stream: stream.handle).succeeded("the copy after a refused one")
+            try raw.copy(100, from: .buffer(buffer), to: .host(target), stream: stream.handle).succeeded(
+                "the copy after a refused one")
             try stream.synchronize()
             try expectEqual(Array(target.bytes.prefix(100)), sent, "the copy after a refused one")
         }
@@ -159,7 +172,10 @@ let streamChecks: [Check] = [
         let stream = try CheckedStream(raw.device)
         let buffer = try raw.device.allocate(byteCount: 10)
         let host = GuardedBytes([1, 2, 3])
-        for _ in 0..<10 { try raw.copy(0, from: .host(host), to: .buffer(buffer, 10), stream: stream.handle).succeeded("a copy of no bytes on a stream") }
+        for _ in 0..<10 {
+            try raw.copy(0, from: .host(host), to: .buffer(buffer, 10), stream: stream.handle).succeeded(
+                "a copy of no bytes on a stream")
+        }
         try stream.synchronize()
     },
 ]
@@ -172,6 +188,8 @@ func streamingDevice(_ context: CheckContext) throws -> Device {
 
 private func queryingDevice(_ context: CheckContext) throws -> Device {
     let device = try streamingDevice(context)
-    guard device.plugin.streams?.query != nil else { throw CheckFailure.unsupported("the plugin's streams have no 'query'") }
+    guard device.plugin.streams?.query != nil else {
+        throw CheckFailure.unsupported("the plugin's streams have no 'query'")
+    }
     return device
 }

@@ -9,7 +9,8 @@ let threadChecks: [Check] = [
         try onThreads(8) { thread in
             for round in 0..<60 {
                 let sent = pattern(1 + (thread * 131 + round * 977) % 9000, context, salt: thread * 1000 + round)
-                try expectEqual(try device.read(try device.makeBuffer(sent)), sent, "thread \(thread) of 8, round \(round)")
+                try expectEqual(
+                    try device.read(try device.makeBuffer(sent)), sent, "thread \(thread) of 8, round \(round)")
             }
         }
     },
@@ -17,7 +18,9 @@ let threadChecks: [Check] = [
         let device = try context.openDevice()
         try onThreads(4) { thread in
             let sent = pattern(300_001, context, salt: thread)
-            for _ in 0..<4 { try expectEqual(try device.read(try device.makeBuffer(sent)), sent, "thread \(thread) of 4") }
+            for _ in 0..<4 {
+                try expectEqual(try device.read(try device.makeBuffer(sent)), sent, "thread \(thread) of 4")
+            }
         }
     },
     Check("driver/threads/one-source", .driver, ["SB-THR-001"]) { context in
@@ -27,7 +30,9 @@ let threadChecks: [Check] = [
         try onThreads(6) { thread in
             for round in 0..<30 {
                 let offset = (thread * 37 + round * 61) % 10_000
-                try expectEqual(try device.read(buffer, at: offset, count: 9999), Array(sent[offset..<(offset + 9999)]), "one of six threads that read one buffer")
+                try expectEqual(
+                    try device.read(buffer, at: offset, count: 9999), Array(sent[offset..<(offset + 9999)]),
+                    "one of six threads that read one buffer")
             }
         }
     },
@@ -36,11 +41,14 @@ let threadChecks: [Check] = [
         let part = 1003
         let buffer = try device.allocate(byteCount: 8 * part)
         try onThreads(8) { thread in
-            for round in 0..<30 { try device.write(pattern(part, context, salt: thread * 100 + round), to: buffer, at: thread * part) }
+            for round in 0..<30 {
+                try device.write(pattern(part, context, salt: thread * 100 + round), to: buffer, at: thread * part)
+            }
         }
         for thread in 0..<8 {
             try expectEqual(
-                try device.read(buffer, at: thread * part, count: part), pattern(part, context, salt: thread * 100 + 29),
+                try device.read(buffer, at: thread * part, count: part),
+                pattern(part, context, salt: thread * 100 + 29),
                 "the part that thread \(thread) of 8 wrote beside the others")
         }
     },
@@ -57,7 +65,8 @@ let threadChecks: [Check] = [
             }
             try onThreads(4) { _ in
                 while let (salt, buffer) = shelf.withLock({ $0.popLast() }) {
-                    try expectEqual(try device.read(buffer), pattern(501, context, salt: salt), "a buffer that another thread made")
+                    try expectEqual(
+                        try device.read(buffer), pattern(501, context, salt: salt), "a buffer that another thread made")
                 }
             }
         }
@@ -91,7 +100,9 @@ let threadChecks: [Check] = [
         try onThreads(4) { thread in
             for round in 0..<30 {
                 let sent = pattern(2003, context, salt: thread * 100 + round)
-                try expectEqual(try devices[thread].read(try devices[thread].makeBuffer(sent)), sent, "opening \(thread) of 4, each with its own thread")
+                try expectEqual(
+                    try devices[thread].read(try devices[thread].makeBuffer(sent)), sent,
+                    "opening \(thread) of 4, each with its own thread")
             }
         }
     },
@@ -101,10 +112,13 @@ let threadChecks: [Check] = [
             for round in 0..<40 {
                 if thread % 2 == 0 {
                     var handle: OpaquePointer?
-                    try raw.allocate(1 << 62, buffer: &handle).refused("an allocation of 2^62 bytes", with: SB_ERROR_OUT_OF_MEMORY)
+                    try raw.allocate(1 << 62, buffer: &handle).refused(
+                        "an allocation of 2^62 bytes", with: SB_ERROR_OUT_OF_MEMORY)
                 } else {
                     let sent = pattern(1009, context, salt: thread * 100 + round)
-                    try expectEqual(try raw.device.read(try raw.device.makeBuffer(sent)), sent, "a thread that works while others fail")
+                    try expectEqual(
+                        try raw.device.read(try raw.device.makeBuffer(sent)), sent,
+                        "a thread that works while others fail")
                 }
             }
         }

@@ -39,7 +39,8 @@ let loadInstanceChecks: [Check] = [
         let sent = devices.indices.map { pattern(777, context, salt: $0) }
         let buffers = try zip(devices, sent).map { try $0.makeBuffer($1) }
         for index in devices.indices.reversed() {
-            try expectEqual(try devices[index].read(buffers[index]), sent[index], "the buffer of instance \(index) of 8")
+            try expectEqual(
+                try devices[index].read(buffers[index]), sent[index], "the buffer of instance \(index) of 8")
         }
     },
     Check("load/instances/stop-without-use", .load, ["SB-NEG-009"]) { context in

@@ -9,7 +9,8 @@ let loadOptionChecks: [Check] = [
             _ = try Plugin.load(context.reference, options: [name: "1"])
         } catch {
             return try expect(
-                error.isUsageFailure && error.message.contains(name), .errorCode, "the option '\(name)' is refused, but the message does not name it: \(error.message)")
+                error.isUsageFailure && error.message.contains(name), .errorCode,
+                "the option '\(name)' is refused, but the message does not name it: \(error.message)")
         }
         throw CheckFailure.failed(.errorCode, "the option '\(name)', which is not in the schema, was accepted")
     },

@@ -15,18 +15,23 @@ let loadProcessChecks: [Check] = [
     },
     Check("load/process/locale", .load, ["SB-ABI-009"]) { context in
         let (before, after) = try statesAroundUse(context)
-        try expect(before.locale == after.locale, .declaration, "the locale was '\(before.locale)' and is '\(after.locale)'")
+        try expect(
+            before.locale == after.locale, .declaration, "the locale was '\(before.locale)' and is '\(after.locale)'")
     },
     Check("load/process/signal-handlers", .load, ["SB-ABI-009"]) { context in
         let (before, after) = try statesAroundUse(context)
         for (index, pair) in zip(before.handlers, after.handlers).enumerated() {
-            try expect(pair.0 == pair.1, .declaration, "signal \(index + 1) (\(String(cString: strsignal(Int32(index + 1))))) has another handler now")
+            try expect(
+                pair.0 == pair.1, .declaration,
+                "signal \(index + 1) (\(String(cString: strsignal(Int32(index + 1))))) has another handler now")
         }
         try expect(before.blockedSignals == after.blockedSignals, .declaration, "other signals are blocked now")
     },
     Check("load/process/working-directory", .load, ["SB-ABI-009"]) { context in
         let (before, after) = try statesAroundUse(context)
-        try expect(before.folder == after.folder, .declaration, "the working directory was \(before.folder) and is \(after.folder)")
+        try expect(
+            before.folder == after.folder, .declaration,
+            "the working directory was \(before.folder) and is \(after.folder)")
     },
     Check("load/process/standard-streams", .load, ["SB-ABI-009"]) { context in
         let (before, after) = try statesAroundUse(context)
@@ -53,10 +58,13 @@ let loadProcessChecks: [Check] = [
             usleep(5000)
             after = ProcessUse.threadCount()
         }
-        try expect(after - before < 10, .leak, "20 times loaded, used and stopped left \(after - before) threads running")
+        try expect(
+            after - before < 10, .leak, "20 times loaded, used and stopped left \(after - before) threads running")
     },
     Check("load/process/memory", .load, ["SB-NEG-009", "SB-DEV-004"]) { context in
-        try expectNoGrowth("load, use and stop", repeating: 50, warmUp: 20, heap: 1 << 20) { _ in try useAndStop(context) }
+        try expectNoGrowth("load, use and stop", repeating: 50, warmUp: 20, heap: 1 << 20) { _ in
+            try useAndStop(context)
+        }
     },
 ]
 

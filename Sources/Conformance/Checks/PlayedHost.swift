@@ -12,7 +12,9 @@ struct PlayedHost {
     init(version: UInt32 = PlayedHost.version, tail: Int = 0) {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let size = MemoryLayout<sb_host>.size + tail
-        guard let memory = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
+        guard let memory = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            memory != MAP_FAILED
+        else {
             fatalError("no memory for two pages")
         }
         mprotect(memory + page, page, PROT_NONE)
@@ -43,8 +45,11 @@ struct RawTable {
     init(_ context: CheckContext, host: PlayedHost = PlayedHost()) throws {
         let entry = try EntryPoint(context.reference)
         var plugin: UnsafePointer<sb_plugin>?
-        try ask("the entry point") { entry(host.pointer, &plugin, $0) }.succeeded("negotiation with a host of the plugin's own major version")
-        guard let plugin else { throw CheckFailure.failed(.declaration, "the entry point succeeded, but returned no table (NULL)") }
+        try ask("the entry point") { entry(host.pointer, &plugin, $0) }.succeeded(
+            "negotiation with a host of the plugin's own major version")
+        guard let plugin else {
+            throw CheckFailure.failed(.declaration, "the entry point succeeded, but returned no table (NULL)")
+        }
         self.init(plugin, host)
     }
 
@@ -62,7 +67,9 @@ struct RawTable {
     var groups: UnsafeBufferPointer<sb_group> { UnsafeBufferPointer(start: table.groups, count: table.group_count) }
 
     /// Calls `start` with these options. The instance is `untouchedHandle` until the plugin writes one, NULL without a `start`.
-    func start(_ options: [(name: String, value: String)] = [], _ instance: inout OpaquePointer?) throws(CheckFailure) -> Answer {
+    func start(_ options: [(name: String, value: String)] = [], _ instance: inout OpaquePointer?) throws(CheckFailure)
+        -> Answer
+    {
         guard let start = table.start else {
             instance = nil
             return Answer(status: SB_OK, message: "")
@@ -76,7 +83,9 @@ struct RawTable {
         }
         let list = options.map { sb_option(name: text($0.name), value: text($0.value)) }
         return try ask("start") { error in
-            list.withUnsafeBufferPointer { start(host.pointer, $0.isEmpty ? nil : $0.baseAddress, $0.count, &instance, error) }
+            list.withUnsafeBufferPointer {
+                start(host.pointer, $0.isEmpty ? nil : $0.baseAddress, $0.count, &instance, error)
+            }
         }
     }
 

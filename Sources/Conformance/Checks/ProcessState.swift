@@ -34,14 +34,17 @@ struct ProcessUse {
     static func descriptorCount() -> Int { entries(of: "/proc/self/fd") }
     static func threadCount() -> Int { entries(of: "/proc/self/task") }
 
-    private static func entries(of folder: String) -> Int { (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0 }
+    private static func entries(of folder: String) -> Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0
+    }
 
     private static func residentBytes() -> Int {
         guard let file = fopen("/proc/self/statm", "r") else { return 0 }
         defer { fclose(file) }
         var text = [CChar](repeating: 0, count: 128)
         guard fgets(&text, 127, file) != nil else { return 0 }
-        let fields = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+        let fields = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
+            separator: " ")
         return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
     }
 }
@@ -60,7 +63,8 @@ func expectNoGrowth(
     let after = ProcessUse.now()
     try expect(
         after.heap - before.heap < heap, .leak,
-        "\(action), \(count) times: \(after.heap - before.heap) bytes of the heap did not come back (\((after.heap - before.heap) / count) each time)")
+        "\(action), \(count) times: \(after.heap - before.heap) bytes of the heap did not come back (\((after.heap - before.heap) / count) each time)"
+    )
     try expect(
         after.resident - before.resident < 8 << 20, .leak,
         "\(action), \(count) times: the process grew by \((after.resident - before.resident) >> 10) KiB")

@@ -13,7 +13,9 @@ struct Answer {
 /// (SB-ABI-003, SB-ERR-004), a success leaves all of it alone (SB-ERR-002), a failure ends its message with a zero.
 ///
 /// - Parameter capacity: bytes that the plugin is offered for its message; 0 leaves the message NULL.
-func ask(_ action: String, capacity: Int = 256, _ body: (UnsafeMutablePointer<sb_error>) -> Int32) throws(CheckFailure) -> Answer {
+func ask(_ action: String, capacity: Int = 256, _ body: (UnsafeMutablePointer<sb_error>) -> Int32) throws(CheckFailure)
+    -> Answer
+{
     let tail = 64
     let size = MemoryLayout<sb_error>.size
     let structure = UnsafeMutableRawBufferPointer.allocate(byteCount: size + tail, alignment: 16)
@@ -27,10 +29,16 @@ func ask(_ action: String, capacity: Int = 256, _ body: (UnsafeMutablePointer<sb
     let error = structure.baseAddress!.bindMemory(to: sb_error.self, capacity: 1)
     let text = message.baseAddress!.assumingMemoryBound(to: CChar.self)
     error.initialize(
-        to: sb_error(size: size + tail, flags: 0, reserved: 0, correlation: 0, message: capacity == 0 ? nil : text, capacity: capacity))
+        to: sb_error(
+            size: size + tail, flags: 0, reserved: 0, correlation: 0, message: capacity == 0 ? nil : text,
+            capacity: capacity))
     let status = body(error)
-    try expect(structure[size...].allSatisfy { $0 == 0xA5 }, .memory, "\(action): the plugin wrote beyond the sb_error that it knows")
-    try expect(message[capacity...].allSatisfy { $0 == 0x5A }, .memory, "\(action): the message runs beyond its capacity of \(capacity) bytes")
+    try expect(
+        structure[size...].allSatisfy { $0 == 0xA5 }, .memory,
+        "\(action): the plugin wrote beyond the sb_error that it knows")
+    try expect(
+        message[capacity...].allSatisfy { $0 == 0x5A }, .memory,
+        "\(action): the message runs beyond its capacity of \(capacity) bytes")
     try expect(
         error.pointee.message == (capacity == 0 ? nil : text) && error.pointee.capacity == capacity, .memory,
         "\(action): the plugin changed the host's 'message' or 'capacity'")
@@ -42,14 +50,18 @@ func ask(_ action: String, capacity: Int = 256, _ body: (UnsafeMutablePointer<sb
     }
     let said = message.prefix(capacity)
     if said.allSatisfy({ $0 == 0x5A }) { return Answer(status: status, message: "") }
-    guard let end = said.firstIndex(of: 0) else { throw .failed(.memory, "\(action): the message of the failure has no terminating zero") }
+    guard let end = said.firstIndex(of: 0) else {
+        throw .failed(.memory, "\(action): the message of the failure has no terminating zero")
+    }
     return Answer(status: status, message: String(decoding: said[..<end], as: UTF8.self))
 }
 
 extension Answer {
     /// Throws unless the call succeeded.
     func succeeded(_ action: String) throws(CheckFailure) {
-        try expect(status == SB_OK, .errorCode, "\(action) failed with \(statusName(status)): \(message.isEmpty ? "no reason given" : message)")
+        try expect(
+            status == SB_OK, .errorCode,
+            "\(action) failed with \(statusName(status)): \(message.isEmpty ? "no reason given" : message)")
     }
 
     /// Throws unless the call was refused with one of `codes` and a message.
@@ -63,7 +75,10 @@ extension Answer {
 }
 
 func statusName(_ status: Int32) -> String {
-    let names = ["OK", "INVALID_ARGUMENT", "UNSUPPORTED", "OUT_OF_MEMORY", "NOT_READY", "DEVICE_LOST", "TIMEOUT", "CANCELLED", "INTERNAL"]
+    let names = [
+        "OK", "INVALID_ARGUMENT", "UNSUPPORTED", "OUT_OF_MEMORY", "NOT_READY", "DEVICE_LOST", "TIMEOUT", "CANCELLED",
+        "INTERNAL",
+    ]
     return names.indices.contains(Int(status)) ? names[Int(status)] : "the unknown status \(status)"
 }
 
@@ -92,12 +107,18 @@ struct RawDevice {
         }
     }
 
-    func copy(_ bytes: UInt64, from source: End, to destination: End, stream: OpaquePointer? = nil) throws(CheckFailure) -> Answer {
+    func copy(_ bytes: UInt64, from source: End, to destination: End, stream: OpaquePointer? = nil) throws(CheckFailure)
+        -> Answer
+    {
         defer { withExtendedLifetime((source.owner, destination.owner)) {} }
-        return try ask("copy \(bytes) bytes") { driver.copy(device.handle, stream, destination.place, source.place, bytes, $0) }
+        return try ask("copy \(bytes) bytes") {
+            driver.copy(device.handle, stream, destination.place, source.place, bytes, $0)
+        }
     }
 
-    func fill(_ bytes: UInt64, at destination: End, with byte: UInt8, stream: OpaquePointer? = nil) throws(CheckFailure) -> Answer {
+    func fill(_ bytes: UInt64, at destination: End, with byte: UInt8, stream: OpaquePointer? = nil) throws(CheckFailure)
+        -> Answer
+    {
         guard let fill = driver.fill else { throw .unsupported("the plugin has no 'fill'") }
         defer { withExtendedLifetime(destination.owner) {} }
         return try ask("fill \(bytes) bytes") { fill(device.handle, stream, destination.place, byte, bytes, $0) }
