@@ -37,7 +37,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
     targets: [
         .target(name: "CSouthbridge"),
@@ -71,7 +70,7 @@ let package = Package(
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Support"]),
-        module("Reports", ["Conformance", .product(name: "Mustache", package: "swift-mustache")]),
+        module("Reports", ["Conformance"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",

@@ -179,7 +179,7 @@ package struct ConformanceRun {
             verdict: Verdict(
                 level: judgement.highest, requestedLevel: header.requestedLevel, profile: header.profile,
                 conformant: isComplete ? judgement.isConformant : nil),
-            levels: judgement.levels, cases: cases, log: store.end)
+            levels: judgement.levels, cases: cases, log: store.end, specification: .of(installation))
     }
 
     private func decidedSeconds(_ results: [CaseResult], since started: Date) -> Double { Date().timeIntervalSince(started) }

@@ -31,3 +31,13 @@ extension Report.Host {
         return line?.split(separator: separator, maxSplits: 1).last.map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " \t\"")) }
     }
 }
+
+extension Report.Specification {
+    /// The identifiers of the installation's header, and those that no case of the suite cites. Nil without a header.
+    static func of(_ installation: Installation) -> Report.Specification? {
+        guard let header = try? String(contentsOf: installation.header, encoding: .utf8) else { return nil }
+        let identifiers = Set(header.matches(of: /\[(SB-[A-Z]+-[0-9]{3})\]/).map { String($0.output.1) })
+        let cited = Set(Case.checks().flatMap(\.specification) + Case.modelSpecification)
+        return Report.Specification(identifiers: identifiers.count, withoutCase: identifiers.subtracting(cited).sorted())
+    }
+}
