@@ -88,6 +88,8 @@ let package = Package(
         tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
+        tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
+        tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
         tests("Conformance", ["Conformance", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),

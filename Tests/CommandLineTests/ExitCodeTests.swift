@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The contract of `docs/command-line.md`: exit codes, and one sentence per error.
+/// The contract of the command line: exit codes, and one sentence per error.
 @Suite struct ExitCodeTests {
     private static let squeezenet = repository.appending(path: "build/networks/squeezenet/model.onnx").path
 
