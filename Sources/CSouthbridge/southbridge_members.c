@@ -2,13 +2,13 @@
 #include "southbridge_members.h"
 
 /* Rows: the struct stands in STRUCT while its rows are listed, so that each row names its member once. */
-#define ROW(member, kind, required, minor, needed_with, absent) \
-    {#member, offsetof(STRUCT, member), sizeof(((STRUCT *)0)->member), SOUTHBRIDGE_KIND_##kind, required, minor, needed_with, absent}
-#define SIZE() ROW(size, SIZE, true, 1, NULL, "")
-#define REQUIRED(member, kind, minor) ROW(member, kind, true, minor, NULL, "")
-#define OPTIONAL(member, kind, minor, absent) ROW(member, kind, false, minor, NULL, absent)
+#define ROW(member, kind, required, minor, needed_with, absent)                                                                            \
+    { #member, offsetof(STRUCT, member), sizeof(((STRUCT *)0)->member), SOUTHBRIDGE_KIND_##kind, required, minor, needed_with, absent }
+#define SIZE()                                          ROW(size, SIZE, true, 1, NULL, "")
+#define REQUIRED(member, kind, minor)                   ROW(member, kind, true, minor, NULL, "")
+#define OPTIONAL(member, kind, minor, absent)           ROW(member, kind, false, minor, NULL, absent)
 #define NEEDED_WITH(member, kind, minor, other, absent) ROW(member, kind, false, minor, other, absent)
-#define RESERVED(member, minor) ROW(member, NUMBER, false, minor, NULL, "written as 0, not read")
+#define RESERVED(member, minor)                         ROW(member, NUMBER, false, minor, NULL, "written as 0, not read")
 
 #define STRUCT sb_string
 static const southbridge_member string_members[] = {
@@ -308,8 +308,8 @@ static const southbridge_member operators_members[] = {
 };
 #undef STRUCT
 
-#define ENTRY(type, members, frozen, writer, group, version) \
-    {#type, sizeof(type), frozen, SOUTHBRIDGE_WRITER_##writer, group, version, members, sizeof(members) / sizeof(members[0])}
+#define ENTRY(type, members, frozen, writer, group, version)                                                                               \
+    { #type, sizeof(type), frozen, SOUTHBRIDGE_WRITER_##writer, group, version, members, sizeof(members) / sizeof(members[0]) }
 
 static const southbridge_structure structures[] = {
     ENTRY(sb_string, string_members, true, BOTH, NULL, 0),

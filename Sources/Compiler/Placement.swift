@@ -105,7 +105,8 @@ package struct Placer {
         let node = graph[id]
         if let name = node.attributes.first(where: { $0.value.isGraph })?.key {
             throw NoKernelError(
-                node: node.name, operatorName: node.qualifiedName, dataType: nil, refusals: ["no plugin can be given its subgraph '\(name)'"])
+                node: node.name, operatorName: node.qualifiedName, dataType: nil,
+                refusals: ["no plugin can be given its subgraph '\(name)'"])
         }
         let inputs = node.inputs.map { $0.flatMap { describe($0, inference, values) } }
         let outputs = node.outputs.map { $0.flatMap { describe($0, inference, [:]) } }

@@ -1,6 +1,6 @@
+import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
 import Compiler
-import CSouthbridge
 import Glibc
 import Graph
 import Operators
@@ -88,7 +88,8 @@ final class Program {
             case .launch(let node, let inputs, let outputs, let workspace):
                 let placed = placement.nodes[node]
                 memory.bind(placed, inputs: inputs, outputs: outputs)
-                let launch = memory.launch(placed, state: states[node], stream: streams[placed.device], workspace: workspace, correlation: node + 1)
+                let launch = memory.launch(
+                    placed, state: states[node], stream: streams[placed.device], workspace: workspace, correlation: node + 1)
                 launches.initializeElement(at: node, to: launch)
                 stepNodes[stepNodes.count - 1] = node
                 steps.append(.launch(placed.library.table.launch, UnsafePointer(launches.baseAddress! + node)))

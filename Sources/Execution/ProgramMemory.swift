@@ -1,6 +1,6 @@
+import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
 import Compiler
-import CSouthbridge
 import Graph
 import Southbound
 import Tensors

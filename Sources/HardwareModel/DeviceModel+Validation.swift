@@ -53,7 +53,8 @@ extension ComputeUnit {
             if !rate.operationsPerCycle.isFinite || rate.operationsPerCycle < 0 {
                 faults.append("does \(rate.operationsPerCycle) operations per cycle on \(rate.dataType)")
             }
-            for type in [rate.dataType, rate.accumulatorType] where !type.isEmpty && !DataType.allCases.contains(where: { $0.name == type }) {
+            for type in [rate.dataType, rate.accumulatorType] where !type.isEmpty && !DataType.allCases.contains(where: { $0.name == type })
+            {
                 faults.append("has a rate for '\(type)', which is no data type")
             }
             if rate.dataType.isEmpty { faults.append("has a rate for no data type") }

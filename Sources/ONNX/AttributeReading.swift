@@ -34,7 +34,9 @@ extension GraphReader {
     }
 
     private func subgraph(_ proto: Onnx_GraphProto, here: String) throws(ONNXError) -> Graph {
-        guard frame.depth < Frame.depthLimit else { throw .unsupported("\(here): functions and subgraphs nest deeper than \(Frame.depthLimit) levels") }
+        guard frame.depth < Frame.depthLimit else {
+            throw .unsupported("\(here): functions and subgraphs nest deeper than \(Frame.depthLimit) levels")
+        }
         var inner = frame
         inner.depth += 1
         return try GraphReader(context: context, frame: inner, name: proto.name, parent: scope).read(proto, requiringInputTypes: false)
@@ -61,7 +63,8 @@ extension GraphReader {
         if proto.type != .undefined {
             // A default (0, an empty list) may be left out of the file.
             guard present.isEmpty || present == [proto.type] else {
-                throw .invalid("\(here) says that it is of kind \(proto.type), but holds \(present.map { "\($0)" }.joined(separator: ", "))")
+                throw .invalid(
+                    "\(here) says that it is of kind \(proto.type), but holds \(present.map { "\($0)" }.joined(separator: ", "))")
             }
             return proto.type
         }

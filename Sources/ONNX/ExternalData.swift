@@ -32,7 +32,9 @@ final class ExternalData {
 
     private func number(_ text: String?, _ key: String) throws(ONNXError) -> Int? {
         guard let text else { return nil }
-        guard let number = Int(text), number >= 0 else { throw .invalid("the \(key) '\(text)' of its external data is not a number of bytes") }
+        guard let number = Int(text), number >= 0 else {
+            throw .invalid("the \(key) '\(text)' of its external data is not a number of bytes")
+        }
         return number
     }
 

@@ -8,10 +8,13 @@ extension GraphReader {
             let circle = (frame.calls[first...] + [id]).map(\.description).joined(separator: " -> ")
             throw .invalid("\(place): the function calls itself: \(circle)")
         }
-        guard frame.depth < Frame.depthLimit else { throw .unsupported("\(place): functions and subgraphs nest deeper than \(Frame.depthLimit) levels") }
+        guard frame.depth < Frame.depthLimit else {
+            throw .unsupported("\(place): functions and subgraphs nest deeper than \(Frame.depthLimit) levels")
+        }
         guard call.input.count <= function.input.count, call.output.count <= function.output.count else {
             throw .invalid(
-                "\(place) has \(call.input.count) inputs and \(call.output.count) outputs, but function '\(id)' takes \(function.input.count) and gives \(function.output.count)")
+                "\(place) has \(call.input.count) inputs and \(call.output.count) outputs, but function '\(id)' takes \(function.input.count) and gives \(function.output.count)"
+            )
         }
         let inner = try Frame(
             opsets: importedOpsets(function.opsetImport, by: "function '\(id)'"),
@@ -58,7 +61,9 @@ extension GraphReader {
         guard case .value(let source)? = scope.binding(of: formal) else {
             throw .invalid("\(place): the function's output '\(formal)' is an input that the call leaves out")
         }
-        guard let opset = frame.opsets[""] else { throw .unsupported("\(place): a function that hands on an input must import an opset of ONNX") }
+        guard let opset = frame.opsets[""] else {
+            throw .unsupported("\(place): a function that hands on an input must import an opset of ONNX")
+        }
         scope.builder.graph.addNode(
             Node(name: "\(name)/Identity", operatorName: "Identity", opset: opset, inputs: [source], outputs: [value]))
     }

@@ -76,7 +76,8 @@ func importedOpsets(_ imports: [Onnx_OperatorSetIdProto], by importer: @autoclos
         }
         if domain.isEmpty, !OperatorCatalog.opsets.contains(version) {
             throw .unsupported(
-                "\(importer()) imports opset \(version) of ONNX; opsets \(OperatorCatalog.opsets.lowerBound) to \(OperatorCatalog.opsets.upperBound) are known here")
+                "\(importer()) imports opset \(version) of ONNX; opsets \(OperatorCatalog.opsets.lowerBound) to \(OperatorCatalog.opsets.upperBound) are known here"
+            )
         }
         opsets[domain] = version
     }

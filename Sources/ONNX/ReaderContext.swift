@@ -32,7 +32,9 @@ final class ReaderContext {
 
     func countNode() throws(ONNXError) {
         nodeCount += 1
-        guard nodeCount <= Self.nodeLimit else { throw .unsupported("the model has more than \(Self.nodeLimit) nodes once its functions are inlined") }
+        guard nodeCount <= Self.nodeLimit else {
+            throw .unsupported("the model has more than \(Self.nodeLimit) nodes once its functions are inlined")
+        }
     }
 
     func noteUnknownOperator(_ unknown: UnknownOperator) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
-package import Tensors
 import SwiftProtobuf
+package import Tensors
 
 /// Reads a file that holds one `TensorProto` (`input_0.pb` of the ONNX test data). The elements are mapped where they can be.
 package func readTensor(path: String) throws(ONNXError) -> (name: String, tensor: HostTensor) {

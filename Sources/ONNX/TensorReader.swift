@@ -46,7 +46,9 @@ final class TensorReader {
         do {
             if proto.dataLocation == .external {
                 guard type != .string else { throw ONNXError.invalid("strings cannot be external data") }
-                guard let size = type.byteCount(of: count) else { throw ONNXError.invalid("its shape \(shape) has more bytes than can be counted") }
+                guard let size = type.byteCount(of: count) else {
+                    throw ONNXError.invalid("its shape \(shape) has more bytes than can be counted")
+                }
                 let (bytes, owner) = try external.bytes(entries: proto.externalData, expected: size)
                 return try HostTensor(type, shape, viewing: bytes, owner: owner)
             }
@@ -155,7 +157,9 @@ private enum ElementField: String {
 /// The data type that ONNX numbers so; nil for "undefined".
 func dataType(number: Int32) throws(ONNXError) -> DataType? {
     if number == 0 { return nil }
-    guard number > 0, let type = DataType(rawValue: UInt32(number)) else { throw .unsupported("data type number \(number) is not known here") }
+    guard number > 0, let type = DataType(rawValue: UInt32(number)) else {
+        throw .unsupported("data type number \(number) is not known here")
+    }
     return type
 }
 

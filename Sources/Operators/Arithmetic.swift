@@ -67,7 +67,8 @@ func binary(
     _ function: @escaping @Sendable (NodeAttributes) throws(OperatorError) -> PairFunction
 ) -> OperatorDefinition {
     OperatorDefinition(
-        name, since: since, "(A: T, B: T) -> (C: T)", types: ["T": types], attributes: attributes.merging(legacyBroadcast) { own, _ in own },
+        name, since: since, "(A: T, B: T) -> (C: T)", types: ["T": types],
+        attributes: attributes.merging(legacyBroadcast) { own, _ in own },
         numericClass: numericClass,
         infer: { context throws(OperatorError) in
             let (a, b) = (try context.input(0), try context.input(1))

@@ -19,7 +19,8 @@ let attentionOperators: [OperatorDefinition] = [
             let (q, v) = (try context.input(0), try context.input(2))
             let output = [shapes.batch, shapes.queryHeads, shapes.queries, shapes.valueSize]
             return [
-                .tensor(q.dataType, try possible(q.shape.count == 4 ? output : [output[0], output[2], try multiplied(output[1], output[3])])),
+                .tensor(
+                    q.dataType, try possible(q.shape.count == 4 ? output : [output[0], output[2], try multiplied(output[1], output[3])])),
                 .tensor(q.dataType, try possible([shapes.batch, shapes.heads, shapes.keys, shapes.headSize])),
                 .tensor(v.dataType, try possible([shapes.batch, shapes.heads, shapes.keys, shapes.valueSize])),
                 .tensor(q.dataType, try possible([shapes.batch, shapes.queryHeads, shapes.queries, shapes.keys])),
@@ -65,14 +66,17 @@ private struct AttentionShapes {
     init(_ context: InferenceContext) throws(OperatorError) {
         let (q, k, v) = (try context.input(0).shape, try context.input(1).shape, try context.input(2).shape)
         try require(
-            (q.count == 3 || q.count == 4) && k.count == q.count && v.count == q.count, "shapes \(q), \(k) and \(v) of Q, K and V must have 3 or 4 axes alike")
+            (q.count == 3 || q.count == 4) && k.count == q.count && v.count == q.count,
+            "shapes \(q), \(k) and \(v) of Q, K and V must have 3 or 4 axes alike")
         let named = (query: context.attributes.int("q_num_heads"), key: context.attributes.int("kv_num_heads"))
         func split(_ shape: [Int], _ name: String, heads: Int?) throws(OperatorError) -> [Int] {
             if shape.count == 4 {
                 try require(heads == nil || heads == shape[1], "\(heads ?? 0) heads are named, but \(name) has shape \(shape)")
                 return shape
             }
-            guard let heads, heads > 0, shape[2] % heads == 0 else { throw .invalid("\(name) of shape \(shape) does not divide into \(heads ?? 0) heads") }
+            guard let heads, heads > 0, shape[2] % heads == 0 else {
+                throw .invalid("\(name) of shape \(shape) does not divide into \(heads ?? 0) heads")
+            }
             return [shape[0], heads, shape[1], shape[2] / heads]
         }
         let (query, key) = (try split(q, "Q", heads: named.query), try split(k, "K", heads: named.key))
@@ -270,7 +274,8 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
             for head in 0..<shapes.heads {
                 let start =
                     (x.shape.count == 4
-                        ? (batch * shapes.heads + head) * shapes.steps + step : (batch * shapes.steps + step) * shapes.heads + head) * shapes.size
+                        ? (batch * shapes.heads + head) * shapes.steps + step : (batch * shapes.steps + step) * shapes.heads + head)
+                    * shapes.size
                 for pair in 0..<half {
                     let first = start + (isInterleaved ? 2 * pair : pair)
                     let second = start + (isInterleaved ? 2 * pair + 1 : pair + half)

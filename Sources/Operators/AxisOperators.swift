@@ -24,7 +24,8 @@ let axisOperators: [OperatorDefinition] = [
         },
         reference: topK),
     OperatorDefinition(
-        "LpNormalization", since: [1, 22], "(input: T) -> (output: T)", types: ["T": .floats], attributes: ["axis": .int(-1), "p": .int(2)],
+        "LpNormalization", since: [1, 22], "(input: T) -> (output: T)", types: ["T": .floats],
+        attributes: ["axis": .int(-1), "p": .int(2)],
         numericClass: .normalisation,
         infer: { context throws(OperatorError) in
             let input = try context.input(0)

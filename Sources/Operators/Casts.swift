@@ -107,6 +107,8 @@ private func number(_ text: String) throws(OperatorError) -> Double {
     case "false": return 0
     default: break
     }
-    guard let value = Double(text.trimmingCharacters(in: .whitespaces)) else { throw .invalid("the string '\(text.prefix(40))' is not a number") }
+    guard let value = Double(text.trimmingCharacters(in: .whitespaces)) else {
+        throw .invalid("the string '\(text.prefix(40))' is not a number")
+    }
     return value
 }

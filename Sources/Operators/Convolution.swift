@@ -9,7 +9,8 @@ private let windowAttributes: [String: AttributeRule] = [
 /// Convolutions over one to three spatial axes.
 let convolutionOperators: [OperatorDefinition] = [
     OperatorDefinition(
-        "Conv", since: [1, 11, 22], "(X: T, W: T, B?: T) -> (Y: T)", types: ["T": .floats], attributes: windowAttributes, numericClass: .dot,
+        "Conv", since: [1, 11, 22], "(X: T, W: T, B?: T) -> (Y: T)", types: ["T": .floats], attributes: windowAttributes,
+        numericClass: .dot,
         infer: { context throws(OperatorError) in
             let (x, w) = (try context.input(0), try context.input(1))
             let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: context.has(2) ? try context.input(2).shape : nil)
@@ -135,7 +136,8 @@ private struct Convolution {
                             part.withUnsafeMutableBufferPointer { part in
                                 part.update(repeating: 0)
                                 addProduct(
-                                    of: w + group * outputChannels * depth, columns, to: part.baseAddress!, rows: outputChannels, columns: count,
+                                    of: w + group * outputChannels * depth, columns, to: part.baseAddress!, rows: outputChannels,
+                                    columns: count,
                                     depth: depth)
                                 for channel in 0..<outputChannels {
                                     let start = target + channel * plane + first * width

@@ -6,33 +6,39 @@ let deformableConvolutionOperators: [OperatorDefinition] = [
     OperatorDefinition(
         "DeformConv", since: [19, 22], "(X: T, W: T, offset: T, B?: T, mask?: T) -> (Y: T)", types: ["T": .floats],
         attributes: [
-            "dilations": .optional(.ints), "group": .int(1), "kernel_shape": .optional(.ints), "offset_group": .int(1), "pads": .optional(.ints),
+            "dilations": .optional(.ints), "group": .int(1), "kernel_shape": .optional(.ints), "offset_group": .int(1),
+            "pads": .optional(.ints),
             "strides": .optional(.ints),
         ],
         numericClass: .dot,
         infer: { context throws(OperatorError) in
             let (x, w, offset) = (try context.input(0), try context.input(1).shape, try context.input(2).shape)
-            if x.shape.count != 4 { throw .unsupported("a deformable convolution of an input of shape \(x.shape) is not covered, images are") }
+            if x.shape.count != 4 {
+                throw .unsupported("a deformable convolution of an input of shape \(x.shape) is not covered, images are")
+            }
             try require(w.count == 4 && offset.count == 4, "weights of shape \(w) and offsets of shape \(offset) must have four axes")
             let (groups, offsetGroups) = (context.attributes.int("group")!, context.attributes.int("offset_group")!)
             try require(
                 groups > 0 && offsetGroups > 0 && x.shape[1] / groups == w[1] && x.shape[1] % groups == 0 && w[0] % groups == 0
-                    && x.shape[1] % offsetGroups == 0, "\(groups) groups and \(offsetGroups) offset groups do not fit shapes \(x.shape) and \(w)")
+                    && x.shape[1] % offsetGroups == 0,
+                "\(groups) groups and \(offsetGroups) offset groups do not fit shapes \(x.shape) and \(w)")
             let window = try SpatialWindow(context.attributes, over: Array(x.shape[2...]), kernel: Array(w[2...]))
             let taps = try multiplied(offsetGroups, window.kernelCount)
             try require(
-                offset == [x.shape[0], try doubled(taps)] + window.outputShape, "offsets of shape \(offset) do not fit an input of shape \(x.shape)")
+                offset == [x.shape[0], try doubled(taps)] + window.outputShape,
+                "offsets of shape \(offset) do not fit an input of shape \(x.shape)")
             if context.has(3) {
                 let bias = try context.input(3).shape
                 try require(bias == [w[0]], "a bias of shape \(bias) for \(w[0]) output channels")
             }
             if context.has(4) {
                 let mask = try context.input(4).shape
-                try require(mask == [x.shape[0], taps] + window.outputShape, "a mask of shape \(mask) does not fit an input of shape \(x.shape)")
+                try require(
+                    mask == [x.shape[0], taps] + window.outputShape, "a mask of shape \(mask) does not fit an input of shape \(x.shape)")
             }
             return [.tensor(x.dataType, try possible([x.shape[0], w[0]] + window.outputShape))]
         },
-        reference: convolveDeformed),
+        reference: convolveDeformed)
 ]
 
 private func doubled(_ count: Int) throws(OperatorError) -> Int { try multiplied(2, count) }
@@ -58,9 +64,11 @@ private func convolveDeformed(_ context: ReferenceContext) throws(OperatorError)
             for tap in 0..<taps {
                 let number = (image * offsetGroups + offsetGroup) * taps + tap
                 for position in 0..<plane {
-                    let placeY = Double(rows.source(position / columns.output, tap: tap / columns.kernel)) + offsets[2 * number * plane + position]
+                    let placeY =
+                        Double(rows.source(position / columns.output, tap: tap / columns.kernel)) + offsets[2 * number * plane + position]
                     let placeX =
-                        Double(columns.source(position % columns.output, tap: tap % columns.kernel)) + offsets[(2 * number + 1) * plane + position]
+                        Double(columns.source(position % columns.output, tap: tap % columns.kernel))
+                        + offsets[(2 * number + 1) * plane + position]
                     let factor = mask?[number * plane + position] ?? 1
                     for sample in bilinearTaps(y: placeY, x: placeX, height: rows.input, width: columns.input) {
                         for channel in offsetGroup * perGroup..<(offsetGroup + 1) * perGroup {

@@ -23,7 +23,7 @@ let einsumOperators: [OperatorDefinition] = [
                     .floats(contract(equation, tensors.map(\.floats), zero: 0, one: 1) { $0 += $1 * $2 })
                 }
             return [ReferenceTensor(type.dataType, type.shape, elements)]
-        }),
+        })
 ]
 
 /// A parsed equation. Labels are the letters' codes; the axes of an ellipsis get labels of their own from 1000 on, counted from the last.
@@ -74,7 +74,9 @@ private struct Equation {
                 rest = rest.dropFirst(3)
                 continue
             }
-            guard letter.isASCII, letter.isLetter, let code = letter.asciiValue else { throw .invalid("'\(letter)' in equation '\(text)' is no label") }
+            guard letter.isASCII, letter.isLetter, let code = letter.asciiValue else {
+                throw .invalid("'\(letter)' in equation '\(text)' is no label")
+            }
             labels.append(Int(code))
             rest = rest.dropFirst()
         }
@@ -96,7 +98,8 @@ private func contract<Element>(
         let summed = all.filter { !kept.contains($0) }
         func size(_ label: Int) -> Int {
             // A label whose other dimension is still to come has only what it has so far.
-            let sizes = zip(labels, shape).filter { $0.0 == label }.map(\.1)
+            let sizes =
+                zip(labels, shape).filter { $0.0 == label }.map(\.1)
                 + zip(equation.operands[index], equation.shapes[index]).filter { $0.0 == label }.map(\.1)
             return sizes.first { $0 != 1 } ?? 1
         }
@@ -105,11 +108,15 @@ private func contract<Element>(
             let strides = denseStrides(shape)
             return stridedIndices(
                 shape: sizes,
-                strides: walked.map { label in labels.indices.filter { labels[$0] == label && shape[$0] != 1 }.reduce(0) { $0 + strides[$1] } })
+                strides: walked.map { label in
+                    labels.indices.filter { labels[$0] == label && shape[$0] != 1 }.reduce(0) { $0 + strides[$1] }
+                })
         }
         let (operand, operandShape) = (equation.operands[index], equation.shapes[index])
         let (keptLeft, keptRight) = (walk(labels, shape, over: kept, keptShape), walk(operand, operandShape, over: kept, keptShape))
-        let (summedLeft, summedRight) = (walk(labels, shape, over: summed, summedShape), walk(operand, operandShape, over: summed, summedShape))
+        let (summedLeft, summedRight) = (
+            walk(labels, shape, over: summed, summedShape), walk(operand, operandShape, over: summed, summedShape)
+        )
         var result: [Element] = []
         result.reserveCapacity(keptLeft.count)
         for place in keptLeft.indices {

@@ -22,7 +22,9 @@ struct FourierTransform {
     }
 
     /// Of the elements `start`, `start + step` ..., `count` of them.
-    private func transform(_ real: [Double], _ imaginary: [Double], start: Int, step: Int, count: Int) -> (real: [Double], imaginary: [Double]) {
+    private func transform(_ real: [Double], _ imaginary: [Double], start: Int, step: Int, count: Int) -> (
+        real: [Double], imaginary: [Double]
+    ) {
         if count <= 1 { return count == 0 ? ([], []) : ([real[start]], [imaginary[start]]) }
         let factor = (2...count).first { count % $0 == 0 || $0 * $0 > count }.map { count % $0 == 0 ? $0 : count }!
         let part = count / factor

@@ -89,7 +89,9 @@ let indexingOperators: [OperatorDefinition] = [
             try require(axis > 0, "axis 0 is the batch and cannot be the sequence")
             try require(
                 update.shape.count == cache.shape.count
-                    && update.shape.indices.allSatisfy { $0 == axis ? update.shape[$0] <= cache.shape[$0] : update.shape[$0] == cache.shape[$0] },
+                    && update.shape.indices.allSatisfy {
+                        $0 == axis ? update.shape[$0] <= cache.shape[$0] : update.shape[$0] == cache.shape[$0]
+                    },
                 "an update of shape \(update.shape) does not fit a cache of shape \(cache.shape) along axis \(axis)")
             if context.has(2) {
                 let indices = try context.input(2)
@@ -151,7 +153,9 @@ private func elementPositions(_ attributes: NodeAttributes, _ indices: Reference
 }
 
 /// The stretch of the data that each tuple of GatherND's and ScatterND's indices names.
-private func tuplePositions(_ indices: ReferenceTensor, in shape: [Int], batch: Int) throws(OperatorError) -> (runs: [Range<Int>], length: Int) {
+private func tuplePositions(_ indices: ReferenceTensor, in shape: [Int], batch: Int) throws(OperatorError) -> (
+    runs: [Range<Int>], length: Int
+) {
     let depth = indices.shape[indices.shape.count - 1]
     let strides = denseStrides(shape)
     let length = product(shape[(batch + depth)...])

@@ -29,7 +29,8 @@ let linearAttentionOperators: [OperatorDefinition] = [
         infer: { context throws(OperatorError) in
             let (input, weight) = (try context.input(0), try context.input(1))
             try require(
-                input.shape.count == 3 && weight.shape.count == 3 && weight.shape[0] == input.shape[1] && weight.shape[1] == 1 && weight.shape[2] > 0,
+                input.shape.count == 3 && weight.shape.count == 3 && weight.shape[0] == input.shape[1] && weight.shape[1] == 1
+                    && weight.shape[2] > 0,
                 "weights of shape \(weight.shape) do not fit an input of shape \(input.shape)")
             let state = [input.shape[0], input.shape[1], weight.shape[2] - 1]
             if context.has(2) {
@@ -102,7 +103,9 @@ private struct LinearAttentionShapes {
         }
         if isGated {
             let decay = try context.input(4).shape
-            try require(decay == [batch, steps, heads] || decay == [batch, steps, heads * keySize], "a decay of shape \(decay) does not fit shape \(q)")
+            try require(
+                decay == [batch, steps, heads] || decay == [batch, steps, heads * keySize],
+                "a decay of shape \(decay) does not fit shape \(q)")
         }
         if isDelta {
             let beta = try context.input(5).shape
@@ -150,9 +153,13 @@ private func linearAttention(_ context: ReferenceContext) throws(OperatorError) 
                 }
                 let shared = shapes.queryHeads / heads
                 for queryHead in head * shared..<(head + 1) * shared {
-                    let (query, target) = ((row * shapes.queryHeads + queryHead) * keySize, (row * shapes.queryHeads + queryHead) * valueSize)
+                    let (query, target) = (
+                        (row * shapes.queryHeads + queryHead) * keySize, (row * shapes.queryHeads + queryHead) * valueSize
+                    )
                     for index in 0..<keySize {
-                        for entry in 0..<valueSize { output[target + entry] += scale * q[query + index] * state[base + index * valueSize + entry] }
+                        for entry in 0..<valueSize {
+                            output[target + entry] += scale * q[query + index] * state[base + index * valueSize + entry]
+                        }
                     }
                 }
             }

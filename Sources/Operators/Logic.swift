@@ -3,7 +3,8 @@ import Tensors
 
 /// Comparisons, logical and bitwise operators of two inputs, and Where.
 let logicOperators: [OperatorDefinition] = [
-    comparison("Equal", since: [1, 7, 11, 13, 19], types: [.numeric, .bool, TypeSet(.string)], { $0 == $1 }, { $0 == $1 }, strings: { $0 == $1 }),
+    comparison(
+        "Equal", since: [1, 7, 11, 13, 19], types: [.numeric, .bool, TypeSet(.string)], { $0 == $1 }, { $0 == $1 }, strings: { $0 == $1 }),
     comparison("Greater", since: [1, 7, 9, 13], { $0 > $1 }, { $0 > $1 }),
     comparison("Less", since: [1, 7, 9, 13], { $0 < $1 }, { $0 < $1 }),
     comparison("GreaterOrEqual", since: [12, 16], { $0 >= $1 }, { $0 >= $1 }),

@@ -33,7 +33,8 @@ let matrixOperators: [OperatorDefinition] = [
             try require(depth == inner, "matrices of \(rows) by \(depth) and \(inner) by \(columns) cannot be multiplied")
             if context.has(2) {
                 let c = try context.input(2).shape
-                try require(broadcastShape([c, [rows, columns]]) == [rows, columns], "C of shape \(c) does not broadcast to \([rows, columns])")
+                try require(
+                    broadcastShape([c, [rows, columns]]) == [rows, columns], "C of shape \(c) does not broadcast to \([rows, columns])")
             }
             return [.tensor(a.dataType, try possible([rows, columns]))]
         },
@@ -161,7 +162,8 @@ func batchedProduct<Element>(
             result.withUnsafeMutableBufferPointer { result in
                 guard let a = left.baseAddress, let b = right.baseAddress, let c = result.baseAddress else { return }
                 for (index, matrices) in zip(shapes.leftMatrices, shapes.rightMatrices).enumerated() {
-                    addProduct(a + matrices.0 * rows * depth, b + matrices.1 * depth * columns, c + index * rows * columns, rows, columns, depth)
+                    addProduct(
+                        a + matrices.0 * rows * depth, b + matrices.1 * depth * columns, c + index * rows * columns, rows, columns, depth)
                 }
             }
         }

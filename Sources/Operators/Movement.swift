@@ -170,7 +170,8 @@ let movementOperators: [OperatorDefinition] = [
         infer: { context throws(OperatorError) in
             let (input, block) = try blockedImage(context)
             try require(
-                input.shape[2] % block == 0 && input.shape[3] % block == 0, "an image of shape \(input.shape) does not divide into blocks of \(block)")
+                input.shape[2] % block == 0 && input.shape[3] % block == 0,
+                "an image of shape \(input.shape) does not divide into blocks of \(block)")
             let depth = try multiplied(input.shape[1], try multiplied(block, block))
             return [.tensor(input.dataType, [input.shape[0], depth, input.shape[2] / block, input.shape[3] / block])]
         },
@@ -242,7 +243,9 @@ private func splitSizes(_ context: InferenceContext, of total: Int) throws(Opera
         return sizes
     }
     try require(count > 0, "the node has no outputs")
-    if let named = context.attributes.int("num_outputs") { try require(named == count, "num_outputs is \(named), but the node has \(count) outputs") }
+    if let named = context.attributes.int("num_outputs") {
+        try require(named == count, "num_outputs is \(named), but the node has \(count) outputs")
+    }
     if context.version < 18 {
         try require(total % count == 0, "an axis of \(total) cannot be split into \(count) equal parts")
         return Array(repeating: total / count, count: count)

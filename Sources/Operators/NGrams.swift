@@ -96,8 +96,7 @@ private struct GramPool {
                 let reach = (length - 1) * distance
                 guard reach < tokens.count else { break }
                 for start in 0..<tokens.count - reach {
-                    if let number = grams[stride(from: start, through: start + reach, by: distance).map { tokens[$0] }]
-                    {
+                    if let number = grams[stride(from: start, through: start + reach, by: distance).map { tokens[$0] }] {
                         found[number] += 1
                     }
                 }

@@ -40,7 +40,8 @@ extension OperatorDefinition {
         let required = parameters.lastIndex { $0.arity == .required }.map { $0 + 1 } ?? 0
         let isVariadic = parameters.last?.arity == .variadic
         if count < required || (count > parameters.count && !isVariadic) {
-            let range = isVariadic ? "\(required) or more" : required == parameters.count ? "\(required)" : "\(required) to \(parameters.count)"
+            let range =
+                isVariadic ? "\(required) or more" : required == parameters.count ? "\(required)" : "\(required) to \(parameters.count)"
             throw .invalid("\(name) has \(range) \(word)\(range == "1" ? "" : "s"), but the node names \(count)")
         }
     }
@@ -51,7 +52,8 @@ extension OperatorDefinition {
         }
         guard let variable = parameter.typeVariable else { return }
         if let other = bound[variable], other != type {
-            throw .invalid("input '\(parameter.name)' of \(name) has type \(type.name), but another input of type \(variable) has \(other.name)")
+            throw .invalid(
+                "input '\(parameter.name)' of \(name) has type \(type.name), but another input of type \(variable) has \(other.name)")
         }
         bound[variable] = type
     }

@@ -64,10 +64,13 @@ private func optimizer(
             _ = try rule(context.attributes)
             for index in 0...1 { try require(elementCount(try context.input(index).shape) == 1, "input \(index) must be a scalar") }
             let (groups, rest) = (context.inputs.count - 2).quotientAndRemainder(dividingBy: 2 + states)
-            try require(rest == 0 && groups > 0, "the tensors, gradients and states come in \(context.inputs.count - 2) inputs, no multiple of \(2 + states)")
+            try require(
+                rest == 0 && groups > 0,
+                "the tensors, gradients and states come in \(context.inputs.count - 2) inputs, no multiple of \(2 + states)")
             for index in 2..<context.inputs.count {
                 let (own, first) = (try context.input(index), try context.input(2 + (index - 2) % groups))
-                try require(own == first, "input \(index) is \(own.dataType.name) \(own.shape), its tensor \(first.dataType.name) \(first.shape)")
+                try require(
+                    own == first, "input \(index) is \(own.dataType.name) \(own.shape), its tensor \(first.dataType.name) \(first.shape)")
             }
             var outputs: [InferredOutput] = []
             for _ in 0...states { for group in 0..<groups { outputs.append(.known(try context.input(2 + group))) } }
@@ -78,7 +81,9 @@ private func optimizer(
             let rate = try context.input(0).floats.first ?? 0
             let step = try context.input(1).floats.first ?? 0
             let groups = (context.inputs.count - 2) / (2 + states)
-            var outputs = try context.inputs[2...].indices.prefix(groups * (1 + states)).map { index throws(OperatorError) in try context.input(index) }
+            var outputs = try context.inputs[2...].indices.prefix(groups * (1 + states)).map { index throws(OperatorError) in
+                try context.input(index)
+            }
             for group in 0..<groups {
                 var x = try context.input(2 + group).floats
                 let gradient = try context.input(2 + groups + group).floats

@@ -50,13 +50,17 @@ let poolingOperators: [OperatorDefinition] = [
         attributes: ["kernel_shape": .required(.ints), "pads": .optional(.ints), "strides": .optional(.ints)], numericClass: .movement,
         infer: { context throws(OperatorError) in
             let (x, indices) = (try context.input(0), try context.input(1))
-            try require(x.shape.count >= 3 && indices.shape == x.shape, "indices of shape \(indices.shape) for an input of shape \(x.shape)")
-            let window = try SpatialWindow(context.attributes, input: Array(x.shape[2...]), kernel: context.attributes.ints("kernel_shape") ?? [])
+            try require(
+                x.shape.count >= 3 && indices.shape == x.shape, "indices of shape \(indices.shape) for an input of shape \(x.shape)")
+            let window = try SpatialWindow(
+                context.attributes, input: Array(x.shape[2...]), kernel: context.attributes.ints("kernel_shape") ?? [])
             var shape = Array(x.shape[..<2])
             for axis in window.axes { shape.append(max(axis.input - 1, 0) * axis.stride + axis.extent - axis.padBegin - axis.padEnd) }
             if context.has(2) {
                 shape = try context.integers(2)
-                try require(shape.count == x.shape.count && shape[..<2] == x.shape[..<2], "an output of shape \(shape) for an input of shape \(x.shape)")
+                try require(
+                    shape.count == x.shape.count && shape[..<2] == x.shape[..<2],
+                    "an output of shape \(shape) for an input of shape \(x.shape)")
             }
             return [.tensor(x.dataType, try possible(shape))]
         },
@@ -64,7 +68,8 @@ let poolingOperators: [OperatorDefinition] = [
             let (x, indices) = (try context.input(0), try context.input(1))
             let output = context.output(0)
             // The indices count through the tensor that was pooled, which may be smaller than the output that is asked for.
-            let window = try SpatialWindow(context.attributes, input: Array(x.shape[2...]), kernel: context.attributes.ints("kernel_shape")!)
+            let window = try SpatialWindow(
+                context.attributes, input: Array(x.shape[2...]), kernel: context.attributes.ints("kernel_shape")!)
             let pooled =
                 Array(x.shape[..<2]) + window.axes.map { max($0.input - 1, 0) * $0.stride + $0.extent - $0.padBegin - $0.padEnd }
             let (sourceStrides, targetStrides) = (denseStrides(pooled), denseStrides(output.shape))
@@ -185,7 +190,8 @@ private func maxPool(_ context: ReferenceContext) throws(OperatorError) -> [Refe
     for base in stride(from: 0, to: plane * x.shape[0] * x.shape[1], by: max(plane, 1)) {
         for taps in elements {
             guard var best = taps.first else { throw .invalid("a window lies in the padding altogether") }
-            for tap in taps.dropFirst() where values[base + tap] > values[base + best] || (values[base + tap].isNaN && !values[base + best].isNaN) {
+            for tap in taps.dropFirst()
+            where values[base + tap] > values[base + best] || (values[base + tap].isNaN && !values[base + best].isNaN) {
                 best = tap
             }
             sources.append(base + best)

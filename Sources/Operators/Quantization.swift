@@ -60,7 +60,9 @@ let quantizationOperators: [OperatorDefinition] = [
             let scale = greatest == least ? 1 : Double(Float((greatest - least) / 255))
             let limits = DataType.uint8
             let zeroPoint = limits.integer(truncating: Double(Float(-least / scale)).rounded(.toNearestOrEven))
-            let values = x.floats.map { limits.integer(truncating: Double(Float($0 / scale)).rounded(.toNearestOrEven) + Double(zeroPoint)) }
+            let values = x.floats.map {
+                limits.integer(truncating: Double(Float($0 / scale)).rounded(.toNearestOrEven) + Double(zeroPoint))
+            }
             return [
                 ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
                 ReferenceTensor(.uint8, [], .integers([zeroPoint])),
@@ -117,7 +119,8 @@ private struct ScaleMap {
         let (x, scale) = (try context.input(0).shape, try context.input(1).shape)
         if context.has(2) {
             let zeroPoint = try context.input(2).shape
-            try require(zeroPoint == scale || elementCount(zeroPoint) == 1 && elementCount(scale) == 1,
+            try require(
+                zeroPoint == scale || elementCount(zeroPoint) == 1 && elementCount(scale) == 1,
                 "the zero point's shape \(zeroPoint) is not the scale's, \(scale)")
         }
         let blockSize = context.attributes.int("block_size") ?? 0
@@ -134,7 +137,9 @@ private struct ScaleMap {
         } else {
             var expected = x
             expected[axis] = x[axis] / blockSize + (x[axis] % blockSize == 0 ? 0 : 1)
-            try require(scale == expected, "a scale per block of \(blockSize) on axis \(axis) of shape \(x) must have shape \(expected), not \(scale)")
+            try require(
+                scale == expected,
+                "a scale per block of \(blockSize) on axis \(axis) of shape \(x) must have shape \(expected), not \(scale)")
         }
         let span = AxisSpan(x, axis: axis)
         (inner, size, block) = (span.inner, span.size, blockSize)

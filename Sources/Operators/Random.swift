@@ -97,7 +97,9 @@ private func generator(
         attributes: attributes, numericClass: .random,
         infer: { context throws(OperatorError) in
             let source = isLike ? try context.input(0) : ConcreteType(.float32, context.attributes.ints("shape") ?? [])
-            return [.tensor(try context.dataType(attribute: "dtype", standard: source.dataType, among: .floats), try possible(source.shape))]
+            return [
+                .tensor(try context.dataType(attribute: "dtype", standard: source.dataType, among: .floats), try possible(source.shape))
+            ]
         },
         reference: { context throws(OperatorError) in
             let (stream, function, output) = (RandomStream(context.attributes), draw(context.attributes), context.output(0))
@@ -145,7 +147,8 @@ private let dropout = OperatorDefinition(
     },
     reference: { context throws(OperatorError) in
         let data = try context.input(0)
-        let isTraining = context.has(2) ? try context.input(2).integers.first != 0 : context.version < 7 && !context.attributes.flag("is_test")
+        let isTraining =
+            context.has(2) ? try context.input(2).integers.first != 0 : context.version < 7 && !context.attributes.flag("is_test")
         let ratio = context.has(1) ? try context.input(1).floats.first ?? 0.5 : context.attributes.float("ratio")!
         var keeps = [Bool](repeating: true, count: data.count)
         var output = data

@@ -4,7 +4,8 @@ import Tensors
 
 /// Recurrent layers. Their cells are in `RecurrentCells.swift`.
 let recurrentOperators: [OperatorDefinition] = [
-    recurrent("RNN", gates: 1, "(X: T, W: T, R: T, B?: T, sequence_lens?: int32, initial_h?: T) -> (Y?: T, Y_h?: T)", since: [1, 7, 14, 22]),
+    recurrent(
+        "RNN", gates: 1, "(X: T, W: T, R: T, B?: T, sequence_lens?: int32, initial_h?: T) -> (Y?: T, Y_h?: T)", since: [1, 7, 14, 22]),
     recurrent(
         "GRU", gates: 3, "(X: T, W: T, R: T, B?: T, sequence_lens?: int32, initial_h?: T) -> (Y?: T, Y_h?: T)", since: [3, 7, 14, 22],
         attributes: ["linear_before_reset": .int(0)]),
@@ -105,7 +106,8 @@ private func run(_ context: ReferenceContext, gates: Int) throws(OperatorError) 
                 cell.step(direction, Array(x[source..<source + size]), weights, state: &state, memory: &memory)
                 let target =
                     (shapes.batchFirst
-                        ? (entry * steps + step) * shapes.directions + direction : (step * shapes.directions + direction) * batch + entry) * hidden
+                        ? (entry * steps + step) * shapes.directions + direction : (step * shapes.directions + direction) * batch + entry)
+                    * hidden
                 for index in 0..<hidden { y[target + index] = state[index] }
             }
             states.replaceSubrange(place..<place + hidden, with: state)

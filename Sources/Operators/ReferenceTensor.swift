@@ -52,7 +52,7 @@ package struct ReferenceTensor: Sendable {
         case .floats(let values): ReferenceTensor(dataType, shape, .floats(indices.map { values[$0] }))
         case .integers(let values): ReferenceTensor(dataType, shape, .integers(indices.map { values[$0] }))
         case .strings(let values): ReferenceTensor(dataType, shape, .strings(indices.map { values[$0] }))
-        case .complex(let values): ReferenceTensor(dataType, shape, .complex(indices.flatMap { values[2 * $0 ... 2 * $0 + 1] }))
+        case .complex(let values): ReferenceTensor(dataType, shape, .complex(indices.flatMap { values[2 * $0...2 * $0 + 1] }))
         }
     }
 

@@ -8,7 +8,8 @@ let resizeOperators: [OperatorDefinition] = [
         "Resize", since: [10, 11, 13, 18, 19], "(X: T1, roi?: T2, scales?: float32, sizes?: int64) -> (Y: T1)",
         types: ["T1": .any, "T2": TypeSet(.float16, .float32, .float64)],
         attributes: [
-            "antialias": .int(0), "axes": .optional(.ints), "coordinate_transformation_mode": .optional(.string), "cubic_coeff_a": .float(-0.75),
+            "antialias": .int(0), "axes": .optional(.ints), "coordinate_transformation_mode": .optional(.string),
+            "cubic_coeff_a": .float(-0.75),
             "exclude_outside": .int(0), "extrapolation_value": .float(0), "keep_aspect_ratio_policy": .string("stretch"),
             "mode": .string("nearest"), "nearest_mode": .optional(.string),
         ],
@@ -33,7 +34,8 @@ private func resize(_ context: ReferenceContext) throws(OperatorError) -> [Refer
     let shape = plan.axes.map(\.output)
     if product(shape) == 0 { return [.zeros(x.dataType, shape)] }
     let outside = ReferenceTensor(
-        x.dataType, [1], x.dataType.isFloat ? .floats([plan.extrapolation]) : .integers([Int64(exactly: plan.extrapolation.rounded()) ?? 0]))
+        x.dataType, [1], x.dataType.isFloat ? .floats([plan.extrapolation]) : .integers([Int64(exactly: plan.extrapolation.rounded()) ?? 0])
+    )
     if plan.mode == "nearest" {
         let strides = denseStrides(x.shape)
         let offsets = plan.axes.enumerated().map { number, axis in
@@ -155,7 +157,8 @@ private struct ResizePlan {
         excludesOutside = attributes.flag("exclude_outside")
         antialias = attributes.flag("antialias")
         try require(["nearest", "linear", "cubic"].contains(mode), "mode '\(mode)' is unknown")
-        try require(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"].contains(nearestMode), "nearest_mode '\(nearestMode)' is unknown")
+        try require(
+            ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"].contains(nearestMode), "nearest_mode '\(nearestMode)' is unknown")
         try require(
             [
                 "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize",
@@ -172,7 +175,9 @@ private struct ResizePlan {
         }
         let scalesInput = isOld ? 1 : 2
         var scales = attributes.floats("scales")
-        if scales == nil, context.has(scalesInput), try context.input(scalesInput).shape != [0] { scales = try context.value(scalesInput).floats }
+        if scales == nil, context.has(scalesInput), try context.input(scalesInput).shape != [0] {
+            scales = try context.value(scalesInput).floats
+        }
         if let scales {
             try require(scales.count == resized.count, "\(scales.count) scales for \(resized.count) axes")
             for (index, axis) in resized.enumerated() {

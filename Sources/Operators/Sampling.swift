@@ -13,11 +13,14 @@ let samplingOperators: [OperatorDefinition] = [
             try require(
                 rank >= 1 && grid.shape.count == rank + 2 && grid.shape[0] == x.shape[0] && grid.shape[rank + 1] == rank,
                 "a grid of shape \(grid.shape) does not fit an input of shape \(x.shape)")
-            try require(["zeros", "border", "reflection"].contains(context.attributes.string("padding_mode")!), "the padding mode is unknown")
+            try require(
+                ["zeros", "border", "reflection"].contains(context.attributes.string("padding_mode")!), "the padding mode is unknown")
             try require(
                 ["linear", "bilinear", "nearest", "cubic", "bicubic"].contains(context.attributes.string("mode")!), "the mode is unknown")
             if rank > 3 { throw .unsupported("sampling over \(rank) axes is not covered, at most 3 are") }
-            try require(!x.shape.dropFirst(2).contains(0) || grid.shape.dropLast().contains(0), "an empty image of shape \(x.shape) cannot be sampled")
+            try require(
+                !x.shape.dropFirst(2).contains(0) || grid.shape.dropLast().contains(0),
+                "an empty image of shape \(x.shape) cannot be sampled")
             return [.tensor(x.dataType, try possible(Array(x.shape[..<2]) + grid.shape[1...rank]))]
         },
         reference: gridSample),
@@ -74,7 +77,8 @@ let samplingOperators: [OperatorDefinition] = [
             try require(["avg", "max"].contains(context.attributes.string("mode")!), "the mode must be avg or max")
             let (height, width) = (context.attributes.int("output_height")!, context.attributes.int("output_width")!)
             let ratio = context.attributes.int("sampling_ratio")!
-            try require(height > 0 && width > 0 && ratio >= 0 && ratio < 1 << 15, "an output of \(height) by \(width) with sampling ratio \(ratio)")
+            try require(
+                height > 0 && width > 0 && ratio >= 0 && ratio < 1 << 15, "an output of \(height) by \(width) with sampling ratio \(ratio)")
             return [.tensor(x.dataType, try possible([regions.shape[0], x.shape[1], height, width]))]
         },
         reference: regionAlign),
@@ -111,7 +115,8 @@ private struct SampledAxis {
             func near(_ d: Double) -> Double { ((a + 2) * d - (a + 3)) * d * d + 1 }
             func far(_ d: Double) -> Double { ((a * d - 5 * a) * d + 8 * a) * d - 4 * a }
             return [
-                (element(base - 1), far(t + 1)), (element(base), near(t)), (element(base + 1), near(1 - t)), (element(base + 2), far(2 - t)),
+                (element(base - 1), far(t + 1)), (element(base), near(t)), (element(base + 1), near(1 - t)),
+                (element(base + 2), far(2 - t)),
             ]
         default: return [(element(base), 1 - t), (element(base + 1), t)]
         }
@@ -198,7 +203,9 @@ private func regionAlign(_ context: ReferenceContext) throws(OperatorError) -> [
     // Versions before 16 knew no shift by half an element.
     let mode = attributes.string("coordinate_transformation_mode") ?? (context.version < 16 ? "output_half_pixel" : "half_pixel")
     let shift = mode == "half_pixel" ? 0.5 : 0
-    let (scale, ratio, isMaximum) = (attributes.float("spatial_scale")!, attributes.int("sampling_ratio")!, attributes.string("mode") == "max")
+    let (scale, ratio, isMaximum) = (
+        attributes.float("spatial_scale")!, attributes.int("sampling_ratio")!, attributes.string("mode") == "max"
+    )
     let values = x.floats
     var y = [Double](repeating: 0, count: product(output.shape))
     for (region, index) in indices.enumerated() {
@@ -248,7 +255,8 @@ private func regionTaps(y: Double, x: Double, height: Int, width: Int) -> [(offs
     }
     let (rows, columns) = (neighbours(y, height), neighbours(x, width))
     return [
-        (rows.low * width + columns.low, (1 - rows.part) * (1 - columns.part)), (rows.low * width + columns.high, (1 - rows.part) * columns.part),
+        (rows.low * width + columns.low, (1 - rows.part) * (1 - columns.part)),
+        (rows.low * width + columns.high, (1 - rows.part) * columns.part),
         (rows.high * width + columns.low, rows.part * (1 - columns.part)), (rows.high * width + columns.high, rows.part * columns.part),
     ]
 }

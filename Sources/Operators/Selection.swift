@@ -123,7 +123,9 @@ private func uniqueSlices(of x: ReferenceTensor, along axis: Int, sorted: Bool) 
 }
 
 /// Compares rows of `length` elements: below zero, zero or above zero.
-private func lexicographic<Element>(_ values: [Element], _ length: Int, by isLess: @escaping (Element, Element) -> Bool) -> (Int, Int) -> Int {
+private func lexicographic<Element>(_ values: [Element], _ length: Int, by isLess: @escaping (Element, Element) -> Bool) -> (Int, Int) ->
+    Int
+{
     { left, right in
         for offset in 0..<length {
             let (a, b) = (values[left * length + offset], values[right * length + offset])

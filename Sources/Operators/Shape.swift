@@ -84,7 +84,8 @@ private func reshaped(_ source: [Int], to target: [Int], allowZero: Bool) throws
     for (axis, size) in target.enumerated() {
         switch size {
         case 0 where !allowZero:
-            try require(axis < source.count, "entry \(axis) of the new shape \(target) is 0, but the input's shape \(source) has no such axis")
+            try require(
+                axis < source.count, "entry \(axis) of the new shape \(target) is 0, but the input's shape \(source) has no such axis")
             result[axis] = source[axis]
         case -1:
             try require(open == nil, "the new shape \(target) has more than one -1")

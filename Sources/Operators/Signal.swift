@@ -53,7 +53,8 @@ let signalOperators: [OperatorDefinition] = [
             let (low, high) = (try context.number(3), try context.number(4))
             try require(bins >= 0 && length >= 0 && bins < 1 << 31 && length < 1 << 31, "\(bins) bins of a transform of length \(length)")
             try require(
-                rate > 0 && low >= 0 && high >= low && high.isFinite && high < 1e15, "frequencies from \(low) to \(high) sampled at \(rate)")
+                rate > 0 && low >= 0 && high >= low && high.isFinite && high < 1e15, "frequencies from \(low) to \(high) sampled at \(rate)"
+            )
             let type = try context.dataType(attribute: "output_datatype", standard: .float32, among: .numeric)
             return [.tensor(type, try possible([length / 2 + 1, bins]))]
         },
@@ -96,7 +97,9 @@ private struct TransformPlan {
     init(_ context: InferenceContext) throws(OperatorError) {
         let shape = try context.input(0).shape
         let rank = shape.count
-        try require(rank >= 2 && (shape[rank - 1] == 1 || shape[rank - 1] == 2), "an input of shape \(shape) holds neither real nor complex numbers")
+        try require(
+            rank >= 2 && (shape[rank - 1] == 1 || shape[rank - 1] == 2), "an input of shape \(shape) holds neither real nor complex numbers"
+        )
         // The axis was an attribute, and the second by default, before version 20.
         let named = context.version < 20 ? context.attributes.int("axis") ?? 1 : context.has(2) ? try context.integer(2) : -2
         axis = try normalizedAxis(named, rank: rank)
@@ -133,7 +136,9 @@ private func transform(_ context: ReferenceContext) throws(OperatorError) -> [Re
         }
         if plan.givesReal, length > 1 {
             // The other side is the conjugate of the one that is given.
-            for index in (length / 2 + 1)..<max(length, length / 2 + 1) { (real[index], imaginary[index]) = (real[length - index], -imaginary[length - index]) }
+            for index in (length / 2 + 1)..<max(length, length / 2 + 1) {
+                (real[index], imaginary[index]) = (real[length - index], -imaginary[length - index])
+            }
         }
         let spectrum = fourier(real: real, imaginary: imaginary)
         for index in 0..<plan.outputLength {
@@ -153,7 +158,8 @@ private struct FramePlan {
 
     init(_ context: InferenceContext) throws(OperatorError) {
         let signal = try context.input(0).shape
-        try require(signal.count == 3 && (signal[2] == 1 || signal[2] == 2), "a signal of shape \(signal) holds neither real nor complex numbers")
+        try require(
+            signal.count == 3 && (signal[2] == 1 || signal[2] == 2), "a signal of shape \(signal) holds neither real nor complex numbers")
         let window = context.has(2) ? try context.input(2).shape : nil
         if let window { try require(window.count == 1, "the window must have one axis, not shape \(window)") }
         step = try context.integer(1)

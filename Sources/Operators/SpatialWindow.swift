@@ -77,13 +77,17 @@ struct SpatialWindow: Sendable {
         try require(
             kernel.count == rank && strides.count == rank && dilations.count == rank && pads.count == 2 * rank,
             "a kernel of shape \(kernel), strides \(strides), dilations \(dilations) and pads \(pads) do not fit \(rank) spatial axes")
-        try require((kernel + strides + dilations).allSatisfy { $0 > 0 }, "kernel \(kernel), strides \(strides) and dilations \(dilations) must be positive")
+        try require(
+            (kernel + strides + dilations).allSatisfy { $0 > 0 },
+            "kernel \(kernel), strides \(strides) and dilations \(dilations) must be positive")
         try require(pads.allSatisfy { $0 >= 0 }, "the pads \(pads) have a negative entry")
-        try require((input + kernel + strides + dilations + pads).allSatisfy { $0 < 1 << 31 }, "a window over \(input) has a size beyond 2^31")
+        try require(
+            (input + kernel + strides + dilations + pads).allSatisfy { $0 < 1 << 31 }, "a window over \(input) has a size beyond 2^31")
         if autoPad != "NOTSET" { pads = Array(repeating: 0, count: 2 * rank) }
         axes = (0..<rank).map {
             WindowAxis(
-                input: input[$0], kernel: kernel[$0], stride: strides[$0], dilation: dilations[$0], padBegin: pads[$0], padEnd: pads[$0 + rank])
+                input: input[$0], kernel: kernel[$0], stride: strides[$0], dilation: dilations[$0], padBegin: pads[$0],
+                padEnd: pads[$0 + rank])
         }
     }
 

@@ -12,7 +12,9 @@ let transposedConvolutionOperators: [OperatorDefinition] = [
         numericClass: .dot,
         infer: { context throws(OperatorError) in
             let (x, w) = (try context.input(0), try context.input(1))
-            try require(x.shape.count >= 3 && w.shape.count == x.shape.count, "an input of shape \(x.shape) and weights of shape \(w.shape) make no convolution")
+            try require(
+                x.shape.count >= 3 && w.shape.count == x.shape.count,
+                "an input of shape \(x.shape) and weights of shape \(w.shape) make no convolution")
             let groups = context.attributes.int("group")!
             try require(
                 groups > 0 && x.shape[1] == w.shape[0] && x.shape[1] % groups == 0,
@@ -117,7 +119,8 @@ private func convolveTransposed(_ context: ReferenceContext) throws(OperatorErro
                             guard let columns = columns.baseAddress else { return }
                             columns.update(repeating: 0, count: depth * sourcePlane)
                             addProduct(
-                                of: weights + group * depth * inputChannels, x + number * inputChannels * sourcePlane, to: columns, rows: depth,
+                                of: weights + group * depth * inputChannels, x + number * inputChannels * sourcePlane, to: columns,
+                                rows: depth,
                                 columns: sourcePlane, depth: inputChannels)
                             window.fold(columns, channels: outputChannels, rows: 0..<rows, into: y + number * outputChannels * targetPlane)
                         }

@@ -126,7 +126,9 @@ func eventsTable() -> sb_events {
 }
 
 /// Gives a new handle to the host. Throws if the host has no place for it.
-func give(_ result: UnsafeMutablePointer<OpaquePointer?>?, _ handle: @autoclosure () throws(PluginFailure) -> some Handle) throws(PluginFailure) {
+func give(_ result: UnsafeMutablePointer<OpaquePointer?>?, _ handle: @autoclosure () throws(PluginFailure) -> some Handle)
+    throws(PluginFailure)
+{
     guard let result else { throw .invalid("no place is given for the handle") }
     result.pointee = try handle().retainedHandle()
 }

@@ -32,7 +32,9 @@ class DeviceHandle: Handle, @unchecked Sendable {
     func importHost(_ address: UnsafeMutableRawPointer, bytes: UInt64) throws(PluginFailure) -> OpaquePointer { abstract() }
     func free(_ buffer: OpaquePointer) { abstract() }
     func hostAddress(of buffer: OpaquePointer) throws(PluginFailure) -> UnsafeMutableRawPointer { abstract() }
-    func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?) throws(PluginFailure) { abstract() }
+    func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?) throws(PluginFailure) {
+        abstract()
+    }
     func fill(_ bytes: UInt64, of destination: sb_location, with byte: UInt8, on stream: StreamHandle?) throws(PluginFailure) { abstract() }
     func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { abstract() }
     func makeStream() throws(PluginFailure) -> StreamHandle { abstract() }

@@ -95,7 +95,9 @@ package struct AttributeView {
             }
         guard attribute.name.data != nil, isPresent else { throw .invalid("an attribute has no name or no value") }
         if attribute.type == SB_ATTRIBUTE_TENSOR {
-            guard let tensor = TensorView(attribute.tensor) else { throw .invalid("the tensor of an attribute is shorter than in version 0.1") }
+            guard let tensor = TensorView(attribute.tensor) else {
+                throw .invalid("the tensor of an attribute is shorter than in version 0.1")
+            }
             try tensor.validate()
         }
     }

@@ -22,7 +22,11 @@ func operatorsTable(kernels: UnsafePointer<UnsafePointer<sb_kernel>?>, count: In
             }
             var given: [Support] = []
             for (node, kernel, _) in asked {
-                if let refusal = kernel.declaration.refusal(of: node) { given.append(refusal) } else { given.append(try kernel.support(node, on: device)) }
+                if let refusal = kernel.declaration.refusal(of: node) {
+                    given.append(refusal)
+                } else {
+                    given.append(try kernel.support(node, on: device))
+                }
             }
             for ((_, _, answer), support) in zip(asked, given) { support.write(to: answer) }
         }
@@ -66,7 +70,9 @@ private func kernel(of node: NodeView, in instance: InstanceHandle) throws(Plugi
 extension KernelDeclaration {
     /// Why a kernel is not asked about this node at all; nil if the operator, version and data type are those that it declares.
     fileprivate func refusal(of node: NodeView) -> Support? {
-        guard node.hasOperator(operatorName, domain: domain) else { return .no(.other, "'\(name)' computes \(operatorName), not \(node.operatorName)") }
+        guard node.hasOperator(operatorName, domain: domain) else {
+            return .no(.other, "'\(name)' computes \(operatorName), not \(node.operatorName)")
+        }
         guard node.version >= Int(since), until == 0 || node.version <= Int(until) else {
             return .no(.other, "'\(name)' does not take version \(node.version) of \(operatorName)")
         }

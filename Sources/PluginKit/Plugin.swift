@@ -91,7 +91,9 @@ package struct HostServices: @unchecked Sendable {
 
     /// Throws unless the host speaks this major version and offers every service.
     init(checking raw: UnsafePointer<sb_host>?) throws(PluginFailure) {
-        guard let raw, raw.pointee.size >= MinimumSize.host else { throw .invalid("the host's table is NULL or shorter than in version 0.1") }
+        guard let raw, raw.pointee.size >= MinimumSize.host else {
+            throw .invalid("the host's table is NULL or shorter than in version 0.1")
+        }
         let major = raw.pointee.version >> 16
         guard major == SB_VERSION_MAJOR else {
             throw .unsupported("the host speaks major version \(major) of the southbound interface; this plugin speaks \(SB_VERSION_MAJOR)")

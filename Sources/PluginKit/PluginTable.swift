@@ -3,9 +3,10 @@ package import CSouthbridge
 
 /// The C tables of a plugin written in Swift. They are made once and stay as they are for as long as the library is loaded.
 package final class PluginTable: @unchecked Sendable {
-    package typealias Start = @convention(c) (
-        UnsafePointer<sb_host>?, UnsafePointer<sb_option>?, Int, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<sb_error>?
-    ) -> Int32
+    package typealias Start =
+        @convention(c) (
+            UnsafePointer<sb_host>?, UnsafePointer<sb_option>?, Int, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<sb_error>?
+        ) -> Int32
 
     private let memory = StableMemory()
     private let plugin: UnsafePointer<sb_plugin>
@@ -16,7 +17,9 @@ package final class PluginTable: @unchecked Sendable {
     /// `start` is `Plugin.start` of the type: the only function of the header that a handle does not lead to.
     package init<Plugin: PluginKit.Plugin>(_: Plugin.Type, start: @escaping Start) {
         let memory = memory
-        func handle<Kernel: PluginKit.Kernel<Plugin.Device>>(_ kernel: Kernel) -> KernelHandle { TypedKernel<Plugin.Device, Kernel>(kernel) }
+        func handle<Kernel: PluginKit.Kernel<Plugin.Device>>(_ kernel: Kernel) -> KernelHandle {
+            TypedKernel<Plugin.Device, Kernel>(kernel)
+        }
         kernelHandles = Plugin.kernels.map { handle($0) }
         let values = kernelHandles.map { $0.cValue(in: memory) }
         kernels = UnsafeMutableBufferPointer(start: memory.array(values), count: values.count)
@@ -27,7 +30,8 @@ package final class PluginTable: @unchecked Sendable {
             sb_group(name: memory.string("events"), version: 1, reserved: 0, table: memory.value(eventsTable())),
         ]
         if !values.isEmpty {
-            let list = UnsafePointer(memory.array(kernels.indices.map { [kernels] in UnsafePointer<sb_kernel>?(kernels.baseAddress! + $0) }))
+            let list = UnsafePointer(
+                memory.array(kernels.indices.map { [kernels] in UnsafePointer<sb_kernel>?(kernels.baseAddress! + $0) }))
             let table = memory.value(operatorsTable(kernels: list, count: values.count))
             groups.append(sb_group(name: memory.string("operators"), version: 1, reserved: 0, table: table))
         }
@@ -48,7 +52,8 @@ package final class PluginTable: @unchecked Sendable {
 
     /// The body of the entry point.
     package func enter(
-        _ host: UnsafePointer<sb_host>?, _ result: UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?, _ error: UnsafeMutablePointer<sb_error>?
+        _ host: UnsafePointer<sb_host>?, _ result: UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?,
+        _ error: UnsafeMutablePointer<sb_error>?
     ) -> Int32 {
         status(error) { () throws(PluginFailure) in
             guard let result else { throw .invalid("the entry point was given NULL for the plugin") }

@@ -60,7 +60,9 @@ package struct TensorView {
 
     /// Throws unless the struct and the shape keep the rules of section 8.
     func validate() throws(PluginFailure) {
-        guard rank <= 64, rank == 0 || raw.pointee.shape != nil else { throw .invalid("a tensor of rank \(rank) has no shape or too long a one") }
+        guard rank <= 64, rank == 0 || raw.pointee.shape != nil else {
+            throw .invalid("a tensor of rank \(rank) has no shape or too long a one")
+        }
         var count = 1
         for dimension in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: max(Int(dimension), 1))

@@ -20,7 +20,9 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
     override func hostAddress(of buffer: OpaquePointer) throws(PluginFailure) -> UnsafeMutableRawPointer {
         try device.hostAddress(of: object(buffer))
     }
-    override func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?) throws(PluginFailure) {
+    override func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?)
+        throws(PluginFailure)
+    {
         try device.copy(bytes, from: location(source), to: location(destination), on: typed(stream))
     }
     override func fill(_ bytes: UInt64, of destination: sb_location, with byte: UInt8, on stream: StreamHandle?) throws(PluginFailure) {
@@ -39,7 +41,9 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
 
     private func location(_ end: sb_location) throws(PluginFailure) -> Location<Device.Buffer> {
         if let buffer = end.buffer { return .buffer(object(buffer), offset: end.offset) }
-        guard let host = end.host, let offset = Int(exactly: end.offset) else { throw .invalid("a location has neither a buffer nor an address") }
+        guard let host = end.host, let offset = Int(exactly: end.offset) else {
+            throw .invalid("a location has neither a buffer nor an address")
+        }
         return .host(host + offset)
     }
 }

@@ -6,12 +6,18 @@ struct CSVReport {
     let text: String
 
     init(_ report: Report) {
-        var rows = [["id", "suite", "level", "operator", "dataType", "status", "grade", "failure", "seconds", "measured", "bound", "unit", "message"]]
+        var rows = [
+            [
+                "id", "suite", "level", "operator", "dataType", "status", "grade", "failure", "seconds", "measured", "bound", "unit",
+                "message",
+            ]
+        ]
         rows += report.cases.map { result in
             [
                 result.id, result.suite, result.level.rawValue, result.operator ?? "", result.dataType ?? "", result.status.rawValue,
                 result.grade?.rawValue ?? "", result.failure?.rawValue ?? "", seconds(result.seconds),
-                result.error.map { "\($0.measured)" } ?? "", result.error.map { "\($0.bound)" } ?? "", result.error?.unit ?? "", result.message ?? "",
+                result.error.map { "\($0.measured)" } ?? "", result.error.map { "\($0.bound)" } ?? "", result.error?.unit ?? "",
+                result.message ?? "",
             ]
         }
         text = rows.map { $0.map(field).joined(separator: ",") + "\r\n" }.joined()

@@ -9,7 +9,9 @@ struct JUnitReport {
         let suites = Dictionary(grouping: report.cases, by: \.suite).sorted { $0.key < $1.key }
         var lines = ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<testsuites\(Self.counts(report.cases, name: report.title))>"]
         for (name, cases) in suites {
-            lines.append("  <testsuite\(Self.counts(cases, name: name)) timestamp=\"\(xml(report.run.started))\" hostname=\"\(xml(report.host.cpu))\">")
+            lines.append(
+                "  <testsuite\(Self.counts(cases, name: name)) timestamp=\"\(xml(report.run.started))\" hostname=\"\(xml(report.host.cpu))\">"
+            )
             lines.append("    <properties>")
             for fact in report.facts { lines.append("      <property name=\"\(xml(fact.name))\" value=\"\(xml(fact.value))\"/>") }
             lines.append("    </properties>")
@@ -66,7 +68,8 @@ func xml(_ text: String) -> String {
         case "\"": result += "&quot;"
         case "'": result += "&#39;"
         case "\n", "\t": result += "&#\(scalar.value);"
-        case "\u{20}"..."\u{7e}", "\u{a0}"..."\u{d7ff}", "\u{e000}"..."\u{fffd}", "\u{10000}"..."\u{10ffff}": result.unicodeScalars.append(scalar)
+        case "\u{20}"..."\u{7e}", "\u{a0}"..."\u{d7ff}", "\u{e000}"..."\u{fffd}", "\u{10000}"..."\u{10ffff}":
+            result.unicodeScalars.append(scalar)
         default: result += "\u{fffd}"
         }
     }

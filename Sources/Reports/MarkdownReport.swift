@@ -11,7 +11,8 @@ struct MarkdownReport {
         lines += ["| level | outcome | passed of all | cases |", "|---|---|---:|---|"]
         for level in report.levels where level.summary.total > 0 {
             lines.append(
-                "| \(level.level.rawValue) | \(level.outcome.rawValue) | \(level.summary[.passed]) of \(level.summary.total) | \(Report.counts(level.summary)) |")
+                "| \(level.level.rawValue) | \(level.outcome.rawValue) | \(level.summary[.passed]) of \(level.summary.total) | \(Report.counts(level.summary)) |"
+            )
         }
         lines.append("| all | | \(report.summary[.passed]) of \(report.summary.total) | \(Report.counts(report.summary)) |")
         let bad = report.needingAttention
@@ -26,7 +27,10 @@ struct MarkdownReport {
         }
         if let specification = report.specification {
             let without = specification.withoutCase
-            lines += ["", "## Specification", "", "\(specification.identifiers - without.count) of \(specification.identifiers) identifiers of the header are cited by a case."]
+            lines += [
+                "", "## Specification", "",
+                "\(specification.identifiers - without.count) of \(specification.identifiers) identifiers of the header are cited by a case.",
+            ]
             if !without.isEmpty { lines.append("Without a case: \(without.map(escaped).joined(separator: ", ")).") }
         }
         lines += ["", "## Run", "", "| | |", "|---|---|"]

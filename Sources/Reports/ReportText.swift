@@ -31,7 +31,8 @@ extension Report {
         facts += plugin.stack.sorted { $0.key < $1.key }.map { ($0.key, Self.text($0.value)) }
         facts += devices.map { device in ("Device \(device.id)", Self.text(device.model["name"] ?? .string("unnamed"))) }
         facts += [
-            ("Suite", "\(suite.version), \(suite.digest)"), ("Seed", "\(run.seed)"), ("Started", run.started), ("Seconds", seconds(run.seconds)),
+            ("Suite", "\(suite.version), \(suite.digest)"), ("Seed", "\(run.seed)"), ("Started", run.started),
+            ("Seconds", seconds(run.seconds)),
             ("Command", run.command), ("Host", "\(host.cpu), \(host.cores) cores, \(host.os)"),
         ]
         if let shard = run.shard { facts.append(("Shard", shard)) }
@@ -54,7 +55,9 @@ extension Report {
 
     /// Counts by operator, for the cases that are about one.
     var byOperator: [(name: String, summary: Summary)] {
-        Dictionary(grouping: cases.filter { $0.operator != nil }) { $0.operator! }.map { ($0.key, Summary($0.value)) }.sorted { $0.0 < $1.0 }
+        Dictionary(grouping: cases.filter { $0.operator != nil }) { $0.operator! }.map { ($0.key, Summary($0.value)) }.sorted {
+            $0.0 < $1.0
+        }
     }
 }
 

@@ -58,13 +58,16 @@ package final class Device: @unchecked Sendable {
         try call("allocate \(byteCount) bytes, aligned to \(alignment), in memory space \(space)") {
             driver.allocate(self.handle, UInt32(space), UInt64(max(byteCount, 1)), UInt64(alignment), &handle, $0)
         }
-        guard let handle else { throw PluginError(.callFailed, plugin: plugin.name, "allocating \(byteCount) bytes succeeded, but gave no handle (NULL)") }
+        guard let handle else {
+            throw PluginError(.callFailed, plugin: plugin.name, "allocating \(byteCount) bytes succeeded, but gave no handle (NULL)")
+        }
         return try Buffer(device: self, handle: handle, byteCount: byteCount, space: space)
     }
 
     /// A buffer of host memory, not copied; `owner` keeps the memory alive. Nil if the plugin does not import this memory.
     package func importHost(_ bytes: UnsafeRawBufferPointer, owner: AnyObject?) throws(PluginError) -> Buffer? {
-        guard let importHost = driver.import_host, let address = UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count > 0 else { return nil }
+        guard let importHost = driver.import_host, let address = UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count > 0
+        else { return nil }
         var handle: OpaquePointer?
         do {
             try call("import \(bytes.count) bytes of host memory") { importHost(self.handle, address, UInt64(bytes.count), &handle, $0) }
@@ -72,8 +75,11 @@ package final class Device: @unchecked Sendable {
             if error.code == .unsupported { return nil }
             throw error
         }
-        guard let handle else { throw PluginError(.callFailed, plugin: plugin.name, "importing host memory succeeded, but gave no handle (NULL)") }
-        return Buffer(device: self, handle: handle, imported: UnsafeMutableRawBufferPointer(start: address, count: bytes.count), owner: owner)
+        guard let handle else {
+            throw PluginError(.callFailed, plugin: plugin.name, "importing host memory succeeded, but gave no handle (NULL)")
+        }
+        return Buffer(
+            device: self, handle: handle, imported: UnsafeMutableRawBufferPointer(start: address, count: bytes.count), owner: owner)
     }
 
     /// Bytes of a space that this opening of the device has allocated now; nil if the plugin does not tell.

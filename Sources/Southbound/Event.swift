@@ -15,7 +15,9 @@ package final class Event: @unchecked Sendable {
         }
         var handle: OpaquePointer?
         try device.call("create an event") { events.create(device.handle, &handle, $0) }
-        guard let handle else { throw PluginError(.callFailed, plugin: device.plugin.name, "creating an event succeeded, but gave no handle (NULL)") }
+        guard let handle else {
+            throw PluginError(.callFailed, plugin: device.plugin.name, "creating an event succeeded, but gave no handle (NULL)")
+        }
         self.handle = handle
     }
 

@@ -48,7 +48,8 @@ package struct Kernel: @unchecked Sendable {
             guard let pointer else { throw PluginError(.missingTable, plugin: reader.plugin, "kernel \(index) is NULL") }
             let kernel = try Kernel(pointer, index, reader)
             if let other = owners.updateValue(index, forKey: kernel.name) {
-                throw PluginError(.duplicateKernel, plugin: reader.plugin, "kernels \(other) and \(index) have the same name '\(kernel.name)'")
+                throw PluginError(
+                    .duplicateKernel, plugin: reader.plugin, "kernels \(other) and \(index) have the same name '\(kernel.name)'")
             }
             kernels.append(kernel)
         }

@@ -22,7 +22,8 @@ struct Negotiation {
         do {
             try withStatus(plugin: reader.plugin, doing: "negotiate") { entry(host.pointer, &pointer, $0) }
         } catch {
-            throw PluginError(.entryFailed, plugin: reader.plugin, "the plugin refuses this host (version \(Self.hostVersion)): \(error.message)")
+            throw PluginError(
+                .entryFailed, plugin: reader.plugin, "the plugin refuses this host (version \(Self.hostVersion)): \(error.message)")
         }
         table = try reader.read(versionChecked: pointer)
         let name = try reader.text(table.name, "the plugin's name")
@@ -46,11 +47,13 @@ struct Negotiation {
             return (table, try Kernel.list(of: table, reader))
         }
         if driver == nil, operators == nil {
-            throw PluginError(.noGroup, plugin: reader.plugin, "the plugin offers neither of the groups 'driver' and 'operators', version 1")
+            throw PluginError(
+                .noGroup, plugin: reader.plugin, "the plugin offers neither of the groups 'driver' and 'operators', version 1")
         }
         if let streams, streams.execution != SB_EXECUTION_INLINE, streams.execution != SB_EXECUTION_QUEUED {
             throw PluginError(
-                .invalidDescription, plugin: reader.plugin, "sb_streams.execution is \(streams.execution), neither inline (0) nor queued (1)")
+                .invalidDescription, plugin: reader.plugin,
+                "sb_streams.execution is \(streams.execution), neither inline (0) nor queued (1)")
         }
     }
 
@@ -92,7 +95,9 @@ struct Negotiation {
 extension PluginReader {
     /// The plugin's first table. Its version is looked at before anything whose place another major version might have changed.
     fileprivate func read(versionChecked pointer: UnsafePointer<sb_plugin>?) throws(PluginError) -> sb_plugin {
-        guard let pointer else { throw PluginError(.missingTable, plugin: plugin, "the entry point succeeded, but returned no table (NULL)") }
+        guard let pointer else {
+            throw PluginError(.missingTable, plugin: plugin, "the entry point succeeded, but returned no table (NULL)")
+        }
         let raw = UnsafeRawPointer(pointer)
         let versionEnd = MemoryLayout<sb_plugin>.offset(of: \.version)! + MemoryLayout<UInt32>.size
         if UInt(bitPattern: raw) % 8 == 0, UInt(bitPattern: raw.load(as: Int.self)) >= versionEnd {

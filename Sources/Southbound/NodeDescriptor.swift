@@ -45,7 +45,9 @@ package final class NodeDescriptor: @unchecked Sendable {
         func tensor(_ descriptor: TensorDescriptor?) throws(PluginError) -> UnsafeMutablePointer<sb_tensor>? {
             guard let descriptor else { return nil }
             guard descriptor.dataType != .string else { throw fault("has a string tensor, which no plugin can be given") }
-            guard descriptor.shape.count <= 64, elementCount(descriptor.shape) != nil else { throw fault("has a tensor of shape \(descriptor.shape)") }
+            guard descriptor.shape.count <= 64, elementCount(descriptor.shape) != nil else {
+                throw fault("has a tensor of shape \(descriptor.shape)")
+            }
             return memory.allocate(
                 sb_tensor(
                     size: MemoryLayout<sb_tensor>.size, data_type: descriptor.dataType.rawValue, rank: UInt32(descriptor.shape.count),
@@ -58,10 +60,16 @@ package final class NodeDescriptor: @unchecked Sendable {
             var record = sb_attribute()
             record.size = MemoryLayout<sb_attribute>.size
             record.name = memory.string(name)
-            func ints(_ values: [Int64]) { (record.type, record.count, record.ints) = (SB_ATTRIBUTE_INTS, values.count, UnsafePointer(memory.array(values))) }
-            func floats(_ values: [Float]) { (record.type, record.count, record.floats) = (SB_ATTRIBUTE_FLOATS, values.count, UnsafePointer(memory.array(values))) }
+            func ints(_ values: [Int64]) {
+                (record.type, record.count, record.ints) = (SB_ATTRIBUTE_INTS, values.count, UnsafePointer(memory.array(values)))
+            }
+            func floats(_ values: [Float]) {
+                (record.type, record.count, record.floats) = (SB_ATTRIBUTE_FLOATS, values.count, UnsafePointer(memory.array(values)))
+            }
             func strings(_ values: [String]) {
-                (record.type, record.count, record.strings) = (SB_ATTRIBUTE_STRINGS, values.count, UnsafePointer(memory.array(values.map(memory.string))))
+                (record.type, record.count, record.strings) = (
+                    SB_ATTRIBUTE_STRINGS, values.count, UnsafePointer(memory.array(values.map(memory.string)))
+                )
             }
             switch value {
             case .int(let value): ints([value])
@@ -101,6 +109,7 @@ package final class NodeDescriptor: @unchecked Sendable {
                     operator_name: memory.string(operatorName), version: version, reserved: 0,
                     attributes: memory.array(attributePointers).map { UnsafePointer($0) }, attribute_count: attributePointers.count,
                     inputs: memory.array(inputPointers.map { UnsafePointer($0) }).map { UnsafePointer($0) }, input_count: inputs.count,
-                    outputs: memory.array(outputPointers.map { UnsafePointer($0) }).map { UnsafePointer($0) }, output_count: outputs.count)))
+                    outputs: memory.array(outputPointers.map { UnsafePointer($0) }).map { UnsafePointer($0) }, output_count: outputs.count))
+        )
     }
 }

@@ -17,7 +17,9 @@ package final class Stream: @unchecked Sendable {
         }
         var handle: OpaquePointer?
         try device.call("create a stream") { streams.create(device.handle, &handle, $0) }
-        guard let handle else { throw PluginError(.callFailed, plugin: device.plugin.name, "creating a stream succeeded, but gave no handle (NULL)") }
+        guard let handle else {
+            throw PluginError(.callFailed, plugin: device.plugin.name, "creating a stream succeeded, but gave no handle (NULL)")
+        }
         self.handle = handle
     }
 

@@ -42,8 +42,10 @@ package struct Structure: Sendable {
                 members: UnsafeBufferPointer(start: row.members, count: row.member_count).map { member in
                     guard let kind = Member.Kind(rawValue: member.kind) else { preconditionFailure("unknown kind in the member table") }
                     return Member(
-                        name: String(cString: member.name), offset: member.offset, size: member.size, kind: kind, isRequired: member.required,
-                        minor: member.minor, neededWith: member.needed_with.map { String(cString: $0) }, absent: String(cString: member.absent))
+                        name: String(cString: member.name), offset: member.offset, size: member.size, kind: kind,
+                        isRequired: member.required,
+                        minor: member.minor, neededWith: member.needed_with.map { String(cString: $0) },
+                        absent: String(cString: member.absent))
                 })
         }
     }()
@@ -67,7 +69,8 @@ struct PluginReader {
     /// A full-size copy of a struct that the plugin wrote: members beyond its `size` are 0. Throws unless every required member is there.
     ///
     /// - Parameter subject: what the struct is, for errors: "kernel 3".
-    func read<Record: BitwiseCopyable>(_ pointer: UnsafePointer<Record>?, _ name: String, of subject: String) throws(PluginError) -> Record {
+    func read<Record: BitwiseCopyable>(_ pointer: UnsafePointer<Record>?, _ name: String, of subject: String) throws(PluginError) -> Record
+    {
         let structure = Structure.named(name)
         precondition(structure.size == MemoryLayout<Record>.size)
         guard let pointer else { throw PluginError(.missingTable, plugin: plugin, "\(subject): the \(name) is NULL") }
@@ -77,7 +80,8 @@ struct PluginReader {
         if let missing = structure.members.first(where: { $0.isRequired && $0.end > size || size < 0 }) {
             throw PluginError(
                 .structTooSmall, plugin: plugin,
-                "\(subject): the \(name) has \(UInt(bitPattern: size)) bytes, too few for the required member '\(missing.name)', which ends at byte \(missing.end)")
+                "\(subject): the \(name) has \(UInt(bitPattern: size)) bytes, too few for the required member '\(missing.name)', which ends at byte \(missing.end)"
+            )
         }
         let copy = UnsafeMutablePointer<Record>.allocate(capacity: 1)
         defer { copy.deallocate() }
@@ -124,7 +128,8 @@ struct PluginReader {
         if string.length == 0 { return "" }
         guard string.length > 0, string.length <= Self.longestText else {
             throw PluginError(
-                .invalidText, plugin: plugin, "\(subject()) is \(UInt(bitPattern: string.length)) bytes long; at most \(Self.longestText) are allowed")
+                .invalidText, plugin: plugin,
+                "\(subject()) is \(UInt(bitPattern: string.length)) bytes long; at most \(Self.longestText) are allowed")
         }
         guard let data = string.data else {
             throw PluginError(.invalidText, plugin: plugin, "\(subject()) is NULL with a length of \(string.length)")
@@ -141,7 +146,9 @@ struct PluginReader {
         _ start: UnsafePointer<Element>?, count: Int, atMost limit: Int, _ subject: String
     ) throws(PluginError) -> UnsafeBufferPointer<Element> {
         guard (0...limit).contains(count) else {
-            throw PluginError(.invalidDescription, plugin: plugin, "\(subject): a count of \(UInt(bitPattern: count)) cannot be; at most \(limit) are allowed")
+            throw PluginError(
+                .invalidDescription, plugin: plugin,
+                "\(subject): a count of \(UInt(bitPattern: count)) cannot be; at most \(limit) are allowed")
         }
         if count == 0 { return UnsafeBufferPointer(start: nil, count: 0) }
         guard let start else { throw PluginError(.missingTable, plugin: plugin, "\(subject): the list of \(count) entries is NULL") }

@@ -130,14 +130,17 @@ private func narrowed(_ tensor: HostTensor, to type: DataType) throws -> HostTen
 private func strings(_ header: NumpyHeader, _ bytes: UnsafeRawBufferPointer) throws -> [String]? {
     let code = header.descriptor.dropFirst().first
     guard code == "U" || code == "S", let length = Int(header.descriptor.dropFirst(2)), length >= 0 else { return nil }
-    guard code == "S" || !header.descriptor.hasPrefix(">") else { throw TensorError("elements of type '\(header.descriptor)' cannot be read") }
+    guard code == "S" || !header.descriptor.hasPrefix(">") else {
+        throw TensorError("elements of type '\(header.descriptor)' cannot be read")
+    }
     let (width, wide) = length.multipliedReportingOverflow(by: code == "U" ? 4 : 1)
     guard let count = elementCount(header.shape), !wide, count.multipliedReportingOverflow(by: width) == (bytes.count, false),
         width > 0 || count <= 1 << 20
     else { throw TensorError("its \(bytes.count) bytes do not make '\(header.descriptor)' elements of shape \(header.shape)") }
     return try (0..<count).map { index in
         let padded = UnsafeRawBufferPointer(rebasing: bytes[index * width..<(index + 1) * width])
-        guard let string = code == "U" ? string(codePoints: padded) : String(validating: withoutPadding(Array(padded)), as: UTF8.self) else {
+        guard let string = code == "U" ? string(codePoints: padded) : String(validating: withoutPadding(Array(padded)), as: UTF8.self)
+        else {
             throw TensorError("string \(index) is not valid Unicode")
         }
         return string

@@ -29,7 +29,8 @@ struct NumpyHeader {
         guard length <= bytes.count - start else { throw TensorError("cut short within its header") }
         dataOffset = start + length
         var parser = LiteralParser(text: String(decoding: bytes[start..<dataOffset], as: UTF8.self))
-        guard let fields = parser.dictionary(), case .string(let descriptor)? = fields["descr"], case .bool(let order)? = fields["fortran_order"],
+        guard let fields = parser.dictionary(), case .string(let descriptor)? = fields["descr"],
+            case .bool(let order)? = fields["fortran_order"],
             case .integers(let shape)? = fields["shape"]
         else { throw TensorError("its header is not one of plain elements (structured and object arrays cannot be read)") }
         guard shape.count <= 64, elementCount(shape) != nil else { throw TensorError("its shape \(shape) has no number of elements") }

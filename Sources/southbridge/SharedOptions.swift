@@ -7,7 +7,8 @@ struct PluginFlags: ParsableArguments {
     @Option(name: .customLong("option"), help: ArgumentHelp("Set an option of a plugin (repeatable).", valueName: "name.key=value"))
     var options: [String] = []
 
-    @Option(name: .customLong("library"), help: ArgumentHelp("Add an operator library that brings no device (repeatable).", valueName: "path"))
+    @Option(
+        name: .customLong("library"), help: ArgumentHelp("Add an operator library that brings no device (repeatable).", valueName: "path"))
     var libraries: [String] = []
 
     @Flag(help: "Print JSON on standard output.")

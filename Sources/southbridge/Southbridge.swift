@@ -53,7 +53,8 @@ enum Main {
             print(text)
             exit(withCode: 0)
         }
-        standardError(Southbridge.message(for: error).isEmpty ? text : "southbridge: \(Southbridge.message(for: error)); see 'southbridge --help'")
+        standardError(
+            Southbridge.message(for: error).isEmpty ? text : "southbridge: \(Southbridge.message(for: error)); see 'southbridge --help'")
         exit(withCode: 2)
     }
 

@@ -33,14 +33,13 @@ static int32_t device_describe(sb_instance *instance, uint32_t index, const sb_h
         .flags =
             SB_SPACE_FLAG_ALLOCATABLE, /* REPLACE: | SB_SPACE_FLAG_HOST_VISIBLE if the host can address it; then offer `host_address` */
         .capacity = 0,                 /* REPLACE: bytes */
-        .bandwidth = 0, /* REPLACE: bytes per second */
+        .bandwidth = 0,                /* REPLACE: bytes per second */
         .alignment = 64,
     };
     static const sb_memory_space *const spaces[] = {&memory};
     static const sb_hardware described = {
         .size = sizeof described,
-        .id =
-            SB_STRING("@NAME@-0"), /* REPLACE: a serial number or bus address, the same in every process [SB-HW-002] */
+        .id = SB_STRING("@NAME@-0"), /* REPLACE: a serial number or bus address, the same in every process [SB-HW-002] */
         .name = SB_STRING("@NAME@"),
         .family = SB_FAMILY_PLACEHOLDER,
         .spaces = spaces,
@@ -69,14 +68,11 @@ static void device_close(sb_device *device) {
 /* ---- Memory ------------------------------------------------------------------------------------------------------- */
 
 /* Called from any thread, also at once, like everything that takes a device [SB-THR-001]. */
-static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment,
-                               sb_buffer **buffer, sb_error *error) {
+static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer, sb_error *error) {
     (void)device;
-    if (space != 0)
-        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one memory space, number 0"); /* [SB-MEM-004] */
+    if (space != 0) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one memory space, number 0"); /* [SB-MEM-004] */
     if (bytes == 0 || alignment == 0 || (alignment & (alignment - 1)) != 0)
-        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT,
-                       "a size of at least 1 and an alignment that is a power of two are needed");
+        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a size of at least 1 and an alignment that is a power of two are needed");
     if (alignment < 64) alignment = 64;
     /* Sizes come from models, so rounding them up must not wrap around. */
     if (alignment > SIZE_MAX / 2 || bytes > SIZE_MAX / 2 - alignment)
@@ -109,15 +105,13 @@ static unsigned char *resolve(const sb_location *location, uint64_t bytes) {
 }
 
 /* Any of the four directions, at any byte offset [SB-CPY-001]. Without the group "streams", `stream` is always NULL: the copy is done on return. */
-static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes,
-                    sb_error *error) {
+static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes, sb_error *error) {
     (void)device;
     (void)stream;
     if (bytes == 0) return SB_OK; /* [SB-CPY-005] */
     unsigned char *to = resolve(&destination, bytes), *from = resolve(&source, bytes);
-    if (!to || !from)
-        return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a copy reaches beyond its buffer"); /* [SB-CPY-007] */
-    memcpy(to, from, (size_t)bytes); /* REPLACE: your copy engine */
+    if (!to || !from) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a copy reaches beyond its buffer"); /* [SB-CPY-007] */
+    memcpy(to, from, (size_t)bytes);                                                                        /* REPLACE: your copy engine */
     return SB_OK;
 }
 
@@ -146,8 +140,8 @@ static uint64_t element_count(const sb_tensor *tensor) {
 }
 
 /* Answers for each node: yes, or no and why, in words for a person. A node that gets a yes must then run with any values [SB-OPS-004]. */
-static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count,
-                       sb_support *const *answers, sb_error *error) {
+static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count, sb_support *const *answers,
+                       sb_error *error) {
     (void)instance;
     (void)device;
     (void)error;
@@ -176,8 +170,7 @@ static int32_t launch(const sb_launch *given, sb_error *error) {
     const float *from = (const float *)(const void *)resolve(&source, count * sizeof(float));
     float *to = (float *)(void *)resolve(&destination, count * sizeof(float));
     if (!from || !to) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a tensor reaches beyond its buffer");
-    for (uint64_t i = 0; i < count; ++i)
-        to[i] = from[i] < 0 ? 0 : from[i]; /* REPLACE: start your kernel and wait for it; NaN stays NaN */
+    for (uint64_t i = 0; i < count; ++i) to[i] = from[i] < 0 ? 0 : from[i]; /* REPLACE: start your kernel and wait for it; NaN stays NaN */
     return SB_OK;
 }
 

@@ -58,13 +58,13 @@ static void *next_of(const char *name) {
     return function;
 }
 
-#define COUNTING_RETAIN(name)                                                                                          \
-    void *name(void *object) {                                                                                         \
-        static _Atomic(retain_function *) next;                                                                        \
-        retain_function *function = atomic_load_explicit(&next, memory_order_relaxed);                                 \
-        if (!function) atomic_store(&next, function = (retain_function *)next_of(#name));                              \
-        ++counts.retains;                                                                                              \
-        return function(object);                                                                                       \
+#define COUNTING_RETAIN(name)                                                                                                              \
+    void *name(void *object) {                                                                                                             \
+        static _Atomic(retain_function *) next;                                                                                            \
+        retain_function *function = atomic_load_explicit(&next, memory_order_relaxed);                                                     \
+        if (!function) atomic_store(&next, function = (retain_function *)next_of(#name));                                                  \
+        ++counts.retains;                                                                                                                  \
+        return function(object);                                                                                                           \
     }
 
 COUNTING_RETAIN(swift_retain)

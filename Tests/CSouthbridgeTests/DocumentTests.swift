@@ -62,8 +62,9 @@ import Testing
         let example = try String(
             contentsOf: repository.appending(path: "VendorExamples/minimal/minimal.c"), encoding: .utf8)
         #expect(text.contains("\(example.split(separator: "\n", omittingEmptySubsequences: false).count - 1) lines"))
-        let required = Structure.all.filter { $0.group == "driver" || $0.group == "operators" }.flatMap(\.members).count
-        { $0.isRequired && $0.kind == .function }
+        let required = Structure.all.filter { $0.group == "driver" || $0.group == "operators" }.flatMap(\.members).count {
+            $0.isRequired && $0.kind == .function
+        }
         #expect(required + 1 == 8 && text.contains("has eight functions"))
     }
 }

@@ -8,22 +8,25 @@ import Testing
 @Suite struct RunCommandTests {
     private struct Result: Decodable {
         struct Output: Decodable { let name: String, shape: [Int], dataType: String, file: String? }
-        struct Latency: Decodable { let first_ms, median_ms, p10_ms, p90_ms: Double, repeats: Int }
+        struct Latency: Decodable { let firstMs, medianMs, p10Ms, p90Ms: Double, repeats: Int }
         let device: String
         let seed: UInt64
         let placement: [String: Int]
         let outputs: [Output]
         let latency: Latency
-        let peak_memory_bytes: Int
+        let peakMemoryBytes: Int
     }
 
     private static let network = repository.appending(path: "build/networks/squeezenet")
 
     private func run(_ more: String..., in folder: URL) throws -> Result {
         let result = try runCommand(
-            products.appending(path: "southbridge").path, ["run", Self.network.appending(path: "model.onnx").path, "--json"] + more, in: folder)
+            products.appending(path: "southbridge").path, ["run", Self.network.appending(path: "model.onnx").path, "--json"] + more,
+            in: folder)
         try #require(result.status == 0, "\(result.error)")
-        return try JSONDecoder().decode(Result.self, from: Data(result.output.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Result.self, from: Data(result.output.utf8))
     }
 
     @Test func aPluginWithOneKernelRunsANetworkWithTheCPUForTheRest() throws {
@@ -67,7 +70,7 @@ import Testing
         try withTemporaryFolder { folder in
             let result = try run("--device", "cpu", "--repeat", "3", "--trace", "trace.json", in: folder)
             #expect(result.latency.repeats == 3)
-            #expect(result.peak_memory_bytes > 4_000_000)
+            #expect(result.peakMemoryBytes > 4_000_000)
             let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appending(path: "trace.json"))) as? [String: Any]
             #expect((trace?["traceEvents"] as? [Any])?.count ?? 0 > result.placement["cpu:0"] ?? 0)
         }

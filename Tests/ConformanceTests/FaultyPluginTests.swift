@@ -41,7 +41,9 @@ import Testing
     @Test func aWorkerThatSpeaksNoProtocolIsOneClearError() throws {
         try withTemporaryFolder { folder in
             for worker in ["echo hello", "true", "head -c 100000 /dev/zero", "/no/such/program"] {
-                let result = try southbridge("conform", "cpu", "--level", "load", "--worker", worker, "--timeout", "2", "--output", "run-\(worker.count)", in: folder)
+                let result = try southbridge(
+                    "conform", "cpu", "--level", "load", "--worker", worker, "--timeout", "2", "--output", "run-\(worker.count)", in: folder
+                )
                 #expect(result.status == 2 || result.status == 3, "\(worker): \(result.error)")
                 #expect(result.error.hasPrefix("southbridge: "))
             }

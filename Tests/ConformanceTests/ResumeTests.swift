@@ -48,7 +48,8 @@ import Testing
             try FileManager.default.copyItem(at: minimalPlugin(), to: plugin)
             func conform(_ more: String...) throws -> CommandResult {
                 try runCommand(
-                    products.appending(path: "southbridge").path, ["conform", plugin.path, "--level", "load", "--output", "run"] + more, in: folder)
+                    products.appending(path: "southbridge").path, ["conform", plugin.path, "--level", "load", "--output", "run"] + more,
+                    in: folder)
             }
             #expect(try conform().status == 0)
             #expect(try conform().status == 2)
@@ -73,7 +74,9 @@ import Testing
         let lines = try Data(contentsOf: folder.appending(path: "run.jsonl")).split(separator: UInt8(ascii: "\n"))
         return Dictionary(
             uniqueKeysWithValues: lines.dropFirst().compactMap { line in
-                guard let line = try? JSONDecoder().decode(Line.self, from: line), let id = line.id, let status = line.status else { return nil }
+                guard let line = try? JSONDecoder().decode(Line.self, from: line), let id = line.id, let status = line.status else {
+                    return nil
+                }
                 return (id, status)
             })
     }

@@ -14,8 +14,7 @@ import Testing
         return value
     }
 
-    private mutating func node(_ name: String, _ inputs: [ValueID], _ attributes: [String: Attribute] = [:]) -> ValueID
-    {
+    private mutating func node(_ name: String, _ inputs: [ValueID], _ attributes: [String: Attribute] = [:]) -> ValueID {
         let output = graph.addValue("\(name) \(graph.nodes.count)")
         graph.addNode(
             Node(

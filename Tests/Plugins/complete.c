@@ -18,8 +18,7 @@ static const sb_streams streams = {sizeof streams,
                                    destroy_stream,
                                    synchronize_stream,
                                    query_stream};
-static const sb_events events = {sizeof events, create_event,      destroy_event, record,
-                                 wait_event,    synchronize_event, query_event,   elapsed};
+static const sb_events events = {sizeof events, create_event, destroy_event, record, wait_event, synchronize_event, query_event, elapsed};
 static const sb_option_schema depth = {.size = sizeof depth,
                                        .name = SB_STRING("queue-depth"),
                                        .type = SB_OPTION_INTEGER,
@@ -46,18 +45,15 @@ static sb_plugin table = {.size = sizeof table,
 
 __attribute__((constructor)) static void on_load(void) {
 #if defined(__x86_64__)
-    if (FAULT == changes_floating_point)
-        __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040u); /* as -ffast-math does */
+    if (FAULT == changes_floating_point) __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040u); /* as -ffast-math does */
 #endif
     if (FAULT == changes_locale) setlocale(LC_ALL, "C.UTF-8");
     if (FAULT == changes_signal) signal(SIGUSR2, SIG_IGN);
 }
 
 SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
-    if (FAULT == demands_equal_size && host->size != sizeof *host)
-        return fail(error, SB_ERROR_UNSUPPORTED, "another size");
-    if (FAULT == demands_equal_version && host->version != SB_VERSION)
-        return fail(error, SB_ERROR_UNSUPPORTED, "another version");
+    if (FAULT == demands_equal_size && host->size != sizeof *host) return fail(error, SB_ERROR_UNSUPPORTED, "another size");
+    if (FAULT == demands_equal_version && host->version != SB_VERSION) return fail(error, SB_ERROR_UNSUPPORTED, "another version");
     if (FAULT == reads_beyond_host) {
         volatile size_t read = ((const volatile size_t *)(host + 1))[0];
         (void)read;

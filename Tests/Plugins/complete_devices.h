@@ -5,8 +5,7 @@
 
 static int started;
 
-static int32_t start(const sb_host *host, const sb_option *options, size_t count, sb_instance **instance,
-                     sb_error *error) {
+static int32_t start(const sb_host *host, const sb_option *options, size_t count, sb_instance **instance, sb_error *error) {
     static int starts;
     if (FAULT == restart_fails && starts++ > 0) return fail(error, SB_ERROR_INTERNAL, "it was started before");
     for (size_t i = 0; i < count; ++i) {
@@ -31,8 +30,7 @@ static bool broken;
 
 static void *idle(void *unused) {
     (void)unused;
-    for (;;)
-        pause();
+    for (;;) pause();
     return NULL;
 }
 
@@ -65,16 +63,11 @@ static int32_t describe(sb_instance *instance, uint32_t index, const sb_hardware
                                      .capacity = CAPACITY,
                                      .largest = CAPACITY,
                                      .alignment = FAULT == alignment_not_a_power ? 96 : 128};
-    static const sb_memory_space cache = {
-        .size = sizeof cache, .name = SB_STRING("L2"), .kind = SB_SPACE_CACHE, .level = 2};
+    static const sb_memory_space cache = {.size = sizeof cache, .name = SB_STRING("L2"), .kind = SB_SPACE_CACHE, .level = 2};
     static const sb_memory_space *const spaces[] = {&memory, &cache};
     static const sb_rate rates[] = {{SB_TYPE_FLOAT32, SB_TYPE_FLOAT32, 64}, {SB_TYPE_INT8, SB_TYPE_INT32, 256}};
-    static const sb_compute_unit unit = {.size = sizeof unit,
-                                         .name = SB_STRING("vector"),
-                                         .kind = SB_UNIT_VECTOR,
-                                         .count = 4,
-                                         .rates = rates,
-                                         .rate_count = 2};
+    static const sb_compute_unit unit = {
+        .size = sizeof unit, .name = SB_STRING("vector"), .kind = SB_UNIT_VECTOR, .count = 4, .rates = rates, .rate_count = 2};
     static const sb_compute_unit *const units[] = {&unit};
     static const sb_link links[] = {{sizeof(sb_link), SB_LINK_PEER, 1, 0, 0}, {sizeof(sb_link), SB_LINK_PEER, 0, 0, 0}};
     static const sb_link *const link_lists[][1] = {{&links[0]}, {&links[1]}};

@@ -15,8 +15,7 @@ static void account(sb_device *device, uint64_t bytes) {
     if (FAULT == close_keeps_usage && bytes < CAPACITY) kept += bytes;
 }
 
-static int32_t allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer,
-                        sb_error *error) {
+static int32_t allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer, sb_error *error) {
     if (FAULT == failure_makes_handle) *buffer = (sb_buffer *)device;
     if (space != 0 && FAULT != ignores_space)
         return fail(error, SB_ERROR_INVALID_ARGUMENT, "only memory space 0 can be allocated, the device's own memory");
@@ -25,8 +24,7 @@ static int32_t allocate(sb_device *device, uint32_t space, uint64_t bytes, uint6
     if (FAULT == failure_keeps_usage && size > CAPACITY) account(device, 64);
     uint64_t limit = FAULT == largest_untrue ? CAPACITY + 1 : CAPACITY;
     if (size > limit)
-        return fail(error, FAULT == full_is_internal ? SB_ERROR_INTERNAL : SB_ERROR_OUT_OF_MEMORY,
-                    "the device has 4 GiB of memory");
+        return fail(error, FAULT == full_is_internal ? SB_ERROR_INTERNAL : SB_ERROR_OUT_OF_MEMORY, "the device has 4 GiB of memory");
     sb_buffer *made = calloc(1, sizeof *made);
     if (alignment < 128) alignment = 128;
     void *memory = NULL;

@@ -4,9 +4,8 @@
  */
 
 static bool slow(void) {
-    return FAULT == inline_but_queued || FAULT == synchronize_early || FAULT == query_always_ready ||
-           FAULT == event_early || FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order ||
-           FAULT == copy_late_without_stream;
+    return FAULT == inline_but_queued || FAULT == synchronize_early || FAULT == query_always_ready || FAULT == event_early ||
+           FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order || FAULT == copy_late_without_stream;
 }
 
 static void run(struct task *task) {
@@ -26,8 +25,7 @@ static void run(struct task *task) {
         break;
     case TASK_WAIT:
         pthread_mutex_lock(&event->lock);
-        while (FAULT != wait_ignored && event->reached < task->mark)
-            pthread_cond_wait(&event->changed, &event->lock);
+        while (FAULT != wait_ignored && event->reached < task->mark) pthread_cond_wait(&event->changed, &event->lock);
         break;
     }
     if (event) {
@@ -41,8 +39,7 @@ static void *serve(void *argument) {
     sb_stream *stream = argument;
     pthread_mutex_lock(&stream->lock);
     for (;;) {
-        while (!stream->first && !stream->ends)
-            pthread_cond_wait(&stream->changed, &stream->lock);
+        while (!stream->first && !stream->ends) pthread_cond_wait(&stream->changed, &stream->lock);
         struct task *task = stream->first;
         if (!task || (FAULT == destroy_drops_work && stream->ends)) break;
         stream->first = task->next;
@@ -80,21 +77,17 @@ static int32_t give(sb_stream *stream, struct task task) {
 }
 
 static unsigned char *resolve(sb_location location, uint64_t *bytes) {
-    if (!location.buffer)
-        return (unsigned char *)location.host + (FAULT == copy_ignores_host_offset ? 0 : location.offset);
+    if (!location.buffer) return (unsigned char *)location.host + (FAULT == copy_ignores_host_offset ? 0 : location.offset);
     uint64_t offset = FAULT == copy_rounds_offset ? location.offset & ~(uint64_t)3 : location.offset;
     uint64_t end = location.buffer->bytes;
     if (FAULT == copy_range_wraps) return location.offset + *bytes <= end ? location.buffer->memory + offset : NULL;
-    if (FAULT == copy_accepts_any_range && location.offset <= 128 && *bytes <= 128)
-        return location.buffer->memory + offset;
-    if (FAULT == copy_clamps_range && location.offset <= end && *bytes > end - location.offset)
-        *bytes = end - location.offset;
+    if (FAULT == copy_accepts_any_range && location.offset <= 128 && *bytes <= 128) return location.buffer->memory + offset;
+    if (FAULT == copy_clamps_range && location.offset <= end && *bytes > end - location.offset) *bytes = end - location.offset;
     if (location.offset > end || *bytes > end - location.offset) return NULL;
     return location.buffer->memory + offset;
 }
 
-static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes,
-                    sb_error *error) {
+static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes, sb_error *error) {
     (void)device;
     if (FAULT == copy_refuses_no_bytes && bytes == 0) return fail(error, SB_ERROR_INVALID_ARGUMENT, "nothing to copy");
     unsigned char *to = resolve(destination, &bytes), *from = resolve(source, &bytes);
@@ -127,8 +120,7 @@ static int32_t copy(sb_device *device, sb_stream *stream, sb_location destinatio
     return SB_OK;
 }
 
-static int32_t fill(sb_device *device, sb_stream *stream, sb_location destination, uint8_t byte, uint64_t bytes,
-                    sb_error *error) {
+static int32_t fill(sb_device *device, sb_stream *stream, sb_location destination, uint8_t byte, uint64_t bytes, sb_error *error) {
     (void)device;
     unsigned char *to = resolve(destination, &bytes);
     if (!to) return fail(error, SB_ERROR_INVALID_ARGUMENT, "a fill reaches beyond its buffer");
@@ -165,8 +157,7 @@ static void destroy_stream(sb_stream *stream) {
 static int32_t synchronize_stream(sb_stream *stream, sb_error *error) {
     if (FAULT == synchronize_early) return SB_OK;
     pthread_mutex_lock(&stream->lock);
-    while (stream->first || stream->busy)
-        pthread_cond_wait(&stream->changed, &stream->lock);
+    while (stream->first || stream->busy) pthread_cond_wait(&stream->changed, &stream->lock);
     pthread_mutex_unlock(&stream->lock);
     int32_t poison = stream->poison;
     stream->poison = SB_OK;
@@ -193,8 +184,7 @@ static int32_t create_event(sb_device *device, sb_event **event, sb_error *error
 
 static void destroy_event(sb_event *event) {
     pthread_mutex_lock(&event->lock);
-    while (event->pending)
-        pthread_cond_wait(&event->changed, &event->lock);
+    while (event->pending) pthread_cond_wait(&event->changed, &event->lock);
     pthread_mutex_unlock(&event->lock);
     if (FAULT == event_leaks) return;
     pthread_mutex_destroy(&event->lock);
@@ -228,8 +218,7 @@ static int32_t wait_event(sb_stream *stream, sb_event *event, sb_error *error) {
 static int32_t synchronize_event(sb_event *event, sb_error *error) {
     (void)error;
     pthread_mutex_lock(&event->lock);
-    while (event->reached < event->recorded)
-        pthread_cond_wait(&event->changed, &event->lock);
+    while (event->reached < event->recorded) pthread_cond_wait(&event->changed, &event->lock);
     pthread_mutex_unlock(&event->lock);
     return SB_OK;
 }
@@ -242,8 +231,7 @@ static int32_t query_event(sb_event *event, sb_error *error) {
 }
 
 static int32_t elapsed(sb_event *from, sb_event *to, uint64_t *nanoseconds, sb_error *error) {
-    if (query_event(from, NULL) != SB_OK || query_event(to, NULL) != SB_OK)
-        return fail(error, SB_ERROR_NOT_READY, "a mark is not reached");
+    if (query_event(from, NULL) != SB_OK || query_event(to, NULL) != SB_OK) return fail(error, SB_ERROR_NOT_READY, "a mark is not reached");
     *nanoseconds = FAULT == elapsed_negative ? from->time - to->time - 1 : to->time - from->time;
     return SB_OK;
 }

@@ -10,22 +10,12 @@
 #include "../../VendorExamples/minimal/minimal.c"
 #undef southbridge_plugin
 
-enum kind {
-    RELU,
-    ABS_CRASHES,
-    NEG_HANGS,
-    EXP_WRONG,
-    SQRT_EXITS,
-    SIGMOID_OVERRUNS,
-    TANH_ABORTS,
-    FLOOR_WRITES_INPUT,
-    CEIL_FAILS
-};
+enum kind { RELU, ABS_CRASHES, NEG_HANGS, EXP_WRONG, SQRT_EXITS, SIGMOID_OVERRUNS, TANH_ABORTS, FLOOR_WRITES_INPUT, CEIL_FAILS };
 
-#define KERNEL(label, operator, first_version, what)                                                                   \
-    {                                                                                                                  \
-        .size = sizeof(sb_kernel), .name = SB_STRING(label), .operator_name = SB_STRING(operator),                     \
-        .since = first_version, .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32), .context = &kinds[what],                   \
+#define KERNEL(label, operator, first_version, what)                                                                                       \
+    {                                                                                                                                      \
+        .size = sizeof(sb_kernel), .name = SB_STRING(label), .operator_name = SB_STRING(operator), .since = first_version,                 \
+        .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32), .context = &kinds[what],                                                               \
     }
 
 static const enum kind kinds[] = {RELU,        ABS_CRASHES,        NEG_HANGS, EXP_WRONG, SQRT_EXITS, SIGMOID_OVERRUNS,
@@ -48,8 +38,7 @@ static const sb_kernel *const faulty_list[] = {&faulty[0], &faulty[1], &faulty[2
 static int32_t launch_faulty(const sb_launch *given, sb_error *error) {
     const sb_tensor *x = given->inputs[0], *y = given->outputs[0];
     uint64_t elements = element_count(x);
-    float *from = (float *)(void *)(x->buffer->memory + x->offset),
-          *to = (float *)(void *)(y->buffer->memory + y->offset);
+    float *from = (float *)(void *)(x->buffer->memory + x->offset), *to = (float *)(void *)(y->buffer->memory + y->offset);
     switch (*(const enum kind *)given->node->kernel->context) {
     case RELU:
         return launch(given, error);
@@ -57,23 +46,19 @@ static int32_t launch_faulty(const sb_launch *given, sb_error *error) {
         *(volatile float *)NULL = 1;
         break;
     case NEG_HANGS:
-        for (;;)
-            pause();
+        for (;;) pause();
     case EXP_WRONG: /* a series that ends too early */
-        for (uint64_t i = 0; i < elements; ++i)
-            to[i] = 1 + from[i] + from[i] * from[i] / 2;
+        for (uint64_t i = 0; i < elements; ++i) to[i] = 1 + from[i] + from[i] * from[i] / 2;
         break;
     case SQRT_EXITS:
         exit(3);
     case SIGMOID_OVERRUNS: /* whole vectors of 16, past the end */
-        for (uint64_t i = 0; i < (elements + 15) / 16 * 16 + 16; ++i)
-            to[i] = i < elements ? 1 / (1 + expf(-from[i])) : 77;
+        for (uint64_t i = 0; i < (elements + 15) / 16 * 16 + 16; ++i) to[i] = i < elements ? 1 / (1 + expf(-from[i])) : 77;
         break;
     case TANH_ABORTS:
         abort();
     case FLOOR_WRITES_INPUT:
-        for (uint64_t i = 0; i < elements; ++i)
-            to[i] = from[i] = floorf(from[i]);
+        for (uint64_t i = 0; i < elements; ++i) to[i] = from[i] = floorf(from[i]);
         break;
     case CEIL_FAILS:
         return sb_fail(error, SB_ERROR_INTERNAL, "the matrix unit reports parity error 0x2a");

@@ -43,8 +43,7 @@ enum fault {
 #define FAULT none
 #endif
 
-static int32_t prepare(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state,
-                       sb_error *error) {
+static int32_t prepare(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state, sb_error *error) {
     (void)instance, (void)device, (void)node, (void)state;
     return sb_fail(error, SB_ERROR_UNSUPPORTED, "never called");
 }
@@ -55,8 +54,7 @@ static int32_t count(sb_instance *instance, uint32_t *devices, sb_error *error) 
     return SB_OK;
 }
 
-static int32_t start(const sb_host *host, const sb_option *given, size_t given_count, sb_instance **instance,
-                     sb_error *error) {
+static int32_t start(const sb_host *host, const sb_option *given, size_t given_count, sb_instance **instance, sb_error *error) {
     (void)host, (void)given, (void)given_count, (void)instance;
     return sb_fail(error, SB_ERROR_INTERNAL, "the chip's firmware is too old");
 }
@@ -67,9 +65,9 @@ struct later_plugin {
     uint64_t new_members[8];
 };
 
-#define SET_NAME(string, text)                                                                                         \
-    (string) = (sb_string) {                                                                                           \
-        (text), sizeof(text) - 1                                                                                       \
+#define SET_NAME(string, text)                                                                                                             \
+    (string) = (sb_string) {                                                                                                               \
+        (text), sizeof(text) - 1                                                                                                           \
     }
 
 #ifndef WITHOUT_ENTRY

@@ -33,7 +33,8 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
     var positive: Set<Int> = []
 
     init(
-        _ operatorName: String, _ opset: Int, _ shapes: [[Int]], _ rule: Rule, _ attributes: [String: Attribute] = [:], type: DataType = .float32,
+        _ operatorName: String, _ opset: Int, _ shapes: [[Int]], _ rule: Rule, _ attributes: [String: Attribute] = [:],
+        type: DataType = .float32,
         constants: [[Int64]] = [], positive: Set<Int> = []
     ) {
         self.operatorName = operatorName
@@ -86,7 +87,9 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         let output = graph.addValue("y")
         graph.outputs = [output]
         graph.addNode(
-            Node(name: "n", operatorName: operatorName, opset: opset, inputs: graph.inputs + known, outputs: [output], attributes: attributes))
+            Node(
+                name: "n", operatorName: operatorName, opset: opset, inputs: graph.inputs + known, outputs: [output], attributes: attributes
+            ))
         let session = Session(graph, devices: devices)
         let named = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ("x\($0)", $1) })
         _ = try session.run(named)
@@ -97,7 +100,10 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         let bounds = try self.bounds(definition, all, expected)
         let (a, e) = (actual.decodedDoubles(), expected.decodedDoubles())
         let wrong = a.indices.filter { !(a[$0] == e[$0] || a[$0].isNaN && e[$0].isNaN || abs(a[$0] - e[$0]) <= bounds[$0]) }
-        #expect(wrong.isEmpty, "\(wrong.count) of \(a.count) elements differ, the first, \(wrong.first ?? 0): \(wrong.first.map { (a[$0], e[$0], bounds[$0]) } ?? (0, 0, 0))")
+        #expect(
+            wrong.isEmpty,
+            "\(wrong.count) of \(a.count) elements differ, the first, \(wrong.first ?? 0): \(wrong.first.map { (a[$0], e[$0], bounds[$0]) } ?? (0, 0, 0))"
+        )
     }
 
     private func bounds(_ definition: OperatorDefinition, _ inputs: [HostTensor?], _ expected: HostTensor) throws -> [Double] {

@@ -13,10 +13,14 @@ import Testing
     static let convolutions: [KernelCase] = [
         KernelCase("Conv", 11, [[1, 3, 7, 9], [4, 3, 3, 3]], .dot(terms: 27)),
         KernelCase("Conv", 11, [[2, 3, 7, 9], [4, 3, 3, 2], [4]], .dot(terms: 18), ["strides": ints(2, 3), "pads": ints(1, 0, 2, 1)]),
-        KernelCase("Conv", 11, [[1, 4, 11, 11], [6, 2, 3, 3], [6]], .dot(terms: 18), ["group": .int(2), "dilations": ints(2, 3), "pads": ints(2, 3, 2, 3)]),
+        KernelCase(
+            "Conv", 11, [[1, 4, 11, 11], [6, 2, 3, 3], [6]], .dot(terms: 18),
+            ["group": .int(2), "dilations": ints(2, 3), "pads": ints(2, 3, 2, 3)]),
         KernelCase("Conv", 11, [[2, 5, 6, 5], [7, 5, 1, 1], [7]], .dot(terms: 5)),
         KernelCase("Conv", 11, [[1, 5, 6, 5], [7, 5, 1, 1]], .dot(terms: 5), ["strides": ints(2, 2)]),
-        KernelCase("Conv", 11, [[2, 6, 9, 8], [6, 1, 3, 3], [6]], .dot(terms: 9), ["group": .int(6), "auto_pad": .string("SAME_UPPER"), "strides": ints(2, 2)]),
+        KernelCase(
+            "Conv", 11, [[2, 6, 9, 8], [6, 1, 3, 3], [6]], .dot(terms: 9),
+            ["group": .int(6), "auto_pad": .string("SAME_UPPER"), "strides": ints(2, 2)]),
         KernelCase("Conv", 11, [[1, 3, 9, 8], [6, 1, 3, 3]], .dot(terms: 9), ["group": .int(3), "auto_pad": .string("SAME_LOWER")]),
         KernelCase("Conv", 11, [[1, 3, 20], [5, 3, 4], [5]], .dot(terms: 12), ["strides": ints(3), "pads": ints(1, 2)]),
         KernelCase("Conv", 11, [[1, 2, 5, 6, 7], [3, 2, 2, 3, 2]], .dot(terms: 24), ["strides": ints(1, 2, 1)]),
@@ -25,10 +29,15 @@ import Testing
 
     static let pools: [KernelCase] = [
         KernelCase("MaxPool", 12, [[2, 3, 8, 9]], .exact, ["kernel_shape": ints(3, 2), "strides": ints(2, 2), "pads": ints(1, 0, 1, 1)]),
-        KernelCase("MaxPool", 12, [[1, 2, 7, 7]], .exact, ["kernel_shape": ints(3, 3), "strides": ints(2, 2), "ceil_mode": .int(1), "dilations": ints(1, 2)]),
+        KernelCase(
+            "MaxPool", 12, [[1, 2, 7, 7]], .exact,
+            ["kernel_shape": ints(3, 3), "strides": ints(2, 2), "ceil_mode": .int(1), "dilations": ints(1, 2)]),
         KernelCase("AveragePool", 11, [[1, 3, 8, 9]], .dot(terms: 9), ["kernel_shape": ints(3, 3), "pads": ints(1, 1, 1, 1)]),
-        KernelCase("AveragePool", 11, [[1, 3, 8, 9]], .dot(terms: 9), ["kernel_shape": ints(3, 3), "pads": ints(1, 1, 1, 1), "count_include_pad": .int(1)]),
-        KernelCase("AveragePool", 19, [[1, 3, 8, 8]], .dot(terms: 9), ["kernel_shape": ints(3, 3), "strides": ints(2, 2), "ceil_mode": .int(1)]),
+        KernelCase(
+            "AveragePool", 11, [[1, 3, 8, 9]], .dot(terms: 9),
+            ["kernel_shape": ints(3, 3), "pads": ints(1, 1, 1, 1), "count_include_pad": .int(1)]),
+        KernelCase(
+            "AveragePool", 19, [[1, 3, 8, 8]], .dot(terms: 9), ["kernel_shape": ints(3, 3), "strides": ints(2, 2), "ceil_mode": .int(1)]),
         KernelCase("GlobalAveragePool", 11, [[2, 5, 7, 6]], .dot(terms: 42)), KernelCase("GlobalMaxPool", 11, [[2, 5, 7, 6]], .exact),
     ]
 
@@ -36,8 +45,10 @@ import Testing
         KernelCase("MatMul", 13, [[5, 7], [7, 3]], .dot(terms: 7)), KernelCase("MatMul", 13, [[2, 3, 5, 7], [7, 3]], .dot(terms: 7)),
         KernelCase("MatMul", 13, [[4, 5, 7], [4, 7, 3]], .dot(terms: 7)), KernelCase("MatMul", 13, [[5, 7], [4, 7, 3]], .dot(terms: 7)),
         KernelCase("MatMul", 13, [[7], [7, 3]], .dot(terms: 7)), KernelCase("MatMul", 13, [[5, 7], [7]], .dot(terms: 7)),
-        KernelCase("MatMul", 13, [[65, 129], [129, 77]], .dot(terms: 129)), KernelCase("MatMul", 13, [[33, 20], [20, 17]], .dot(terms: 20), type: .float64),
-        KernelCase("Gemm", 13, [[5, 7], [7, 3]], .dot(terms: 7)), KernelCase("Gemm", 13, [[7, 5], [3, 7], [3]], .dot(terms: 8), ["transA": .int(1), "transB": .int(1)]),
+        KernelCase("MatMul", 13, [[65, 129], [129, 77]], .dot(terms: 129)),
+        KernelCase("MatMul", 13, [[33, 20], [20, 17]], .dot(terms: 20), type: .float64),
+        KernelCase("Gemm", 13, [[5, 7], [7, 3]], .dot(terms: 7)),
+        KernelCase("Gemm", 13, [[7, 5], [3, 7], [3]], .dot(terms: 8), ["transA": .int(1), "transB": .int(1)]),
         KernelCase("Gemm", 13, [[5, 7], [7, 3], [5, 1]], .dot(terms: 9), ["alpha": .float(0.5), "beta": .float(2)]),
         KernelCase("Gemm", 13, [[5, 7], [3, 7], [1, 3]], .dot(terms: 8), ["transB": .int(1)]),
     ]
@@ -45,7 +56,9 @@ import Testing
     static let elementwise: [KernelCase] = {
         var cases: [KernelCase] = []
         for name in ["Abs", "Ceil", "Floor", "Neg", "Relu", "Round", "Sign"] { cases.append(KernelCase(name, 13, [[3, 5, 7]], .exact)) }
-        for name in ["Reciprocal", "HardSwish", "HardSigmoid", "LeakyRelu", "Softsign"] { cases.append(KernelCase(name, 14, [[3, 5, 7]], .ulp(4))) }
+        for name in ["Reciprocal", "HardSwish", "HardSigmoid", "LeakyRelu", "Softsign"] {
+            cases.append(KernelCase(name, 14, [[3, 5, 7]], .ulp(4)))
+        }
         for name in ["Erf", "Exp", "Sigmoid", "Tanh"] { cases.append(KernelCase(name, 13, [[3, 5, 701]], .ulp(4))) }
         for name in ["Relu", "Neg", "Abs", "Sign"] {
             for type in [DataType.int32, .int64, .float64] { cases.append(KernelCase(name, 14, [[40_001]], .exact, type: type)) }
@@ -84,30 +97,41 @@ import Testing
         KernelCase("LRN", 13, [[2, 7, 4, 5]], .ulp(8), ["size": .int(5), "alpha": .float(0.5), "bias": .float(2)]),
         KernelCase("LRN", 13, [[1, 3, 4, 5]], .ulp(8), ["size": .int(4)]),
         KernelCase("Softmax", 13, [[3, 17]], .ulp(16)), KernelCase("Softmax", 13, [[3, 17, 5]], .ulp(16), ["axis": .int(1)]),
-        KernelCase("Softmax", 11, [[3, 17, 5]], .ulp(32), ["axis": .int(1)]), KernelCase("LogSoftmax", 13, [[3, 17, 5]], .scaled(32), ["axis": .int(-2)]),
+        KernelCase("Softmax", 11, [[3, 17, 5]], .ulp(32), ["axis": .int(1)]),
+        KernelCase("LogSoftmax", 13, [[3, 17, 5]], .scaled(32), ["axis": .int(-2)]),
         KernelCase("LayerNormalization", 17, [[3, 4, 33], [33], [33]], .scaled(64)),
         KernelCase("LayerNormalization", 17, [[3, 4, 33], [4, 33]], .scaled(64), ["axis": .int(1)]),
     ]
 
     static let reductions: [KernelCase] =
-        ["ReduceSum", "ReduceMean", "ReduceL1", "ReduceSumSquare"].map { KernelCase($0, 11, [[3, 5, 7]], .dot(terms: 21), ["axes": ints(0, 2)]) }
+        ["ReduceSum", "ReduceMean", "ReduceL1", "ReduceSumSquare"].map {
+            KernelCase($0, 11, [[3, 5, 7]], .dot(terms: 21), ["axes": ints(0, 2)])
+        }
         + [
-            KernelCase("ReduceSum", 13, [[3, 5, 7]], .dot(terms: 5), constants: [[1]]), KernelCase("ReduceSum", 13, [[3, 5, 7]], .dot(terms: 105)),
-            KernelCase("ReduceMax", 11, [[3, 5, 7]], .exact, ["axes": ints(-1)]), KernelCase("ReduceMin", 18, [[3, 5, 7]], .exact, ["keepdims": .int(0)], constants: [[0]]),
+            KernelCase("ReduceSum", 13, [[3, 5, 7]], .dot(terms: 5), constants: [[1]]),
+            KernelCase("ReduceSum", 13, [[3, 5, 7]], .dot(terms: 105)),
+            KernelCase("ReduceMax", 11, [[3, 5, 7]], .exact, ["axes": ints(-1)]),
+            KernelCase("ReduceMin", 18, [[3, 5, 7]], .exact, ["keepdims": .int(0)], constants: [[0]]),
             KernelCase("ReduceL2", 11, [[3, 5, 7]], .ulp(16), ["axes": ints(1)]),
         ]
 
     static let movements: [KernelCase] = [
-        KernelCase("Reshape", 14, [[3, 5, 4]], .exact, constants: [[5, -1]]), KernelCase("Flatten", 13, [[3, 5, 4]], .exact, ["axis": .int(2)]),
-        KernelCase("Squeeze", 13, [[3, 1, 4]], .exact, constants: [[1]]), KernelCase("Unsqueeze", 11, [[3, 4]], .exact, ["axes": ints(0, 3)]),
-        KernelCase("Identity", 16, [[3, 4]], .exact, type: .int64), KernelCase("Transpose", 13, [[3, 5, 4, 2]], .exact, ["perm": ints(2, 0, 3, 1)]),
+        KernelCase("Reshape", 14, [[3, 5, 4]], .exact, constants: [[5, -1]]),
+        KernelCase("Flatten", 13, [[3, 5, 4]], .exact, ["axis": .int(2)]),
+        KernelCase("Squeeze", 13, [[3, 1, 4]], .exact, constants: [[1]]),
+        KernelCase("Unsqueeze", 11, [[3, 4]], .exact, ["axes": ints(0, 3)]),
+        KernelCase("Identity", 16, [[3, 4]], .exact, type: .int64),
+        KernelCase("Transpose", 13, [[3, 5, 4, 2]], .exact, ["perm": ints(2, 0, 3, 1)]),
         KernelCase("Transpose", 13, [[30, 50]], .exact), KernelCase("Transpose", 13, [[2, 3, 4]], .exact, type: .bool),
         KernelCase("Expand", 13, [[3, 1]], .exact, constants: [[2, 3, 4]]),
-        KernelCase("Slice", 13, [[8, 9]], .exact, constants: [[1, -2], [7, 0], [0, 1], [2, -3]]), KernelCase("Slice", 9, [[8, 9]], .exact, ["starts": ints(2), "ends": ints(100), "axes": ints(1)]),
+        KernelCase("Slice", 13, [[8, 9]], .exact, constants: [[1, -2], [7, 0], [0, 1], [2, -3]]),
+        KernelCase("Slice", 9, [[8, 9]], .exact, ["starts": ints(2), "ends": ints(100), "axes": ints(1)]),
         KernelCase("Slice", 13, [[8, 9]], .exact, constants: [[5], [2]]),
-        KernelCase("Concat", 13, [[2, 3, 4], [2, 1, 4], [2, 0, 4]], .exact, ["axis": .int(1)]), KernelCase("Concat", 13, [[2, 3], [2, 5]], .exact, ["axis": .int(-1)], type: .int64),
+        KernelCase("Concat", 13, [[2, 3, 4], [2, 1, 4], [2, 0, 4]], .exact, ["axis": .int(1)]),
+        KernelCase("Concat", 13, [[2, 3], [2, 5]], .exact, ["axis": .int(-1)], type: .int64),
         KernelCase("Split", 13, [[2, 9]], .exact, ["axis": .int(1)], constants: [[9]]),
-        KernelCase("Gather", 13, [[5, 7]], .exact, ["axis": .int(0)], constants: [[4, -1, 0, 2]]), KernelCase("Gather", 13, [[5, 7, 3]], .exact, ["axis": .int(1)], constants: [[6, -7]]),
+        KernelCase("Gather", 13, [[5, 7]], .exact, ["axis": .int(0)], constants: [[4, -1, 0, 2]]),
+        KernelCase("Gather", 13, [[5, 7, 3]], .exact, ["axis": .int(1)], constants: [[6, -7]]),
         KernelCase("Cast", 13, [[5, 7]], .exact, ["to": .int(7)]), KernelCase("Cast", 13, [[5, 7]], .exact, ["to": .int(1)], type: .int32),
         KernelCase("Cast", 13, [[5, 7]], .exact, ["to": .int(9)]),
     ]

@@ -33,7 +33,8 @@ import Testing
                                 let (pool, sum) = context!.assumingMemoryBound(to: (Unmanaged<ThreadPool>, Unmanaged<Counter>).self).pointee
                                 for _ in begin..<end {
                                     pool.takeUnretainedValue().parallel(5, with: sum) { context, begin, end in
-                                        context!.assumingMemoryBound(to: Unmanaged<Counter>.self).pointee.takeUnretainedValue().add(end - begin)
+                                        context!.assumingMemoryBound(to: Unmanaged<Counter>.self).pointee.takeUnretainedValue().add(
+                                            end - begin)
                                     }
                                 }
                             }
@@ -55,7 +56,9 @@ import Testing
     @Test(arguments: [1, 2, 4], [false, true]) func productsAreThoseOfTheDefinition(threads: Int, transposed: Bool) {
         let products = MatrixProduct(pool: ThreadPool(threadCount: threads))
         let random = CounterRandom(seed: 1, case: "products", tensor: "data")
-        func draw(_ count: Int, _ salt: UInt64) -> [Float] { (0..<count).map { Float(random.integer(salt << 32 + UInt64($0), below: 17)) - 8 } }
+        func draw(_ count: Int, _ salt: UInt64) -> [Float] {
+            (0..<count).map { Float(random.integer(salt << 32 + UInt64($0), below: 17)) - 8 }
+        }
         for (m, n, k, count) in [(1, 1, 1, 1), (3, 5, 0, 1), (67, 130, 33, 1), (200, 9, 40, 1), (9, 200, 40, 3), (8, 8, 8, 7)] {
             let (a, b, start) = (draw(count * m * k, 1), draw(count * k * n, 2), draw(count * m * n, 3))
             var c = start
@@ -67,7 +70,9 @@ import Testing
                     for j in 0..<n {
                         var sum: Float = 0
                         for t in 0..<k {
-                            sum += a[index * m * k + (transposed ? t * m + i : i * k + t)] * b[index * k * n + (transposed ? j * k + t : t * n + j)]
+                            sum +=
+                                a[index * m * k + (transposed ? t * m + i : i * k + t)]
+                                * b[index * k * n + (transposed ? j * k + t : t * n + j)]
                         }
                         let place = index * m * n + i * n + j
                         // Small integers: every order of summation gives the same bits.

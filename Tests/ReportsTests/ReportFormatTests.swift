@@ -13,14 +13,18 @@ import Testing
     static func report(cases count: Int = 0) -> Report {
         var cases = Status.allCases.map { status in
             CaseResult(
-                id: "onnx/node/\(status.rawValue)", suite: "onnx", level: .operators, operator: "Re<lu", dataType: "float32", status: status,
-                failure: status == .failed ? .numeric : nil, seconds: 0.25, error: .init(measured: .infinity, bound: 1e-3, unit: "absolute"),
-                message: hostile, reproducer: "southbridge conform 'x y'", placement: ["npu:0": 1, "host": 2], specification: ["SB-OPS-005"])
+                id: "onnx/node/\(status.rawValue)", suite: "onnx", level: .operators, operator: "Re<lu", dataType: "float32",
+                status: status,
+                failure: status == .failed ? .numeric : nil, seconds: 0.25,
+                error: .init(measured: .infinity, bound: 1e-3, unit: "absolute"),
+                message: hostile, reproducer: "southbridge conform 'x y'", placement: ["npu:0": 1, "host": 2], specification: ["SB-OPS-005"]
+            )
         }
         cases += (0..<count).map { CaseResult(id: "onnx/many/case_\($0)", suite: "onnx", level: .operators, status: .passed) }
         let summary = Summary(cases)
         return Report(
-            suite: .init(version: "0.1.0", digest: "sha256:00"), plugin: .init(name: hostile, vendor: hostile, version: "1", abi: "0.1", path: "/x"),
+            suite: .init(version: "0.1.0", digest: "sha256:00"),
+            plugin: .init(name: hostile, vendor: hostile, version: "1", abi: "0.1", path: "/x"),
             host: .init(cpu: "a <cpu>", cores: 2, os: "Debian"), devices: [.init(id: "npu:0", model: ["name": .string(hostile)])],
             run: .init(seed: 7, started: "2026-11-24T10:00:00Z", seconds: 1.5, command: "southbridge conform x"),
             verdict: .init(level: .driver, requestedLevel: .models, profile: "declared", conformant: false),
@@ -61,7 +65,9 @@ import Testing
         final class Counter: NSObject, XMLParserDelegate {
             var elements: [String: Int] = [:]
             var suites: [[String: String]] = []
-            func parser(_: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String]) {
+            func parser(
+                _: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String]
+            ) {
                 elements[name, default: 0] += 1
                 if name == "testsuite" { suites.append(attributes) }
             }
@@ -72,7 +78,9 @@ import Testing
         #expect(parser.parse(), "\(String(describing: parser.parserError))")
         #expect(counter.elements["testcase"] == 11)
         #expect(counter.elements["failure"] == 4 && counter.elements["error"] == 3 && counter.elements["skipped"] == 3)
-        #expect(counter.suites[0]["tests"] == "11" && counter.suites[0]["failures"] == "4" && counter.suites[0]["errors"] == "3" && counter.suites[0]["skipped"] == "3")
+        #expect(
+            counter.suites[0]["tests"] == "11" && counter.suites[0]["failures"] == "4" && counter.suites[0]["errors"] == "3"
+                && counter.suites[0]["skipped"] == "3")
     }
 
     @Test func csvComputesNothing() throws {

@@ -8,7 +8,9 @@ import Testing
 @Suite struct VerifyTests {
     @Test func findsWhatWasChanged() throws {
         try withTemporaryFolder { folder in
-            #expect(try southbridge("conform", minimalPlugin().path, "--level", "load", "--seed", "1", "--output", "run", in: folder).status == 0)
+            #expect(
+                try southbridge("conform", minimalPlugin().path, "--level", "load", "--seed", "1", "--output", "run", in: folder).status
+                    == 0)
             let run = folder.appending(path: "run")
             #expect(try verifyRun(in: run).isEmpty)
             let (log, report) = (run.appending(path: "run.jsonl"), run.appending(path: "report.json"))

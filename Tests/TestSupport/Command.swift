@@ -10,7 +10,9 @@ package struct CommandResult: Sendable {
 
 /// Runs a program to its end.
 @discardableResult
-package func runCommand(_ program: String, _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]) throws -> CommandResult {
+package func runCommand(_ program: String, _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:]) throws
+    -> CommandResult
+{
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = [program] + arguments

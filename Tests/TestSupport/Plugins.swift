@@ -24,7 +24,10 @@ private func compile(_ source: String, _ flags: [String]) throws(TestFailure) ->
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let result = try runCommand(
             "cc",
-            ["-std=c11", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-I", repository.appending(path: "Sources/CSouthbridge/include").path]
+            [
+                "-std=c11", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-I",
+                repository.appending(path: "Sources/CSouthbridge/include").path,
+            ]
                 + flags + ["-o", library.path, repository.appending(path: source).path, "-lm"])
         if result.status == 0 { return library }
         throw TestFailure("\(source) does not compile: \(result.error)")

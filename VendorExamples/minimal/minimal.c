@@ -30,8 +30,7 @@ static void device_close(sb_device *device) {
     free(device);
 }
 
-static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment,
-                               sb_buffer **buffer, sb_error *error) {
+static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer, sb_error *error) {
     (void)device;
     if (space != 0) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one memory space, number 0");
     if (bytes == 0 || alignment == 0 || (alignment & (alignment - 1)) != 0)
@@ -64,8 +63,7 @@ static void *resolve(sb_location location, uint64_t bytes) {
     return location.buffer->memory + location.offset;
 }
 
-static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes,
-                    sb_error *error) {
+static int32_t copy(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes, sb_error *error) {
     (void)device;
     (void)stream; /* always NULL: the plugin has no group "streams" */
     if (bytes == 0) return SB_OK;
@@ -85,8 +83,8 @@ static uint64_t element_count(const sb_tensor *tensor) {
     return count;
 }
 
-static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count,
-                       sb_support *const *answers, sb_error *error) {
+static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count, sb_support *const *answers,
+                       sb_error *error) {
     (void)instance;
     (void)device;
     (void)error;
@@ -94,8 +92,7 @@ static int32_t support(sb_instance *instance, sb_device *device, const sb_node *
         const sb_node *node = nodes[i];
         sb_support *answer = answers[i];
         answer->supported = node->input_count == 1 && node->output_count == 1 && node->inputs[0] && node->outputs[0] &&
-                            node->inputs[0]->data_type == SB_TYPE_FLOAT32 &&
-                            node->outputs[0]->data_type == SB_TYPE_FLOAT32;
+                            node->inputs[0]->data_type == SB_TYPE_FLOAT32 && node->outputs[0]->data_type == SB_TYPE_FLOAT32;
         if (answer->supported) continue;
         answer->reason = SB_REASON_DATA_TYPE;
         sb_error text = {sizeof text, 0, 0, 0, answer->message, answer->capacity};
@@ -112,8 +109,7 @@ static int32_t launch(const sb_launch *launch, sb_error *error) {
     const float *from = (const float *)resolve((sb_location){x->buffer, NULL, x->offset}, count * sizeof(float));
     float *to = (float *)resolve((sb_location){y->buffer, NULL, y->offset}, count * sizeof(float));
     if (!from || !to) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a tensor reaches beyond its buffer");
-    for (uint64_t i = 0; i < count; ++i)
-        to[i] = from[i] < 0 ? 0 : from[i]; /* NaN stays NaN */
+    for (uint64_t i = 0; i < count; ++i) to[i] = from[i] < 0 ? 0 : from[i]; /* NaN stays NaN */
     return SB_OK;
 }
 
@@ -126,8 +122,8 @@ static const sb_kernel relu = {
     .flags = SB_KERNEL_FLAG_IN_PLACE | SB_KERNEL_FLAG_DETERMINISTIC,
 };
 static const sb_kernel *const kernels[] = {&relu};
-static const sb_driver driver = {
-    sizeof driver, device_open, device_close, buffer_allocate, buffer_free, copy, NULL, NULL, NULL, NULL, NULL, NULL};
+static const sb_driver driver = {sizeof driver, device_open, device_close, buffer_allocate, buffer_free, copy, NULL, NULL, NULL,
+                                 NULL,          NULL,        NULL};
 static const sb_operators operators = {sizeof operators, kernels, 1, support, launch, NULL, NULL};
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("operators"), 1, 0, &operators}};
 static const sb_plugin plugin_table = {

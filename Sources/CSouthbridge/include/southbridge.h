@@ -58,7 +58,7 @@ extern "C" {
  */
 #define SB_VERSION_MAJOR 0u
 #define SB_VERSION_MINOR 1u
-#define SB_VERSION ((SB_VERSION_MAJOR << 16) | SB_VERSION_MINOR)
+#define SB_VERSION       ((SB_VERSION_MAJOR << 16) | SB_VERSION_MINOR)
 
 #if defined(_WIN32)
 #define SB_EXPORT __declspec(dllexport)
@@ -79,7 +79,8 @@ typedef struct sb_string {
     size_t length;
 } sb_string;
 
-#define SB_STRING(literal) {(literal), sizeof(literal) - 1}
+#define SB_STRING(literal)                                                                                                                 \
+    { (literal), sizeof(literal) - 1 }
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * 2. Status and errors
@@ -91,21 +92,21 @@ typedef struct sb_string {
  * [SB-ERR-005] A failed call has no effect: no output written, no handle made, nothing to give back.
  * [SB-ERR-006] A code outside this list is read as SB_ERROR_INTERNAL.
  */
-#define SB_OK 0
+#define SB_OK                     0
 #define SB_ERROR_INVALID_ARGUMENT 1 /* the caller broke a rule of this file                              */
-#define SB_ERROR_UNSUPPORTED 2      /* allowed by this file, not offered by this plugin                  */
-#define SB_ERROR_OUT_OF_MEMORY 3    /* freeing memory may help                                           */
-#define SB_ERROR_NOT_READY 4        /* answer of `query`: the work is not finished                       */
-#define SB_ERROR_DEVICE_LOST 5      /* the device is gone until it is opened again                       */
-#define SB_ERROR_TIMEOUT 6          /* the device did not answer in time                                 */
-#define SB_ERROR_CANCELLED 7        /* the work was cancelled on request                                 */
-#define SB_ERROR_INTERNAL 8         /* the plugin, driver or device failed                               */
+#define SB_ERROR_UNSUPPORTED      2 /* allowed by this file, not offered by this plugin                  */
+#define SB_ERROR_OUT_OF_MEMORY    3 /* freeing memory may help                                           */
+#define SB_ERROR_NOT_READY        4 /* answer of `query`: the work is not finished                       */
+#define SB_ERROR_DEVICE_LOST      5 /* the device is gone until it is opened again                       */
+#define SB_ERROR_TIMEOUT          6 /* the device did not answer in time                                 */
+#define SB_ERROR_CANCELLED        7 /* the work was cancelled on request                                 */
+#define SB_ERROR_INTERNAL         8 /* the plugin, driver or device failed                               */
 
 #define SB_ERROR_FLAG_RETRY 1u /* the same call may succeed later */
 
 typedef struct sb_error {
     size_t size;
-    uint32_t flags;       /* out: SB_ERROR_FLAG_*                                                              */
+    uint32_t flags; /* out: SB_ERROR_FLAG_*                                                              */
     uint32_t reserved;
     uint64_t correlation; /* out: `correlation` of the launch that failed, 0 if the failure belongs to none   */
     char *message;        /* in: the host's memory for the message                                            */
@@ -138,26 +139,26 @@ static inline int32_t sb_fail(sb_error *error, int32_t code, const char *message
  */
 #define SB_ENTRY_POINT "southbridge_plugin"
 
-#define SB_LOG_DEBUG 0u
-#define SB_LOG_INFO 1u
+#define SB_LOG_DEBUG   0u
+#define SB_LOG_INFO    1u
 #define SB_LOG_WARNING 2u
-#define SB_LOG_ERROR 3u
+#define SB_LOG_ERROR   3u
 
 /* Services of the host. */
 typedef struct sb_host {
     size_t size;
     uint32_t version; /* (required) SB_VERSION of the host */
     uint32_t reserved;
-    void *context;    /* first argument of every service */
+    void *context;                                                 /* first argument of every service */
     void (*log)(void *context, uint32_t level, sb_string message); /* (required) */
-    uint64_t (*clock)(void *context); /* (required) nanoseconds, monotonic */
+    uint64_t (*clock)(void *context);                              /* (required) nanoseconds, monotonic */
 } sb_host;
 
-#define SB_OPTION_STRING 0u
+#define SB_OPTION_STRING  0u
 #define SB_OPTION_INTEGER 1u
-#define SB_OPTION_NUMBER 2u
+#define SB_OPTION_NUMBER  2u
 #define SB_OPTION_BOOLEAN 3u /* "true" or "false" */
-#define SB_OPTION_PATH 4u
+#define SB_OPTION_PATH    4u
 
 /* One option that a user may set. */
 typedef struct sb_option_schema {
@@ -187,11 +188,11 @@ typedef struct sb_plugin {
     size_t size;
     uint32_t version; /* (required) SB_VERSION that the plugin was compiled with */
     uint32_t reserved;
-    sb_string name;           /* (required) */
-    sb_string vendor;         /* empty: unknown */
-    sb_string plugin_version; /* empty: unknown */
-    const sb_group *groups;   /* (required) */
-    size_t group_count;       /* (required) */
+    sb_string name;                         /* (required) */
+    sb_string vendor;                       /* empty: unknown */
+    sb_string plugin_version;               /* empty: unknown */
+    const sb_group *groups;                 /* (required) */
+    size_t group_count;                     /* (required) */
     const sb_option_schema *const *options; /* NULL: takes none */
     size_t option_count;
     /* NULL: nothing to start; `instance` is NULL in every later call. */
@@ -213,16 +214,16 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  * [SB-HW-004] `alignment` is a power of two. The host aligns every offset that it passes to it.
  */
 #define SB_FAMILY_OTHER 0u
-#define SB_FAMILY_CPU 1u
+#define SB_FAMILY_CPU   1u
 #define SB_FAMILY_GPGPU 2u
-#define SB_FAMILY_NPU 3u
+#define SB_FAMILY_NPU   3u
 
-#define SB_SPACE_DEVICE 0u  /* the device's main memory                      */
-#define SB_SPACE_HOST 1u    /* the host's main memory                        */
-#define SB_SPACE_CACHE 2u   /* filled by hardware                            */
+#define SB_SPACE_DEVICE  0u /* the device's main memory                      */
+#define SB_SPACE_HOST    1u /* the host's main memory                        */
+#define SB_SPACE_CACHE   2u /* filled by hardware                            */
 #define SB_SPACE_SCRATCH 3u /* on-chip memory filled by programs             */
 
-#define SB_SPACE_FLAG_ALLOCATABLE 1u  /* `allocate` takes it                                */
+#define SB_SPACE_FLAG_ALLOCATABLE  1u /* `allocate` takes it                                */
 #define SB_SPACE_FLAG_HOST_VISIBLE 2u /* `host_address` works for its buffers               */
 
 typedef struct sb_memory_space {
@@ -253,9 +254,9 @@ typedef struct sb_rate {
 typedef struct sb_compute_unit {
     size_t size;
     sb_string name;
-    uint32_t kind;  /* SB_UNIT_* */
+    uint32_t kind; /* SB_UNIT_* */
     uint32_t count;
-    uint64_t clock; /* hertz     */
+    uint64_t clock;                  /* hertz     */
     uint32_t tile_m, tile_n, tile_k; /* native tile of a matrix unit; tile_n: lanes of a vector unit */
     uint32_t reserved;
     const sb_rate *rates;
@@ -267,8 +268,8 @@ typedef struct sb_compute_unit {
 
 typedef struct sb_link {
     size_t size;
-    uint32_t kind; /* SB_LINK_*                      */
-    uint32_t peer; /* device index, for SB_LINK_PEER */
+    uint32_t kind;      /* SB_LINK_*                      */
+    uint32_t peer;      /* device index, for SB_LINK_PEER */
     uint64_t bandwidth; /* bytes per second          */
     uint64_t latency;   /* picoseconds               */
 } sb_link;
@@ -330,9 +331,9 @@ typedef struct sb_location {
 typedef struct sb_driver {
     size_t size;
     int32_t (*open)(sb_instance *instance, uint32_t index, sb_device **device, sb_error *error); /* (required) */
-    void (*close)(sb_device *device);                                                           /* (required) */
+    void (*close)(sb_device *device);                                                            /* (required) */
     int32_t (*allocate)(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer,
-                        sb_error *error);        /* (required) */
+                        sb_error *error);               /* (required) */
     void (*free)(sb_device *device, sb_buffer *buffer); /* (required) */
     int32_t (*copy)(sb_device *device, sb_stream *stream, sb_location destination, sb_location source, uint64_t bytes,
                     sb_error *error); /* (required) */
@@ -370,9 +371,9 @@ typedef struct sb_streams {
     uint32_t execution; /* SB_EXECUTION_* */
     uint32_t reserved;
     int32_t (*create)(sb_device *device, sb_stream **stream, sb_error *error); /* (required) */
-    void (*destroy)(sb_stream *stream);                                       /* (required) */
-    int32_t (*synchronize)(sb_stream *stream, sb_error *error);               /* (required) */
-    int32_t (*query)(sb_stream *stream, sb_error *error);                     /* NULL: the host synchronizes */
+    void (*destroy)(sb_stream *stream);                                        /* (required) */
+    int32_t (*synchronize)(sb_stream *stream, sb_error *error);                /* (required) */
+    int32_t (*query)(sb_stream *stream, sb_error *error);                      /* NULL: the host synchronizes */
 } sb_streams;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -387,12 +388,12 @@ typedef struct sb_streams {
  */
 typedef struct sb_events {
     size_t size;
-    int32_t (*create)(sb_device *device, sb_event **event, sb_error *error);           /* (required) */
-    void (*destroy)(sb_event *event);                                                 /* (required) */
-    int32_t (*record)(sb_event *event, sb_stream *stream, sb_error *error);           /* (required) */
-    int32_t (*wait)(sb_stream *stream, sb_event *event, sb_error *error);             /* (required) */
-    int32_t (*synchronize)(sb_event *event, sb_error *error);                         /* (required) */
-    int32_t (*query)(sb_event *event, sb_error *error);                               /* NULL: the host synchronizes */
+    int32_t (*create)(sb_device *device, sb_event **event, sb_error *error);                    /* (required) */
+    void (*destroy)(sb_event *event);                                                           /* (required) */
+    int32_t (*record)(sb_event *event, sb_stream *stream, sb_error *error);                     /* (required) */
+    int32_t (*wait)(sb_stream *stream, sb_event *event, sb_error *error);                       /* (required) */
+    int32_t (*synchronize)(sb_event *event, sb_error *error);                                   /* (required) */
+    int32_t (*query)(sb_event *event, sb_error *error);                                         /* NULL: the host synchronizes */
     int32_t (*elapsed)(sb_event *start, sb_event *end, uint64_t *nanoseconds, sb_error *error); /* NULL: no device clock */
 } sb_events;
 
@@ -407,31 +408,31 @@ typedef struct sb_events {
  * [SB-TEN-005] A bool is one byte, 0 or 1. Integers are two's complement, everything is little-endian.
  * [SB-TEN-006] A constant's address may be aligned to one byte only if the plugin offers `import_host`; everything else is aligned as the space says.
  */
-#define SB_TYPE_FLOAT32 1u
-#define SB_TYPE_UINT8 2u
-#define SB_TYPE_INT8 3u
-#define SB_TYPE_UINT16 4u
-#define SB_TYPE_INT16 5u
-#define SB_TYPE_INT32 6u
-#define SB_TYPE_INT64 7u
-#define SB_TYPE_BOOL 9u
-#define SB_TYPE_FLOAT16 10u
-#define SB_TYPE_FLOAT64 11u
-#define SB_TYPE_UINT32 12u
-#define SB_TYPE_UINT64 13u
-#define SB_TYPE_COMPLEX64 14u
-#define SB_TYPE_COMPLEX128 15u
-#define SB_TYPE_BFLOAT16 16u
-#define SB_TYPE_FLOAT8_E4M3FN 17u
+#define SB_TYPE_FLOAT32         1u
+#define SB_TYPE_UINT8           2u
+#define SB_TYPE_INT8            3u
+#define SB_TYPE_UINT16          4u
+#define SB_TYPE_INT16           5u
+#define SB_TYPE_INT32           6u
+#define SB_TYPE_INT64           7u
+#define SB_TYPE_BOOL            9u
+#define SB_TYPE_FLOAT16         10u
+#define SB_TYPE_FLOAT64         11u
+#define SB_TYPE_UINT32          12u
+#define SB_TYPE_UINT64          13u
+#define SB_TYPE_COMPLEX64       14u
+#define SB_TYPE_COMPLEX128      15u
+#define SB_TYPE_BFLOAT16        16u
+#define SB_TYPE_FLOAT8_E4M3FN   17u
 #define SB_TYPE_FLOAT8_E4M3FNUZ 18u
-#define SB_TYPE_FLOAT8_E5M2 19u
+#define SB_TYPE_FLOAT8_E5M2     19u
 #define SB_TYPE_FLOAT8_E5M2FNUZ 20u
-#define SB_TYPE_UINT4 21u
-#define SB_TYPE_INT4 22u
-#define SB_TYPE_FLOAT4_E2M1 23u
-#define SB_TYPE_FLOAT8_E8M0 24u
-#define SB_TYPE_UINT2 25u
-#define SB_TYPE_INT2 26u
+#define SB_TYPE_UINT4           21u
+#define SB_TYPE_INT4            22u
+#define SB_TYPE_FLOAT4_E2M1     23u
+#define SB_TYPE_FLOAT8_E8M0     24u
+#define SB_TYPE_UINT2           25u
+#define SB_TYPE_INT2            26u
 
 #define SB_TYPE_BIT(type) ((uint64_t)1 << (type))
 
@@ -439,7 +440,7 @@ typedef struct sb_events {
 
 typedef struct sb_tensor {
     size_t size;
-    uint32_t data_type;     /* (required) SB_TYPE_*                 */
+    uint32_t data_type; /* (required) SB_TYPE_*                 */
     uint32_t rank;
     int64_t *shape;         /* `rank` entries; see SB-OPS-009 for who may write them */
     const int64_t *strides; /* NULL: dense                          */
@@ -450,10 +451,10 @@ typedef struct sb_tensor {
     uint32_t reserved;
 } sb_tensor;
 
-#define SB_ATTRIBUTE_INTS 0u    /* a single integer is a list of one, told apart by `flags` */
-#define SB_ATTRIBUTE_FLOATS 1u
+#define SB_ATTRIBUTE_INTS    0u /* a single integer is a list of one, told apart by `flags` */
+#define SB_ATTRIBUTE_FLOATS  1u
 #define SB_ATTRIBUTE_STRINGS 2u
-#define SB_ATTRIBUTE_TENSOR 3u
+#define SB_ATTRIBUTE_TENSOR  3u
 
 #define SB_ATTRIBUTE_FLAG_LIST 1u /* the attribute is a list, even if it has one entry */
 
@@ -513,11 +514,11 @@ typedef struct sb_node {
  * [SB-OPS-011] What `prepare` returned serves any number of launches of that node, also at once on several streams, until `release`.
  * [SB-OPS-012] The workspace has the size that `support` asked for, is aligned as the space says, and its contents are undefined.
  */
-#define SB_KERNEL_FLAG_STRIDED 1u       /* takes inputs with strides                         */
-#define SB_KERNEL_FLAG_IN_PLACE 2u      /* see SB-OPS-007                                    */
-#define SB_KERNEL_FLAG_REPORTS_SHAPE 4u /* see SB-OPS-009                                    */
-#define SB_KERNEL_FLAG_DETERMINISTIC 8u /* same inputs, same bits, always                    */
-#define SB_KERNEL_FLAG_GENERIC 16u      /* a slow general implementation; any other is preferred */
+#define SB_KERNEL_FLAG_STRIDED       1u  /* takes inputs with strides                         */
+#define SB_KERNEL_FLAG_IN_PLACE      2u  /* see SB-OPS-007                                    */
+#define SB_KERNEL_FLAG_REPORTS_SHAPE 4u  /* see SB-OPS-009                                    */
+#define SB_KERNEL_FLAG_DETERMINISTIC 8u  /* same inputs, same bits, always                    */
+#define SB_KERNEL_FLAG_GENERIC       16u /* a slow general implementation; any other is preferred */
 
 struct sb_kernel {
     size_t size;
@@ -533,13 +534,13 @@ struct sb_kernel {
     const void *context;     /* the plugin's own                            */
 };
 
-#define SB_REASON_NONE 0u
+#define SB_REASON_NONE      0u
 #define SB_REASON_DATA_TYPE 1u
-#define SB_REASON_SHAPE 2u
+#define SB_REASON_SHAPE     2u
 #define SB_REASON_ATTRIBUTE 3u
-#define SB_REASON_LAYOUT 4u
-#define SB_REASON_MEMORY 5u
-#define SB_REASON_OTHER 6u
+#define SB_REASON_LAYOUT    4u
+#define SB_REASON_MEMORY    5u
+#define SB_REASON_OTHER     6u
 
 /* The answer about one node. The host sets `size`, `message` and `capacity`; everything else is 0 before the call. */
 typedef struct sb_support {
@@ -559,7 +560,7 @@ typedef struct sb_launch {
     sb_device *device;   /* (required) */
     sb_stream *stream;   /* NULL: synchronous */
     const sb_node *node; /* (required) */
-    sb_state *state;   /* from `prepare`; NULL without it */
+    sb_state *state;     /* from `prepare`; NULL without it */
     const sb_tensor *const *inputs;
     size_t input_count;
     const sb_tensor *const *outputs;
@@ -575,9 +576,9 @@ typedef struct sb_operators {
     size_t size;
     const sb_kernel *const *kernels; /* (required) */
     size_t kernel_count;
-    int32_t (*support)(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count,
-                       sb_support *const *answers, sb_error *error); /* (required) */
-    int32_t (*launch)(const sb_launch *launch, sb_error *error);    /* (required) */
+    int32_t (*support)(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count, sb_support *const *answers,
+                       sb_error *error);                         /* (required) */
+    int32_t (*launch)(const sb_launch *launch, sb_error *error); /* (required) */
     /* NULL: kernels are stateless; `state` is NULL in every launch. */
     int32_t (*prepare)(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state, sb_error *error);
     /* NULL only if `prepare` is. */

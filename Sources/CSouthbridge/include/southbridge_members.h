@@ -14,12 +14,12 @@
 extern "C" {
 #endif
 
-#define SOUTHBRIDGE_KIND_SIZE 0u     /* the struct's own size; always required            */
-#define SOUTHBRIDGE_KIND_NUMBER 1u   /* a number or flags; absent is 0                    */
-#define SOUTHBRIDGE_KIND_POINTER 2u  /* data or a handle; absent is NULL                  */
+#define SOUTHBRIDGE_KIND_SIZE     0u /* the struct's own size; always required            */
+#define SOUTHBRIDGE_KIND_NUMBER   1u /* a number or flags; absent is 0                    */
+#define SOUTHBRIDGE_KIND_POINTER  2u /* data or a handle; absent is NULL                  */
 #define SOUTHBRIDGE_KIND_FUNCTION 3u /* absent is NULL                                    */
-#define SOUTHBRIDGE_KIND_STRING 4u   /* an sb_string; absent is the empty string          */
-#define SOUTHBRIDGE_KIND_STRUCT 5u   /* a struct by value                                 */
+#define SOUTHBRIDGE_KIND_STRING   4u /* an sb_string; absent is the empty string          */
+#define SOUTHBRIDGE_KIND_STRUCT   5u /* a struct by value                                 */
 
 /* One member of a struct. */
 typedef struct southbridge_member {
@@ -34,8 +34,8 @@ typedef struct southbridge_member {
 } southbridge_member;
 
 #define SOUTHBRIDGE_WRITER_PLUGIN 0u
-#define SOUTHBRIDGE_WRITER_HOST 1u
-#define SOUTHBRIDGE_WRITER_BOTH 2u
+#define SOUTHBRIDGE_WRITER_HOST   1u
+#define SOUTHBRIDGE_WRITER_BOTH   2u
 
 /* One struct of southbridge.h. */
 typedef struct southbridge_structure {

@@ -55,7 +55,8 @@ package struct CorpusTolerance: Sendable, Codable {
             guard let first = wrong.first else { return nil }
             return Mismatch(
                 kind: .numeric,
-                message: "output \(output): \(wrong.count) of \(a.count) elements differ, the first at \(position(first, expected.shape)): \(a[first]), expected \(e[first])",
+                message:
+                    "output \(output): \(wrong.count) of \(a.count) elements differ, the first at \(position(first, expected.shape)): \(a[first]), expected \(e[first])",
                 deviation: nil)
         }
     }
@@ -78,7 +79,8 @@ package struct CorpusTolerance: Sendable, Codable {
         let (a, e) = (actual[worst], expected[worst])
         return Mismatch(
             kind: .numeric,
-            message: "output \(output): \(wrong) of \(actual.count) elements differ, the worst at \(position(worst, shape)): \(a), expected \(e)",
+            message:
+                "output \(output): \(wrong) of \(actual.count) elements differ, the worst at \(position(worst, shape)): \(a), expected \(e)",
             deviation: .init(measured: abs(a - e), bound: atol + rtol * abs(e), unit: "absolute"))
     }
 

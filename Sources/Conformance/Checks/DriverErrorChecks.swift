@@ -32,8 +32,7 @@ let errorChecks: [Check] = [
         for capacity in [0, 1, 2, 3, 7, 8, 16, 64, 4096] {
             var handle: OpaquePointer? = untouchedHandle
             // `ask` looks at what lies behind the message.
-            let answer = try ask("an allocation that fails, with \(capacity) bytes for its message", capacity: capacity)
-            {
+            let answer = try ask("an allocation that fails, with \(capacity) bytes for its message", capacity: capacity) {
                 raw.driver.allocate(raw.device.handle, 0, endless, 64, &handle, $0)
             }
             try expect(

@@ -154,8 +154,7 @@ private func summary(of raw: RawTable) throws(CheckFailure) -> String {
 }
 
 /// Throws unless a struct of the plugin reaches all members that the member table requires, and none of them is NULL or empty.
-private func requireMembers(_ pointer: UnsafeRawPointer, _ structure: Structure, _ subject: String) throws(CheckFailure)
-{
+private func requireMembers(_ pointer: UnsafeRawPointer, _ structure: Structure, _ subject: String) throws(CheckFailure) {
     let size = pointer.load(as: Int.self)
     for member in structure.members {
         var required = member.isRequired

@@ -87,7 +87,7 @@ extension Report {
         package var seed: UInt64
         /// ISO 8601 in UTC: `2026-01-31T09:30:00Z`.
         package var started: String
-        /// Wall-clock time of the whole run, resumed parts added.
+        /// Wall-clock time; of the last part where a run was resumed.
         package var seconds: Double
         package var command: String
         /// `I/N` of a sharded run.

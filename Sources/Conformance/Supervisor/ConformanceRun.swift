@@ -70,7 +70,7 @@ package struct ConformanceRun {
         } else {
             try decide(open, target, store, collector)
         }
-        let report = try makeReport(store, collector.results, seconds: decidedSeconds(collector.results, since: started))
+        let report = try makeReport(store, collector.results, seconds: Date().timeIntervalSince(started))
         return Outcome(report: report, folder: store.folder, negotiationError: negotiationError)
     }
 
@@ -107,7 +107,8 @@ package struct ConformanceRun {
     private func outputFolder(_ date: Date) -> URL {
         if let output = configuration.output { return URL(fileURLWithPath: output) }
         let stamp = date.formatted(Date.ISO8601FormatStyle(timeZone: .current).year().month().day().dateSeparator(.omitted))
-        let time = date.formatted(Date.ISO8601FormatStyle(timeZone: .current).time(includingFractionalSeconds: false).timeSeparator(.omitted))
+        let time = date.formatted(
+            Date.ISO8601FormatStyle(timeZone: .current).time(includingFractionalSeconds: false).timeSeparator(.omitted))
         let base = "southbridge-runs/\(configuration.plugin.displayName)-\(stamp)-\(time)"
         var folder = URL(fileURLWithPath: base)
         var attempt = 2
@@ -151,7 +152,8 @@ package struct ConformanceRun {
             return RunHeader(
                 suite: .init(version: suiteVersion, digest: suiteDigest(executable, installation)), plugin: plugin, host: .current(),
                 devices: devices,
-                run: .init(seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard),
+                run: .init(
+                    seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard),
                 requestedLevel: settings.level, profile: settings.profile, options: options, planned: .init(ids: cases.map(\.id)))
         } catch {
             throw .internal("the run's header cannot be written: \(error)")
@@ -181,8 +183,6 @@ package struct ConformanceRun {
                 conformant: isComplete ? judgement.isConformant : nil),
             levels: judgement.levels, cases: cases, log: store.end, specification: .of(installation))
     }
-
-    private func decidedSeconds(_ results: [CaseResult], since started: Date) -> Double { Date().timeIntervalSince(started) }
 
     private func interrupted(_ store: RunStore) -> ConformanceError {
         .interrupted("interrupted; what was decided is kept, continue with --resume --output \(store.folder.path)")

@@ -107,7 +107,9 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     /// Sends a request and waits for its reply; the worker is gone if this throws.
-    func exchange(_ request: WorkerRequest, _ blobs: [Data] = [], seconds: Double) throws(WorkerDeath) -> (reply: WorkerReply, blobs: [Data]) {
+    func exchange(_ request: WorkerRequest, _ blobs: [Data] = [], seconds: Double) throws(WorkerDeath) -> (
+        reply: WorkerReply, blobs: [Data]
+    ) {
         watch.state.withLock { $0 = Watch(deadline: .now + .seconds(seconds), seconds: seconds) }
         let logStart = logSize()
         do {

@@ -39,8 +39,7 @@ void sbc_prepare_worker(void) {
     action.sa_handler = on_fatal;
     action.sa_flags = SA_ONSTACK | SA_NODEFER;
     const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
-    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; ++i)
-        sigaction(fatal[i], &action, NULL);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; ++i) sigaction(fatal[i], &action, NULL);
 }
 
 static void on_interrupt(int number) {
@@ -101,15 +100,13 @@ size_t sbc_heap_in_use(void) {
 uint64_t sbc_signal_handler(int number) {
     struct sigaction action;
     if (sigaction(number, NULL, &action) != 0) return UINT64_MAX;
-    return action.sa_flags & SA_SIGINFO ? (uint64_t)(uintptr_t)action.sa_sigaction
-                                        : (uint64_t)(uintptr_t)action.sa_handler;
+    return action.sa_flags & SA_SIGINFO ? (uint64_t)(uintptr_t)action.sa_sigaction : (uint64_t)(uintptr_t)action.sa_handler;
 }
 
 int sbc_blocked_signals(void) {
     sigset_t blocked;
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     int bits = 0;
-    for (int number = 1; number < 32; ++number)
-        bits |= sigismember(&blocked, number) == 1 ? 1 << (number - 1) : 0;
+    for (int number = 1; number < 32; ++number) bits |= sigismember(&blocked, number) == 1 ? 1 << (number - 1) : 0;
     return bits;
 }

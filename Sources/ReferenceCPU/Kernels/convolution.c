@@ -18,8 +18,8 @@ INLINE void gather_line(const cpu_window *w, const float32_u *x, int64_t tap, in
     for (int64_t i = end; i < count; ++i) line[i] = 0;
 }
 
-CLONES void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, int64_t leading, int64_t column_begin, int64_t column_end,
-                               int64_t begin, int64_t end) {
+CLONES void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, int64_t leading, int64_t column_begin,
+                               int64_t column_end, int64_t begin, int64_t end) {
     const cpu_window w = *window;
     const int64_t taps = volume(w.kernel), plane = volume(w.input), width = w.output[2];
     for (int64_t row = begin; row < end; ++row) {

@@ -38,9 +38,9 @@ typedef float lanes_u __attribute__((vector_size(LANES * sizeof(float)), aligned
 typedef int32_t lane_mask __attribute__((vector_size(LANES * sizeof(float))));
 
 /* Macros and pointers, because a vector argument or result would tie a function to one instruction set. */
-#define LOAD_LANES(p) (*(const lanes_u *)(p))
-#define STORE_LANES(p, v) (*(lanes_u *)(p) = (v))
-#define ALL_LANES(v) ((lanes){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v})
+#define LOAD_LANES(p)            (*(const lanes_u *)(p))
+#define STORE_LANES(p, v)        (*(lanes_u *)(p) = (v))
+#define ALL_LANES(v)             ((lanes){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v})
 #define SELECT_LANES(mask, a, b) ((lanes)(((mask) & (lane_mask)(a)) | (~(mask) & (lane_mask)(b))))
 
 /* Every `stride`th element from `from` on; touches nothing after the last. */
@@ -55,8 +55,12 @@ INLINE void load_strided(lanes *to, const float32_u *from, int64_t stride) {
     }
 }
 
-INLINE int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
-INLINE int64_t maximum(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+INLINE int64_t maximum(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
 /* Where a walk stands: the index of the next element, and its offset in every operand. */
 typedef struct cursor {

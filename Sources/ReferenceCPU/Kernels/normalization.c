@@ -11,25 +11,25 @@ INLINE float join_sum(float *chains) {
 }
 
 /* The sum over a row of TERM, an expression in the element index i, in CHAINS chains. */
-#define SUM(RESULT, COUNT, TERM)                                                                                                            \
-    do {                                                                                                                                    \
-        float chains[CHAINS] = {0};                                                                                                         \
-        int64_t base = 0;                                                                                                                   \
-        for (; base + CHAINS <= (COUNT); base += CHAINS)                                                                                    \
-            for (int c = 0; c < CHAINS; ++c) {                                                                                              \
-                const int64_t i = base + c;                                                                                                 \
-                chains[c] += (TERM);                                                                                                        \
-            }                                                                                                                               \
-        for (int c = 0; base + c < (COUNT); ++c) {                                                                                          \
-            const int64_t i = base + c;                                                                                                     \
-            chains[c] += (TERM);                                                                                                            \
-        }                                                                                                                                   \
-        (RESULT) = join_sum(chains);                                                                                                        \
+#define SUM(RESULT, COUNT, TERM)                                                                                                           \
+    do {                                                                                                                                   \
+        float chains[CHAINS] = {0};                                                                                                        \
+        int64_t base = 0;                                                                                                                  \
+        for (; base + CHAINS <= (COUNT); base += CHAINS)                                                                                   \
+            for (int c = 0; c < CHAINS; ++c) {                                                                                             \
+                const int64_t i = base + c;                                                                                                \
+                chains[c] += (TERM);                                                                                                       \
+            }                                                                                                                              \
+        for (int c = 0; base + c < (COUNT); ++c) {                                                                                         \
+            const int64_t i = base + c;                                                                                                    \
+            chains[c] += (TERM);                                                                                                           \
+        }                                                                                                                                  \
+        (RESULT) = join_sum(chains);                                                                                                       \
     } while (0)
 
 /* The mean is taken off before scaling: folding it into the bias would lose digits where it is large against the deviation. */
-CLONES void cpu_batch_normalization_float32(int64_t channels, int64_t size, float epsilon, const void *x, const void *scale, const void *bias,
-                                            const void *mean, const void *variance, void *y, int64_t begin, int64_t end) {
+CLONES void cpu_batch_normalization_float32(int64_t channels, int64_t size, float epsilon, const void *x, const void *scale,
+                                            const void *bias, const void *mean, const void *variance, void *y, int64_t begin, int64_t end) {
     for (int64_t plane = begin; plane < end; ++plane) {
         const int64_t channel = plane % channels;
         const float factor = ((const float32_u *)scale)[channel] / __builtin_sqrtf(((const float32_u *)variance)[channel] + epsilon);
@@ -103,8 +103,7 @@ INLINE void softmax_columns(int64_t length, int64_t inner, int64_t count, bool l
     for (int64_t i = 0; i < count; ++i) top[i] = -__builtin_inff(), sum[i] = 0;
     for (int64_t k = 0; k < length; ++k)
         for (int64_t i = 0; i < count; ++i) top[i] = x[k * inner + i] > top[i] ? x[k * inner + i] : top[i];
-    for (int64_t k = 0; k < length; ++k)
-        EACH(int64_t i = 0; i < count; ++i) {
+    for (int64_t k = 0; k < length; ++k) EACH(int64_t i = 0; i < count; ++i) {
             const float shifted = x[k * inner + i] - top[i], e = vector_exp(shifted);
             y[k * inner + i] = logarithm ? shifted : e;
             sum[i] += e;

@@ -4,7 +4,9 @@
 typedef enum pooling { POOL_MAX, POOL_AVERAGE } pooling;
 
 /* A NaN comes through. */
-INLINE float greater(float a, float b) { return a >= b || a != a ? a : b; }
+INLINE float greater(float a, float b) {
+    return a >= b || a != a ? a : b;
+}
 
 /* Elements of the padded input along `axis` under the window that starts at `start`: the divisor where padding counts. */
 INLINE int64_t padded_taps(const cpu_window *w, int axis, int64_t start) {
@@ -12,12 +14,12 @@ INLINE int64_t padded_taps(const cpu_window *w, int axis, int64_t start) {
 }
 
 /* Outputs along the innermost axis are computed LANES at once where every tap lies on elements, else one by one. */
-INLINE void pool_planes(pooling operator, const cpu_window *window, bool count_padding, const float32_u *x, float32_u *y, int64_t begin,
+INLINE void pool_planes(pooling operator, const cpu_window * window, bool count_padding, const float32_u *x, float32_u *y, int64_t begin,
                         int64_t end) {
     const cpu_window w = *window;
     const int64_t plane_in = volume(w.input), plane_out = volume(w.output);
     const range interior = window_interior(&w, 2);
-    const float start = operator == POOL_MAX ? -__builtin_inff() : 0.0f;
+    const float start = operator== POOL_MAX ? -__builtin_inff() : 0.0f;
     for (int64_t plane = begin; plane < end; ++plane) {
         const float32_u *image = x + plane * plane_in;
         float32_u *line = y + plane * plane_out;
@@ -42,16 +44,16 @@ INLINE void pool_planes(pooling operator, const cpu_window *window, bool count_p
                             for (int64_t tap = taps_w.begin; tap < taps_w.end; ++tap) {
                                 const float32_u *from = row + tap * w.dilation[2];
                                 if (!full) {
-                                    one = operator == POOL_MAX ? greater(one, *from) : one + *from;
+                                    one = operator== POOL_MAX ? greater(one, *from) : one + * from;
                                     continue;
                                 }
                                 lanes seen;
                                 load_strided(&seen, from, w.stride[2]);
-                                many = operator == POOL_MAX ? SELECT_LANES((many >= seen) | (many != many), many, seen) : many + seen;
+                                many = operator== POOL_MAX ? SELECT_LANES((many >= seen) | (many != many), many, seen) : many + seen;
                             }
                         }
                     }
-                    if (operator == POOL_AVERAGE) {
+                    if (operator== POOL_AVERAGE) {
                         const int64_t count_w = count_padding ? padded_taps(&w, 2, start_w) : taps_w.end - taps_w.begin;
                         const float divisor = (float)maximum(count_dh * count_w, 1);
                         many /= divisor;

@@ -6,21 +6,21 @@
  * joined in a fixed order. That also keeps the rounding error of a sum of n terms near n/64 units.
  */
 INLINE float start_value(cpu_reduce operator) {
-    return operator == CPU_REDUCE_MAX ? -__builtin_inff() : operator == CPU_REDUCE_MIN ? __builtin_inff() : 0.0f;
+    return operator== CPU_REDUCE_MAX ? -__builtin_inff() : operator== CPU_REDUCE_MIN ? __builtin_inff() : 0.0f;
 }
 
 INLINE float map(cpu_reduce operator, float x) {
-    return operator == CPU_REDUCE_SUM_SQUARE || operator == CPU_REDUCE_L2 ? x * x : operator == CPU_REDUCE_L1 ? __builtin_fabsf(x) : x;
+    return operator== CPU_REDUCE_SUM_SQUARE || operator== CPU_REDUCE_L2 ? x * x : operator== CPU_REDUCE_L1 ? __builtin_fabsf(x) : x;
 }
 
 INLINE float fold(cpu_reduce operator, float a, float b) {
-    if (operator == CPU_REDUCE_MAX) return a >= b || a != a ? a : b;
-    if (operator == CPU_REDUCE_MIN) return a <= b || a != a ? a : b;
+    if (operator== CPU_REDUCE_MAX) return a >= b || a != a ? a : b;
+    if (operator== CPU_REDUCE_MIN) return a <= b || a != a ? a : b;
     return a + b;
 }
 
 INLINE float finish(cpu_reduce operator, float sum, int64_t count) {
-    return operator == CPU_REDUCE_MEAN ? sum / (float)count : operator == CPU_REDUCE_L2 ? __builtin_sqrtf(sum) : sum;
+    return operator== CPU_REDUCE_MEAN ? sum / (float)count : operator== CPU_REDUCE_L2 ? __builtin_sqrtf(sum) : sum;
 }
 
 /* Folds at least `chains` neighbours into `sum`; `chains` is a constant, a power of two. */
@@ -45,8 +45,8 @@ INLINE float reduce_row(cpu_reduce operator, float sum, const float32_u *x, int6
 }
 
 /* Where the innermost dimension is reduced: output by output. */
-INLINE void reduce_inner(cpu_reduce operator, const cpu_walk *kept, const cpu_walk *reduced, int64_t count, const float32_u *x, float32_u *y,
-                         int64_t begin, int64_t end) {
+INLINE void reduce_inner(cpu_reduce operator, const cpu_walk * kept, const cpu_walk *reduced, int64_t count, const float32_u *x,
+                         float32_u *y, int64_t begin, int64_t end) {
     const int64_t step = reduced->strides[0][reduced->rank - 1];
     cursor at;
     cursor_place(&at, kept, begin);
@@ -66,8 +66,8 @@ INLINE void reduce_inner(cpu_reduce operator, const cpu_walk *kept, const cpu_wa
 }
 
 /* Where neighbouring outputs have neighbouring inputs: a strip of outputs at once, so that a strip stays in the first-level cache. */
-INLINE void reduce_outer(cpu_reduce operator, const cpu_walk *kept, const cpu_walk *reduced, int64_t count, const float32_u *x, float32_u *y,
-                         int64_t begin, int64_t end) {
+INLINE void reduce_outer(cpu_reduce operator, const cpu_walk * kept, const cpu_walk *reduced, int64_t count, const float32_u *x,
+                         float32_u *y, int64_t begin, int64_t end) {
     enum { STRIP = 1024 };
     cursor at;
     cursor_place(&at, kept, begin);
@@ -88,22 +88,24 @@ INLINE void reduce_outer(cpu_reduce operator, const cpu_walk *kept, const cpu_wa
     }
 }
 
-#define DEFINE(NAME)                                                                                                                        \
-    CLONES static void reduce_##NAME(const cpu_walk *kept, const cpu_walk *reduced, int64_t count, const void *x, void *y, int64_t begin,   \
-                                     int64_t end) {                                                                                         \
-        if (kept->strides[0][kept->rank - 1] == 1 && kept->shape[kept->rank - 1] > 1)                                                       \
-            reduce_outer(CPU_REDUCE_##NAME, kept, reduced, count, x, y, begin, end);                                                        \
-        else                                                                                                                                \
-            reduce_inner(CPU_REDUCE_##NAME, kept, reduced, count, x, y, begin, end);                                                        \
+#define DEFINE(NAME)                                                                                                                       \
+    CLONES static void reduce_##NAME(const cpu_walk *kept, const cpu_walk *reduced, int64_t count, const void *x, void *y, int64_t begin,  \
+                                     int64_t end) {                                                                                        \
+        if (kept->strides[0][kept->rank - 1] == 1 && kept->shape[kept->rank - 1] > 1)                                                      \
+            reduce_outer(CPU_REDUCE_##NAME, kept, reduced, count, x, y, begin, end);                                                       \
+        else                                                                                                                               \
+            reduce_inner(CPU_REDUCE_##NAME, kept, reduced, count, x, y, begin, end);                                                       \
     }
 #define OPERATORS(OPERATOR) OPERATOR(SUM) OPERATOR(MEAN) OPERATOR(MAX) OPERATOR(MIN) OPERATOR(SUM_SQUARE) OPERATOR(L1) OPERATOR(L2)
 OPERATORS(DEFINE)
 
-void cpu_reduce_float32(cpu_reduce operator, const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
+void cpu_reduce_float32(cpu_reduce operator, const cpu_walk * kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
                         int64_t end) {
     int64_t count = 1;
     for (int32_t d = 0; d < reduced->rank; ++d) count *= reduced->shape[d];
-#define DISPATCH(NAME)                                                                                                                      \
-    case CPU_REDUCE_##NAME: reduce_##NAME(kept, reduced, count, x, y, begin, end); return;
+#define DISPATCH(NAME)                                                                                                                     \
+    case CPU_REDUCE_##NAME:                                                                                                                \
+        reduce_##NAME(kept, reduced, count, x, y, begin, end);                                                                             \
+        return;
     switch (operator) { OPERATORS(DISPATCH) }
 }

@@ -27,13 +27,17 @@ INLINE float bits_float(int32_t i) {
 }
 
 /* 2^n for n in -126 ... 127; any other n gives some float. */
-INLINE float power_of_two(int32_t n) { return bits_float((int32_t)(((uint32_t)n + 127u) << 23)); }
+INLINE float power_of_two(int32_t n) {
+    return bits_float((int32_t)(((uint32_t)n + 127u) << 23));
+}
 
-INLINE float magnitude(float x) { return __builtin_fabsf(x); }
+INLINE float magnitude(float x) {
+    return __builtin_fabsf(x);
+}
 
 /* ln 2 in two parts: the first has so few bits that its product with an exponent is exact. */
 #define LN2_HIGH 0x1.62e4p-1f
-#define LN2_LOW 0x1.7f7d1cp-20f
+#define LN2_LOW  0x1.7f7d1cp-20f
 
 /* e^x = 2^n * e^r with |r| <= ln(2)/2. Adding 1.5*2^23 rounds to an integer and leaves it in the low bits. */
 INLINE float vector_exp(float x) {

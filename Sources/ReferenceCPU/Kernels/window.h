@@ -12,10 +12,14 @@ typedef struct range {
     int64_t begin, end;
 } range;
 
-INLINE int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? 0 : (a + b - 1) / b; }
+INLINE int64_t divide_up(int64_t a, int64_t b) {
+    return a <= 0 ? 0 : (a + b - 1) / b;
+}
 
 /* Where the window at `position` starts; negative in the padding. */
-INLINE int64_t window_start(const cpu_window *w, int axis, int64_t position) { return position * w->stride[axis] - w->pad[axis]; }
+INLINE int64_t window_start(const cpu_window *w, int axis, int64_t position) {
+    return position * w->stride[axis] - w->pad[axis];
+}
 
 /* Taps along `axis` that lie on elements if the window starts at `start`. */
 INLINE range window_taps(const cpu_window *w, int axis, int64_t start) {
@@ -42,6 +46,8 @@ INLINE range window_interior(const cpu_window *w, int axis) {
     return interior;
 }
 
-INLINE int64_t volume(const int64_t size[3]) { return size[0] * size[1] * size[2]; }
+INLINE int64_t volume(const int64_t size[3]) {
+    return size[0] * size[1] * size[2];
+}
 
 #endif

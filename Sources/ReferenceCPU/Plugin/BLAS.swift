@@ -56,7 +56,8 @@ struct BLAS: Sendable {
 protocol BLASScalar: BinaryFloatingPoint {
     /// One row-major product by OpenBLAS on the calling thread; false where the library is missing.
     static func product(
-        _ layout: MatrixProduct.Layout, alpha: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, beta: Self, _ c: UnsafeMutablePointer<Self>
+        _ layout: MatrixProduct.Layout, alpha: Self, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, beta: Self,
+        _ c: UnsafeMutablePointer<Self>
     ) -> Bool
 }
 
@@ -69,7 +70,8 @@ extension MatrixProduct.Layout {
 
 extension Float: BLASScalar {
     static func product(
-        _ layout: MatrixProduct.Layout, alpha: Float, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, beta: Float, _ c: UnsafeMutablePointer<Float>
+        _ layout: MatrixProduct.Layout, alpha: Float, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, beta: Float,
+        _ c: UnsafeMutablePointer<Float>
     ) -> Bool {
         guard let blas = BLAS.shared else { return false }
         blas.sgemm(

@@ -8,7 +8,8 @@ package final class CPUPlugin: Plugin {
 
     package static let identity = PluginIdentity(name: "cpu", vendor: "Southbridge", version: "0.1.0")
     private static let threads = OptionSchema(
-        name: "threads", kind: .integer, defaultValue: "0", help: "threads that share the work; 0: one per physical core that the process may use")
+        name: "threads", kind: .integer, defaultValue: "0",
+        help: "threads that share the work; 0: one per physical core that the process may use")
     package static let options = [threads]
     package static let execution = Execution.inline
     package static let kernels: [any Kernel<CPUDevice>] = tunedKernels + GenericKernel.all
@@ -31,6 +32,8 @@ package final class CPUPlugin: Plugin {
     }
 }
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
+/// The one symbol that the host looks for.
 @c @implementation
 public func southbridge_plugin(
     _ host: UnsafePointer<sb_host>?, _ plugin: UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?, _ error: UnsafeMutablePointer<sb_error>?

@@ -90,7 +90,8 @@ private final class PreparedGeneric: PreparedKernel {
             guard output.type == result.dataType else { throw .invalid("output \(index) of \(definition.name) is \(result.dataType.name)") }
             if output.dimensions != result.shape {
                 guard GenericKernel.reports(definition) else {
-                    throw .invalid("output \(index) of \(definition.name) has shape \(result.shape), the launch has place for \(output.dimensions)")
+                    throw .invalid(
+                        "output \(index) of \(definition.name) has shape \(result.shape), the launch has place for \(output.dimensions)")
                 }
                 try output.setShape(result.shape)
             }
@@ -109,7 +110,8 @@ extension TensorView {
     func hostTensor() throws(PluginFailure) -> HostTensor {
         guard let type, let byteCount = type.byteCount(of: count) else { throw .invalid("a tensor has data type \(dataType)") }
         do {
-            return try HostTensor(type, dimensions, viewing: UnsafeRawBufferPointer(start: try hostElements(), count: byteCount), owner: nil)
+            return try HostTensor(
+                type, dimensions, viewing: UnsafeRawBufferPointer(start: try hostElements(), count: byteCount), owner: nil)
         } catch let failure as PluginFailure {
             throw failure
         } catch {

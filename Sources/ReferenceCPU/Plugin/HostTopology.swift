@@ -41,7 +41,8 @@ struct HostTopology: Sendable {
         let package = objects(HWLOC_OBJ_PACKAGE).first
         let model = package.flatMap { hwloc_obj_get_info_by_name($0, "CPUModel") }.map { String(cString: $0) } ?? "CPU"
         let coreCount = max(objects(HWLOC_OBJ_CORE).count, 1)
-        let caches: [Cache] = [(1, HWLOC_OBJ_L1CACHE), (2, HWLOC_OBJ_L2CACHE), (3, HWLOC_OBJ_L3CACHE), (4, HWLOC_OBJ_L4CACHE)].compactMap { level, type in
+        let caches: [Cache] = [(1, HWLOC_OBJ_L1CACHE), (2, HWLOC_OBJ_L2CACHE), (3, HWLOC_OBJ_L3CACHE), (4, HWLOC_OBJ_L4CACHE)].compactMap {
+            level, type in
             let found = objects(type)
             guard let first = found.first, let attributes = first.pointee.attr else { return nil }
             return Cache(level: level, byteCount: Int(attributes.pointee.cache.size), count: found.count)

@@ -47,7 +47,8 @@ package final class MatrixProduct: Sendable {
     }
 
     package func dgemm(
-        _ layout: Layout, _ batch: Batch = .single, alpha: Double = 1, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, beta: Double = 0,
+        _ layout: Layout, _ batch: Batch = .single, alpha: Double = 1, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
+        beta: Double = 0,
         _ c: UnsafeMutablePointer<Double>
     ) {
         run(Work(layout: layout, batch: batch, alpha: alpha, a: a, b: b, beta: beta, c: c)) { context, begin, end in
@@ -118,7 +119,9 @@ private struct Work<Scalar: BLASScalar> {
     }
 
     /// Without OpenBLAS.
-    private func plain(_ part: MatrixProduct.Layout, _ a: UnsafePointer<Scalar>, _ b: UnsafePointer<Scalar>, _ c: UnsafeMutablePointer<Scalar>) {
+    private func plain(
+        _ part: MatrixProduct.Layout, _ a: UnsafePointer<Scalar>, _ b: UnsafePointer<Scalar>, _ c: UnsafeMutablePointer<Scalar>
+    ) {
         for i in 0..<part.m {
             let target = c + i * part.ldc
             for j in 0..<part.n { target[j] = beta == 0 ? 0 : beta * target[j] }

@@ -127,11 +127,13 @@ private final class Crew: @unchecked Sendable {
         for part in 1...size {
             var thread = pthread_t()
             let member = Unmanaged.passRetained(Member(self, part))
-            let status = pthread_create(&thread, nil, { argument in
-                let member = Unmanaged<Member>.fromOpaque(argument!).takeRetainedValue()
-                member.crew.work(member.part)
-                return nil
-            }, member.toOpaque())
+            let status = pthread_create(
+                &thread, nil,
+                { argument in
+                    let member = Unmanaged<Member>.fromOpaque(argument!).takeRetainedValue()
+                    member.crew.work(member.part)
+                    return nil
+                }, member.toOpaque())
             guard status == 0 else {
                 member.release()
                 dismiss()

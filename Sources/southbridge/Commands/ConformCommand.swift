@@ -36,7 +36,9 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Run the cases whose id, name or operator matches a shell pattern.", valueName: "glob"))
     var filter: String?
 
-    @Option(help: ArgumentHelp("Add the suite 'corpus' from a folder in the ONNX backend-test layout.", valueName: "dir"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("Add the suite 'corpus' from a folder in the ONNX backend-test layout.", valueName: "dir"),
+        completion: .directory)
     var corpus: String?
 
     @Option(help: ArgumentHelp("Run the first N cases only.", valueName: "n"))
@@ -77,13 +79,18 @@ struct ConformCommand: ParsableCommand {
         (configuration.optionsName, configuration.options) = try flags.named.single()
         configuration.libraries = flags.libraries
         configuration.level = try level.map { try choice($0, Level(rawValue: $0), of: Level.allCases.map(\.rawValue), "--level") }
-        if let profile { configuration.profile = try choice(profile, RunConfiguration.profiles.first { $0 == profile }, of: RunConfiguration.profiles, "--profile") }
+        if let profile {
+            configuration.profile = try choice(
+                profile, RunConfiguration.profiles.first { $0 == profile }, of: RunConfiguration.profiles, "--profile")
+        }
         if let tier, tier != "full" { throw CommandFailure(code: 2, "--tier \(tier): this version of the suite has the tier full alone") }
         if let shard {
             guard let value = Shard(shard) else { throw CommandFailure(code: 2, "--shard takes I/N with 1 ≤ I ≤ N, not '\(shard)'") }
             configuration.shard = value
         }
-        for (name, value) in [("--cases", cases.map(Double.init)), ("--jobs", jobs.map(Double.init)), ("--timeout", timeout), ("--time-scale", timeScale)] {
+        for (name, value) in [
+            ("--cases", cases.map(Double.init)), ("--jobs", jobs.map(Double.init)), ("--timeout", timeout), ("--time-scale", timeScale),
+        ] {
             if let value, !(value > 0 && value.isFinite) { throw CommandFailure(code: 2, "\(name) must be more than 0") }
         }
         if resume && output == nil { throw CommandFailure(code: 2, "--resume needs --output, the folder of the run to go on with") }
@@ -102,7 +109,8 @@ struct ConformCommand: ParsableCommand {
 
         catchInterrupts()
         let bar = ProgressBar()
-        let run = ConformanceRun(configuration, installation: installation, executable: URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path)
+        let run = ConformanceRun(
+            configuration, installation: installation, executable: URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path)
         let outcome: ConformanceRun.Outcome
         do {
             outcome = try run.run { bar.show($0) }

@@ -51,7 +51,9 @@ struct DevicesCommand: ParsableCommand {
         for plugin in loaded {
             let kernels = plugin.library?.kernels ?? []
             let operators = Set(kernels.map { "\($0.domain)::\($0.operatorName)" }).count
-            print("\(plugin.name): \(kernels.count) kernels for \(operators) operators; header \(plugin.identity.abi), \(plugin.identity.path)")
+            print(
+                "\(plugin.name): \(kernels.count) kernels for \(operators) operators; header \(plugin.identity.abi), \(plugin.identity.path)"
+            )
         }
     }
 }

@@ -42,7 +42,9 @@ struct NewCommand: ParsableCommand {
     }
 
     func run() throws {
-        for (flag, value, offered) in [("--language", language, ["c"]), ("--mode", mode, ["kernel"]), ("--family", family, ["cpu", "gpgpu", "npu"])]
+        for (flag, value, offered) in [
+            ("--language", language, ["c"]), ("--mode", mode, ["kernel"]), ("--family", family, ["cpu", "gpgpu", "npu"]),
+        ]
         where !offered.contains(value) {
             throw CommandFailure(code: 2, "\(flag) '\(value)' is not offered by this version; it has \(offered.joined(separator: ", "))")
         }

@@ -38,7 +38,8 @@ struct ReportCommand: ParsableCommand {
         if verify { return try check(folder: isFolder.boolValue ? path : path.deletingLastPathComponent()) }
         if isFolder.boolValue { path.append(path: "report.json") }
         guard let data = try? Data(contentsOf: path) else {
-            throw CommandFailure(code: 2, "\(path.path) cannot be read; a run that was cut short has none: finish it with 'conform --resume'")
+            throw CommandFailure(
+                code: 2, "\(path.path) cannot be read; a run that was cut short has none: finish it with 'conform --resume'")
         }
         let rendered = try render(Report(decoding: data, source: path.path), as: format)
         if let output { try rendered.write(to: URL(filePath: output), options: .atomic) } else { FileHandle.standardOutput.write(rendered) }

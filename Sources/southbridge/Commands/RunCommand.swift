@@ -37,7 +37,8 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write each output to DIR/NAME.npy.", valueName: "dir"), completion: .directory)
     var output: String?
 
-    @Option(help: ArgumentHelp("Nodes that match (by name or operator) run on that device alone (repeatable).", valueName: "pattern=device"))
+    @Option(
+        help: ArgumentHelp("Nodes that match (by name or operator) run on that device alone (repeatable).", valueName: "pattern=device"))
     var place: [String] = []
 
     @Option(help: ArgumentHelp("Kernels of that library first (repeatable).", valueName: "library"))
@@ -98,7 +99,8 @@ struct RunCommand: ParsableCommand {
         rules.pins = try place.map {
             let (pattern, device) = try keyAndValue($0, flag: "--place")
             guard devices.contains(where: { $0.name == device || $0.plugin.name == device }) else {
-                throw CommandFailure(code: 2, "--place '\($0)': no device '\(device)' in this run; there are \(devices.map(\.name).joined(separator: ", "))")
+                throw CommandFailure(
+                    code: 2, "--place '\($0)': no device '\(device)' in this run; there are \(devices.map(\.name).joined(separator: ", "))")
             }
             return (pattern, device)
         }
@@ -193,7 +195,10 @@ private struct RunResult: Encodable {
             Swift.print("output \(output.name): \(output.dataType) \(output.shape)\(output.file.map { " → \($0)" } ?? "")")
         }
         let first = "first run \(tenths(latency.first)) ms"
-        Swift.print(latency.repeats > 1 ? "\(first), then median \(thousandths(latency.median)) ms (p10 \(thousandths(latency.p10)), p90 \(thousandths(latency.p90))) of \(latency.repeats - 1)" : first)
+        Swift.print(
+            latency.repeats > 1
+                ? "\(first), then median \(thousandths(latency.median)) ms (p10 \(thousandths(latency.p10)), p90 \(thousandths(latency.p90))) of \(latency.repeats - 1)"
+                : first)
         Swift.print("memory: \(byteText(peakMemoryBytes))")
         if randomInputs { Swift.print("random inputs: --seed \(seed)") }
     }

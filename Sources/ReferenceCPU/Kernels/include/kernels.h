@@ -26,7 +26,7 @@ int32_t cpu_vector_bits(void);
 
 /* ---- Walks: strided iteration over several operands -------------------------------------------------------------------------------- */
 
-#define CPU_WALK_RANK 16
+#define CPU_WALK_RANK     16
 #define CPU_WALK_OPERANDS 4
 
 /* A row-major walk over `shape`; element (i0, i1 ...) of operand o lies i0*strides[o][0] + i1*strides[o][1] ... elements after its start. */
@@ -102,14 +102,15 @@ typedef enum cpu_binary {
 } cpu_binary;
 
 /* Operands 0 and 1 of `walk` are a and b; y is dense. False, with nothing done, where the type does not have the operator. */
-bool cpu_binary_float32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_float64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_int32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_int64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_bool(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_float32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_float64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_int32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_int64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool cpu_binary_bool(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
 
 /* y = condition ? a : b for elements of `width` bytes (1, 2, 4 or 8). Operands: condition (bool), a, b; y is dense. */
-void cpu_where(int32_t width, const cpu_walk *walk, const void *condition, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+void cpu_where(int32_t width, const cpu_walk *walk, const void *condition, const void *a, const void *b, void *y, int64_t begin,
+               int64_t end);
 
 /* Types that cpu_cast converts between. */
 typedef enum cpu_type {
@@ -148,8 +149,8 @@ void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, i
 
 /* Convolution with one input channel per group. An item is one output plane: batch * channels + channel; its input plane is
  * batch * (channels / multiplier) + channel / multiplier. `bias` may be NULL. */
-void cpu_depthwise_float32(const cpu_window *window, int64_t channels, int64_t multiplier, const void *x, const void *weights, const void *bias,
-                           void *y, int64_t begin, int64_t end);
+void cpu_depthwise_float32(const cpu_window *window, int64_t channels, int64_t multiplier, const void *x, const void *weights,
+                           const void *bias, void *y, int64_t begin, int64_t end);
 
 /* An item is one plane (batch and channel). A window without any element gives -infinity and 0. */
 void cpu_max_pool_float32(const cpu_window *window, const void *x, void *y, int64_t begin, int64_t end);
@@ -174,15 +175,16 @@ typedef enum cpu_reduce {
  * `kept` walks the output (operand 0: strides of x), `reduced` walks what one output element sums up (operand 0: strides of x).
  * An item is an output element; y is dense. Neither walk is empty.
  */
-void cpu_reduce_float32(cpu_reduce operator, const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin, int64_t end);
+void cpu_reduce_float32(cpu_reduce operator, const cpu_walk * kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
+                        int64_t end);
 
 /* y = (x - mean) / sqrt(variance + epsilon) * scale + bias, per channel. An item is a plane of `size` elements; its channel is item % channels. */
 void cpu_batch_normalization_float32(int64_t channels, int64_t size, float epsilon, const void *x, const void *scale, const void *bias,
                                      const void *mean, const void *variance, void *y, int64_t begin, int64_t end);
 
 /* Across channels. An item is a position: batch * size + place in the plane. */
-void cpu_lrn_float32(int64_t channels, int64_t size, int64_t window, float alpha, float beta, float bias, const void *x, void *y, int64_t begin,
-                     int64_t end);
+void cpu_lrn_float32(int64_t channels, int64_t size, int64_t window, float alpha, float beta, float bias, const void *x, void *y,
+                     int64_t begin, int64_t end);
 
 /* Over the middle axis of [outer, length, inner]. An item is one softmax: outer * inner + inner place. `logarithm`: log-softmax. */
 void cpu_softmax_float32(int64_t length, int64_t inner, bool logarithm, const void *x, void *y, int64_t begin, int64_t end);
@@ -204,7 +206,7 @@ void cpu_fill(int32_t width, const void *value, void *y, int64_t begin, int64_t 
  * them) may count from the end. An item is outer * count + i. Returns the first item whose index is out of range, without copying it or what
  * follows, else -1.
  */
-int64_t cpu_gather(int64_t bytes, int64_t axis, int32_t index_width, int64_t count, const void *x, const void *indices, void *y, int64_t begin,
-                   int64_t end);
+int64_t cpu_gather(int64_t bytes, int64_t axis, int32_t index_width, int64_t count, const void *x, const void *indices, void *y,
+                   int64_t begin, int64_t end);
 
 #endif

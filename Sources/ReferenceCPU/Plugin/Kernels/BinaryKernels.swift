@@ -13,7 +13,8 @@ private let binaryOperators: [(name: String, code: cpu_binary, since: Int, types
     ("Div", CPU_BINARY_DIV, 7, numbers), ("Max", CPU_BINARY_MAX, 8, numbers), ("Min", CPU_BINARY_MIN, 8, numbers),
     ("Sum", CPU_BINARY_ADD, 8, TypeSet(.float32, .float64)), ("PRelu", CPU_BINARY_PRELU, 7, numbers),
     ("Pow", CPU_BINARY_POW, 7, TypeSet(.float32, .float64)), ("Equal", CPU_BINARY_EQUAL, 7, [numbers, boolean]),
-    ("Less", CPU_BINARY_LESS, 7, numbers), ("LessOrEqual", CPU_BINARY_LESS_OR_EQUAL, 12, numbers), ("Greater", CPU_BINARY_GREATER, 7, numbers),
+    ("Less", CPU_BINARY_LESS, 7, numbers), ("LessOrEqual", CPU_BINARY_LESS_OR_EQUAL, 12, numbers),
+    ("Greater", CPU_BINARY_GREATER, 7, numbers),
     ("GreaterOrEqual", CPU_BINARY_GREATER_OR_EQUAL, 12, numbers), ("And", CPU_BINARY_AND, 7, boolean), ("Or", CPU_BINARY_OR, 7, boolean),
     ("Xor", CPU_BINARY_XOR, 7, boolean),
 ]

@@ -54,7 +54,8 @@ private final class PreparedConvolution: PreparedKernel {
     private static let panelElements = 1 << 19
 
     init(
-        _ window: cpu_window, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int, outputSize: Int, _ device: CPUDevice
+        _ window: cpu_window, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int, outputSize: Int,
+        _ device: CPUDevice
     ) {
         self.window = window
         (self.batch, self.channels, self.filters, self.groups, self.taps) = (batch, channels, filters, groups, taps)
@@ -92,7 +93,9 @@ private final class PreparedConvolution: PreparedKernel {
             let output = y + index * rows * outputSize * 4
             let weights = (w + group * rows * depth * 4).assumingMemoryBound(to: Float.self)
             if let bias {
-                pool.parallel(rows, grain: max(elementGrain / outputSize, 1), with: Fill(bias: bias + group * rows * 4, y: output, size: outputSize)) {
+                pool.parallel(
+                    rows, grain: max(elementGrain / outputSize, 1), with: Fill(bias: bias + group * rows * 4, y: output, size: outputSize)
+                ) {
                     context, begin, end in
                     let fill = context!.assumingMemoryBound(to: Fill.self).pointee
                     cpu_fill_rows_float32(fill.bias, fill.y, Int64(fill.size), Int64(fill.size), Int64(begin), Int64(end))
@@ -117,7 +120,8 @@ private final class PreparedConvolution: PreparedKernel {
                 } else {
                     source = input.assumingMemoryBound(to: Float.self)
                 }
-                products.sgemm(layout, .single, weights, source, beta: bias == nil ? 0 : 1, (output + first * 4).assumingMemoryBound(to: Float.self))
+                products.sgemm(
+                    layout, .single, weights, source, beta: bias == nil ? 0 : 1, (output + first * 4).assumingMemoryBound(to: Float.self))
             }
         }
     }

@@ -67,7 +67,8 @@ private final class PreparedProduct: PreparedKernel {
     private let products: MatrixProduct
 
     init(
-        _ layout: MatrixProduct.Layout, _ batch: MatrixProduct.Batch, _ type: DataType, addend: Walk?, alpha: Double, beta: Double, count: Int,
+        _ layout: MatrixProduct.Layout, _ batch: MatrixProduct.Batch, _ type: DataType, addend: Walk?, alpha: Double, beta: Double,
+        count: Int,
         _ device: CPUDevice
     ) {
         self.layout = layout
@@ -92,7 +93,8 @@ private final class PreparedProduct: PreparedKernel {
         }
         if type == .float32 {
             products.sgemm(
-                layout, batch, alpha: Float(alpha), a.assumingMemoryBound(to: Float.self), b.assumingMemoryBound(to: Float.self), beta: Float(beta),
+                layout, batch, alpha: Float(alpha), a.assumingMemoryBound(to: Float.self), b.assumingMemoryBound(to: Float.self),
+                beta: Float(beta),
                 y.assumingMemoryBound(to: Float.self))
         } else {
             products.dgemm(

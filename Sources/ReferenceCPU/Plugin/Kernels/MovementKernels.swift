@@ -56,17 +56,22 @@ let movementKernels: [TunedKernel] =
         TunedKernel("Concat", since: 4, types: movable) { node, device throws(Refusal) in
             let y = try node.present(output: 0)
             guard let axis = node.int("axis") else { throw Refusal(.attribute, "no axis") }
-            return try rows(node, try node.axis(Int(axis), rank: y.shape.count), count: node.inputCount, of: { node.input($0) }, whole: y, gathers: true, device)
+            return try rows(
+                node, try node.axis(Int(axis), rank: y.shape.count), count: node.inputCount, of: { node.input($0) }, whole: y,
+                gathers: true, device)
         },
         TunedKernel("Split", since: 2, types: movable) { node, device throws(Refusal) in
             let x = try node.present(input: 0)
             return try rows(
-                node, try node.axis(Int(node.int("axis") ?? 0), rank: x.shape.count), count: node.outputCount, of: { node.output($0) }, whole: x,
+                node, try node.axis(Int(node.int("axis") ?? 0), rank: x.shape.count), count: node.outputCount, of: { node.output($0) },
+                whole: x,
                 gathers: false, device)
         },
         TunedKernel("Gather", since: 1, types: movable) { node, device throws(Refusal) in
             let (x, indices) = (try node.present(input: 0), try node.present(input: 1))
-            guard let bytesOfElement = width(of: x.type), let indexWidth = width(of: indices.type) else { throw Refusal(.dataType, "narrow elements") }
+            guard let bytesOfElement = width(of: x.type), let indexWidth = width(of: indices.type) else {
+                throw Refusal(.dataType, "narrow elements")
+            }
             let axis = try node.axis(Int(node.int("axis") ?? 0), rank: x.shape.count)
             let bytes = product(x.shape[(axis + 1)...]) * Int(bytesOfElement)
             try require(bytes > 0, .shape, "no element")
@@ -75,28 +80,37 @@ let movementKernels: [TunedKernel] =
                     bytes: bytes, axis: x.shape[axis], indexWidth: indexWidth, count: indices.view.count,
                     items: product(x.shape[..<axis]) * indices.view.count))
         },
-        TunedKernel("Cast", since: 6, types: TypeSet(.float32, .float64, .int8, .uint8, .int32, .int64, .bool)) { node, device throws(Refusal) in
+        TunedKernel("Cast", since: 6, types: TypeSet(.float32, .float64, .int8, .uint8, .int32, .int64, .bool)) {
+            node, device throws(Refusal) in
             let (x, y) = (try node.present(input: 0), try node.present(output: 0))
-            guard let from = castType(x.type), let to = castType(y.type) else { throw Refusal(.dataType, "no loop from \(x.type.name) to \(y.type.name)") }
+            guard let from = castType(x.type), let to = castType(y.type) else {
+                throw Refusal(.dataType, "no loop from \(x.type.name) to \(y.type.name)")
+            }
             return TunedKernel.Plan(kernel: PreparedCast(from, to, count: x.view.count, device))
         },
     ]
 
 private func sameElements(_ node: NodeView, _ device: CPUDevice) throws(Refusal) -> TunedKernel.Plan {
     let (x, y) = (try node.present(input: 0), try node.present(output: 0))
-    guard let width = width(of: x.type), x.type == y.type, x.view.count == y.view.count else { throw Refusal(.shape, "input and output differ") }
+    guard let width = width(of: x.type), x.type == y.type, x.view.count == y.view.count else {
+        throw Refusal(.shape, "input and output differ")
+    }
     return TunedKernel.Plan(kernel: PreparedRows(outer: 1, parts: [x.view.count * Int(width)], gathers: true, device))
 }
 
-private func strided(_ type: DataType, _ strides: [Int], offset: Int, to shape: [Int], _ device: CPUDevice) throws(Refusal) -> TunedKernel.Plan {
+private func strided(_ type: DataType, _ strides: [Int], offset: Int, to shape: [Int], _ device: CPUDevice) throws(Refusal)
+    -> TunedKernel.Plan
+{
     guard let width = width(of: type) else { throw Refusal(.dataType, "elements narrower than a byte") }
     return TunedKernel.Plan(
-        kernel: PreparedStridedCopy(width, try Walk(shape, [dense(shape), strides]), offset: offset * Int(width), count: product(shape), device))
+        kernel: PreparedStridedCopy(
+            width, try Walk(shape, [dense(shape), strides]), offset: offset * Int(width), count: product(shape), device))
 }
 
 /// Concat and Split: for every index before the axis, a run of bytes of each part.
 private func rows(
-    _ node: NodeView, _ axis: Int, count: Int, of part: (Int) -> TensorView?, whole: (view: TensorView, type: DataType, shape: [Int]), gathers: Bool,
+    _ node: NodeView, _ axis: Int, count: Int, of part: (Int) -> TensorView?, whole: (view: TensorView, type: DataType, shape: [Int]),
+    gathers: Bool,
     _ device: CPUDevice
 ) throws(Refusal) -> TunedKernel.Plan {
     guard let width = width(of: whole.type) else { throw Refusal(.dataType, "elements narrower than a byte") }

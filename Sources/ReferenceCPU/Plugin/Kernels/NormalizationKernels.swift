@@ -37,10 +37,12 @@ let normalizationKernels = [
         let (x, scale) = (try node.present(input: 0), try node.present(input: 1))
         let axis = try node.axis(Int(node.int("axis") ?? -1), rank: x.shape.count)
         let normalized = Array(x.shape[axis...])
-        try require(scale.shape == normalized && (node.input(2)?.dimensions ?? normalized) == normalized, .shape, "scale or bias that broadcasts")
+        try require(
+            scale.shape == normalized && (node.input(2)?.dimensions ?? normalized) == normalized, .shape, "scale or bias that broadcasts")
         let length = product(normalized)
         return plan(
-            .layerNormalization(length: length, epsilon: node.float("epsilon") ?? 1e-5), items: product(x.shape[..<axis]), size: length, inputs: 3,
+            .layerNormalization(length: length, epsilon: node.float("epsilon") ?? 1e-5), items: product(x.shape[..<axis]), size: length,
+            inputs: 3,
             device)
     },
 ]
@@ -52,7 +54,8 @@ private func softmax(_ node: NodeView, _ device: CPUDevice, logarithm: Bool) thr
     let length = node.version < 13 ? product(x.shape[axis...]) : x.shape[axis]
     let inner = node.version < 13 ? 1 : product(x.shape[(axis + 1)...])
     return plan(
-        .softmax(length: length, inner: inner, logarithm: logarithm), items: product(x.shape[..<axis]) * inner, size: length, inputs: 1, device)
+        .softmax(length: length, inner: inner, logarithm: logarithm), items: product(x.shape[..<axis]) * inner, size: length, inputs: 1,
+        device)
 }
 
 /// The loop of one operator, with everything that does not change between launches.

@@ -23,7 +23,8 @@ private func pooling(_ kind: Pooling, _ node: NodeView, _ device: CPUDevice) thr
     try require(x.shape.count >= 3 && y.view.count > 0 && x.view.count > 0, .shape, "nothing to pool")
     let window = try window(node, input: x.shape, output: y.shape, kernel: kernel.map { Int($0) })
     return TunedKernel.Plan(
-        kernel: PreparedPooling(kind, window, planes: x.shape[0] * x.shape[1], work: product(y.shape.dropFirst(2)) * product(kernel.map { Int($0) }), device))
+        kernel: PreparedPooling(
+            kind, window, planes: x.shape[0] * x.shape[1], work: product(y.shape.dropFirst(2)) * product(kernel.map { Int($0) }), device))
 }
 
 private final class PreparedPooling: PreparedKernel {

@@ -5,7 +5,8 @@ import ReferenceCPUKernels
 import Tensors
 
 private let reductions: [(name: String, code: cpu_reduce, axesAreInputSince: Int)] = [
-    ("ReduceSum", CPU_REDUCE_SUM, 13), ("ReduceMean", CPU_REDUCE_MEAN, 18), ("ReduceMax", CPU_REDUCE_MAX, 18), ("ReduceMin", CPU_REDUCE_MIN, 18),
+    ("ReduceSum", CPU_REDUCE_SUM, 13), ("ReduceMean", CPU_REDUCE_MEAN, 18), ("ReduceMax", CPU_REDUCE_MAX, 18),
+    ("ReduceMin", CPU_REDUCE_MIN, 18),
     ("ReduceSumSquare", CPU_REDUCE_SUM_SQUARE, 18), ("ReduceL1", CPU_REDUCE_L1, 18), ("ReduceL2", CPU_REDUCE_L2, 18),
 ]
 
@@ -35,7 +36,8 @@ private func reduction(_ code: cpu_reduce, _ shape: [Int], axes: Set<Int>, _ dev
     return TunedKernel.Plan(
         kernel: PreparedReduction(
             code, kept: try Walk(kept.map { shape[$0] }, [kept.map { strides[$0] }]),
-            reduced: try Walk(reduced.map { shape[$0] }, [reduced.map { strides[$0] }]), count: product(kept.map { shape[$0] }), work: work, device))
+            reduced: try Walk(reduced.map { shape[$0] }, [reduced.map { strides[$0] }]), count: product(kept.map { shape[$0] }), work: work,
+            device))
 }
 
 private final class PreparedReduction: PreparedKernel {
@@ -60,7 +62,8 @@ private final class PreparedReduction: PreparedKernel {
 
     func launch(_ launch: LaunchView) throws(PluginFailure) {
         let task = Task(
-            code: code, kept: kept.address, reduced: reduced.address, x: try launch.input(0).hostElements(), y: try launch.output(0).hostElements())
+            code: code, kept: kept.address, reduced: reduced.address, x: try launch.input(0).hostElements(),
+            y: try launch.output(0).hostElements())
         pool.parallel(count, grain: grain, with: task) { context, begin, end in
             let task = context!.assumingMemoryBound(to: Task.self).pointee
             cpu_reduce_float32(task.code, task.kept, task.reduced, task.x, task.y, Int64(begin), Int64(end))

@@ -46,7 +46,8 @@ let unaryKernels: [TunedKernel] =
         }
     } + [
         TunedKernel("Clip", since: 6, types: signed, flags: .elementwise) { node, device throws(Refusal) in
-            try unary(CPU_UNARY_CLIP, [try bound(node, "min", input: 1, -.infinity), try bound(node, "max", input: 2, .infinity)], node, device)
+            try unary(
+                CPU_UNARY_CLIP, [try bound(node, "min", input: 1, -.infinity), try bound(node, "max", input: 2, .infinity)], node, device)
         },
         TunedKernel("Not", since: 1, types: .bool, flags: .elementwise) { node, device throws(Refusal) in
             TunedKernel.Plan(kernel: PreparedNot(count: try node.present(input: 0).view.count, device))

@@ -33,7 +33,8 @@ func window(_ node: NodeView, input: [Int], output: [Int], kernel: [Int]) throws
     while axes.count < 3 { axes.insert((1, 1, 1, 1, 1, 0, 0), at: 0) }
     func each(_ value: (Int) -> Int) -> (Int64, Int64, Int64) { (Int64(value(0)), Int64(value(1)), Int64(value(2))) }
     return cpu_window(
-        input: each { axes[$0].input }, output: each { axes[$0].output }, kernel: each { axes[$0].kernel }, stride: each { axes[$0].stride },
+        input: each { axes[$0].input }, output: each { axes[$0].output }, kernel: each { axes[$0].kernel },
+        stride: each { axes[$0].stride },
         dilation: each { axes[$0].dilation }, pad: each { axes[$0].pad }, pad_end: each { axes[$0].padEnd })
 }
 
