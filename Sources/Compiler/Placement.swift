@@ -49,7 +49,7 @@ package struct Placement {
     package var folded: [NodeID] = []
     /// Constants and the values of folded nodes.
     package var values: [ValueID: HostTensor]
-    package let inference: GraphInference
+    package fileprivate(set) var inference: GraphInference
 }
 
 /// Places every node on the first device, in order of preference, that has a kernel for it.
@@ -80,21 +80,30 @@ package struct Placer {
         var placement = Placement(values: graph.constants, inference: inference)
         for (index, node) in graph.nodes.enumerated() {
             let definition = try inference.definition(of: node)
-            if isFoldable(node, definition, known: placement.values) {
+            if try definition.isHostOperator
+                ? hasKnownInputs(node, placement.values) : isFoldable(node, definition, known: placement.values)
+            {
                 for case let output? in node.outputs { placement.values[output] = try inference.value(of: output) }
                 placement.folded.append(NodeID(index))
                 continue
             }
-            if definition.isHostOperator {
-                throw GraphError("node '\(node.name)': the stack does not run '\(node.operatorName)' yet")
-            }
             placement.nodes.append(try place(NodeID(index), definition, placement.values, inference))
         }
+        placement.inference = inference
         return placement
     }
 
+    /// The stack runs host operators itself, before the run, from what it is given. Throws where one waits for a device's result.
+    private func hasKnownInputs(_ node: Node, _ known: [ValueID: HostTensor]) throws(GraphError) -> Bool {
+        for case let input? in node.inputs + graph.captured(by: node) where known[input] == nil && !graph.inputs.contains(input) {
+            throw GraphError(
+                "node '\(node.name)': the stack does not run '\(node.operatorName)' on results of a device yet ('\(graph[input].name)')")
+        }
+        return true
+    }
+
     private func isFoldable(_ node: Node, _ definition: OperatorDefinition, known: [ValueID: HostTensor]) -> Bool {
-        guard rules.folding || definition.isHostOperator else { return false }
+        guard rules.folding else { return false }
         guard definition.numericClass != .random, definition.reference != nil else { return false }
         return definition.valueFromTypes != nil || node.inputs.allSatisfy { $0 == nil || known[$0!] != nil }
     }

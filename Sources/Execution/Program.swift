@@ -139,7 +139,9 @@ final class Program {
         inputs.count == inputTypes.count
             && zip(inputs, inputTypes).allSatisfy { $0.dataType == $1.dataType && $0.shape == $1.shape }
             && shapingInputs.allSatisfy { position, tensor in
-                tensor.byteCount == 0 || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0
+                tensor.strings == inputs[position].strings
+                    && (tensor.byteCount == 0
+                        || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0)
             }
     }
 }

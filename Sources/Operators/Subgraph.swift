@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Graph
+package import Graph
 import Tensors
 
 /// Values of the enclosing graph that the subgraphs among `attributes` read, by name and in order. Where a node has such, they stand behind its
@@ -12,7 +12,7 @@ func capturedNames(_ attributes: [String: Attribute]) -> [String] {
 
 extension Graph {
     /// The values of this graph that a node's subgraphs read, in the order of `capturedNames`.
-    func captured(by node: Node) -> [ValueID] {
+    package func captured(by node: Node) -> [ValueID] {
         let names = capturedNames(node.attributes)
         if names.isEmpty { return [] }
         var byName: [String: ValueID] = [:]

@@ -112,10 +112,12 @@ enum CheckRun {
     static var tellsTimes: Bool { ProcessInfo.processInfo.environment["SOUTHBRIDGE_TEST_TIMES"] != nil }
 
     /// Ends the process with `failed` if the check fails, with 0 if it passes or the plugin does not offer what it checks.
+    /// A race does not show every time: it has ten tries, for one fault that is found is enough, and a right plugin never fails one.
     static func only(_ id: String, _ path: String) async throws {
         Check.rememberProcess()
         guard let check = Check.byID[id] else { exit(0) }
-        exit(outcome(check, path) == nil ? 0 : Self.failed)
+        for _ in 0..<10 where outcome(check, path) != nil { exit(Self.failed) }
+        exit(0)
     }
 
     /// All checks in the order of their ids, like a worker; ends the process with `failed` if one fails.

@@ -126,12 +126,15 @@ final class CaseRunner {
                 return
             }
             decision.result.placement = reply.placement
+            let mismatch = try compare(outputs, expected, model.tolerance)
             guard reply.placement?.keys.contains(where: { $0 != "host" }) ?? true else {
-                decision.result.status = .unsupported
-                decision.result.message = "the stack runs all of it itself; nothing is asked of a plugin"
+                decision.result.status = mismatch == nil ? .unsupported : .infrastructure
+                decision.result.message =
+                    mismatch.map { "the stack runs all of it itself, wrongly: \($0.message)" }
+                    ?? "the stack runs all of it itself, rightly; nothing is asked of a plugin"
                 return
             }
-            if let mismatch = try compare(outputs, expected, model.tolerance) {
+            if let mismatch {
                 decision.result.status = .failed
                 decision.result.failure = mismatch.kind
                 decision.result.error = mismatch.deviation
