@@ -2,7 +2,7 @@
 package import Graph
 package import Tensors
 
-/// One operator of the catalogue, with everything the stack knows about it: signature, shape inference, float64 reference, numeric class.
+/// One operator of the catalogue, with everything the stack knows about it: signature, shape inference, float64 reference, numeric class, samples.
 package struct OperatorDefinition: Sendable {
     package let name: String
     /// Empty for ONNX's default domain.
@@ -23,6 +23,10 @@ package struct OperatorDefinition: Sendable {
     package let reference: (@Sendable (ReferenceContext) throws(OperatorError) -> [ReferenceTensor?])?
     /// The value of the only output where types and shapes alone determine it (Shape, Size); nil for every other operator.
     package let valueFromTypes: (@Sendable (InferenceContext) throws(OperatorError) -> ReferenceTensor)?
+    /// What the conformance suite tries; nil for operators that no plugin is asked for. See `Sample`.
+    package var samples: SampleGenerator?
+    /// See `summing`; nil where no output element is a sum or a product of many.
+    package var terms: (@Sendable (ReferenceContext) throws(OperatorError) -> Int)?
 
     /// - Parameters:
     ///   - signature: `"(X: T, min?: T, rest: T...) -> (Y: T)"`. A type is a variable of `types` or a `DataType` name; `?` marks an

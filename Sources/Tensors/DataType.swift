@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The element type of a tensor. Raw values are those of ONNX's `TensorProto.DataType`, and of `SB_TYPE_*` in `southbridge.h`.
-package enum DataType: UInt32, Sendable, Hashable, CaseIterable {
+package enum DataType: UInt32, Sendable, Hashable, CaseIterable, Codable {
     case float32 = 1
     case uint8 = 2
     case int8 = 3
