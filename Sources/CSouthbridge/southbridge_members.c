@@ -248,6 +248,17 @@ static const southbridge_member node_members[] = {
 };
 #undef STRUCT
 
+#define STRUCT sb_numerics
+static const southbridge_member numerics_members[] = {
+    SIZE(),
+    OPTIONAL(accumulator_type, NUMBER, 1, "the default of SB-NUM-001"),
+    OPTIONAL(input_bits, NUMBER, 1, "all bits"),
+    OPTIONAL(flags, NUMBER, 1, "no flag"),
+    RESERVED(reserved, 1),
+    OPTIONAL(function_error, NUMBER, 1, "as the suite grants"),
+};
+#undef STRUCT
+
 #define STRUCT sb_kernel
 static const southbridge_member kernel_members[] = {
     SIZE(),
@@ -261,6 +272,7 @@ static const southbridge_member kernel_members[] = {
     OPTIONAL(priority, NUMBER, 1, "priority 0"),
     OPTIONAL(host_inputs, NUMBER, 1, "no input is wanted on the host"),
     OPTIONAL(context, POINTER, 1, "not read by the host"),
+    OPTIONAL(numerics, POINTER, 1, "the defaults of SB-NUM-001"),
 };
 #undef STRUCT
 
@@ -331,6 +343,7 @@ static const southbridge_structure structures[] = {
     ENTRY(sb_tensor, tensor_members, false, HOST, NULL, 0),
     ENTRY(sb_attribute, attribute_members, false, HOST, NULL, 0),
     ENTRY(sb_node, node_members, false, HOST, NULL, 0),
+    ENTRY(sb_numerics, numerics_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_kernel, kernel_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_support, support_members, false, HOST, NULL, 0),
     ENTRY(sb_launch, launch_members, false, HOST, NULL, 0),

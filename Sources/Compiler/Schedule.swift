@@ -49,7 +49,8 @@ package struct Schedule: Sendable {
     private var homes: [Home: Int] = [:]
     private var origin: [ValueID: Int] = [:]
 
-    package init(_ graph: Graph, _ placement: Placement, devices: [Device]) throws(GraphError) {
+    /// - Parameter inPlace: lets kernels that may work in place do so.
+    package init(_ graph: Graph, _ placement: Placement, devices: [Device], inPlace: Bool = true) throws(GraphError) {
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         for (index, placed) in placement.nodes.enumerated() {
             let node = graph[placed.node]
@@ -95,7 +96,7 @@ package struct Schedule: Sendable {
                 throw GraphError("the graph's output '\(graph[output].name)' is written by nothing")
             }
         }
-        shareInPlace(placement)
+        if inPlace { shareInPlace(placement) }
     }
 
     /// The slots of one arena: their indices and lifetimes, those that share another's memory left out.

@@ -26,6 +26,8 @@ final class Program {
     let steps: UnsafeMutableBufferPointer<Step>
     /// Position of each input's step, to be pointed at the caller's tensor.
     let inputSteps: [(step: Int, input: Int)]
+    /// Where each input that is copied lies.
+    let inputSlots: [(slot: Int, input: Int)]
     let outputs: [OutputBinding]
     let streams: [Stream?]
     let nodeNames: [String]
@@ -48,13 +50,14 @@ final class Program {
     /// Of the step that failed last.
     var lastStatus = SB_OK
     // Kept alive for the pointers in `steps`.
-    private let placement: Placement
+    let placement: Placement
     private let launches: UnsafeMutableBufferPointer<sb_launch>
-    private let memory: ProgramMemory
+    let memory: ProgramMemory
     private let states: [PreparedState]
 
-    init(_ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor]) throws {
-        let schedule = try Schedule(graph, placement, devices: devices)
+    /// - Parameter guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
+    init(_ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0) throws {
+        let schedule = try Schedule(graph, placement, devices: devices, inPlace: guardBytes == 0)
         let used = Set(placement.nodes.map(\.device))
         let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
         let states = try placement.nodes.map { placed in
@@ -64,17 +67,19 @@ final class Program {
                 throw ExecutionError.device(error, node: graph[placed.node].name)
             }
         }
-        let memory = try ProgramMemory(schedule, placement, devices: devices)
+        let memory = try ProgramMemory(schedule, placement, devices: devices, guardBytes: guardBytes)
 
         let launches = UnsafeMutableBufferPointer<sb_launch>.allocate(capacity: placement.nodes.count)
         var steps: [Step] = []
         var stepNodes: [Int?] = []
         var inputSteps: [(step: Int, input: Int)] = []
+        var inputSlots: [(slot: Int, input: Int)] = []
         for scheduled in schedule.steps {
             stepNodes.append(nil)
             switch scheduled {
             case .input(let position, let slot):
                 inputSteps.append((steps.count, position))
+                inputSlots.append((slot, position))
                 let source = sb_location(buffer: nil, host: nil, offset: 0)
                 steps.append(memory.copy(from: source, to: slot, byteCount: inputs[position].byteCount, streams: streams))
             case .copy(let from, let to):
@@ -103,6 +108,7 @@ final class Program {
         self.streams = streams
         self.placement = placement
         self.inputSteps = inputSteps
+        self.inputSlots = inputSlots
         self.stepNodes = stepNodes
         nodeNames = placement.nodes.map { graph[$0.node].name }
         pluginNames = placement.nodes.map { $0.library.plugin.name }

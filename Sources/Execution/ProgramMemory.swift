@@ -10,6 +10,9 @@ final class ProgramMemory {
     let arenas: [(device: Int?, plan: ArenaPlan)]
     let byteCount: Int
 
+    /// Bytes around each tensor that belong to nobody; 0 outside a guarded run.
+    let guardBytes: Int
+
     private let devices: [Device]
     private let schedule: Schedule
     private let buffers: [Buffer?]
@@ -22,17 +25,18 @@ final class ProgramMemory {
     private let constants: [Home: Buffer]
     private let values: [ValueID: HostTensor]
 
-    init(_ schedule: Schedule, _ placement: Placement, devices: [Device]) throws {
+    init(_ schedule: Schedule, _ placement: Placement, devices: [Device], guardBytes: Int) throws {
+        self.guardBytes = guardBytes
         var offsets = [Int](repeating: 0, count: schedule.slots.count)
         var arenas: [(device: Int?, plan: ArenaPlan)] = []
         var buffers: [Buffer?] = []
         var total = 0
         for index in devices.indices {
-            let arena = Self.plan(schedule, index, alignment: devices[index].alignment, &offsets, &arenas)
+            let arena = Self.plan(schedule, index, alignment: devices[index].alignment, guardBytes, &offsets, &arenas)
             buffers.append(arena.byteCount > 0 ? try devices[index].allocate(byteCount: arena.byteCount) : nil)
             total += arena.byteCount
         }
-        let host = Self.plan(schedule, nil, alignment: 64, &offsets, &arenas)
+        let host = Self.plan(schedule, nil, alignment: 64, guardBytes, &offsets, &arenas)
         staging = host.byteCount > 0 ? try HostTensor(.uint8, [host.byteCount]) : nil
         total += host.byteCount
 
@@ -57,11 +61,17 @@ final class ProgramMemory {
     }
 
     private static func plan(
-        _ schedule: Schedule, _ device: Int?, alignment: Int, _ offsets: inout [Int], _ arenas: inout [(device: Int?, plan: ArenaPlan)]
+        _ schedule: Schedule, _ device: Int?, alignment: Int, _ guardBytes: Int, _ offsets: inout [Int],
+        _ arenas: inout [(device: Int?, plan: ArenaPlan)]
     ) -> ArenaPlan {
-        let (slots, lifetimes) = schedule.arena(of: device)
+        var (slots, lifetimes) = schedule.arena(of: device)
+        let before = (guardBytes + alignment - 1) / alignment * alignment
+        if guardBytes > 0 {
+            // Nothing is reused, so that a write outside a tensor shows.
+            lifetimes = lifetimes.map { Lifetime(byteCount: before + $0.byteCount + guardBytes, first: 0, last: schedule.steps.count) }
+        }
         let plan = ArenaPlan(lifetimes, alignment: alignment)
-        for (slot, offset) in zip(slots, plan.offsets) { offsets[slot] = offset }
+        for (slot, offset) in zip(slots, plan.offsets) { offsets[slot] = offset + before }
         if !slots.isEmpty { arenas.append((device, plan)) }
         return plan
     }
@@ -77,6 +87,15 @@ final class ProgramMemory {
     func place(of slot: Int) -> (Device, Buffer, offset: Int) {
         let device = schedule.slots[slot].device!
         return (devices[device], buffers[device]!, offsets[schedule.root(slot)])
+    }
+
+    /// The memory of a device's arena; nil where it has none.
+    func arenaBuffer(of device: Int) -> Buffer? { buffers[device] }
+
+    /// Where the tensors of a device's arena lie, in order of their addresses.
+    func tensorRanges(of device: Int) -> [(slot: Int, bytes: Range<Int>)] {
+        schedule.arena(of: device).slots.map { ($0, offsets[$0]..<offsets[$0] + schedule.slots[$0].lifetime.byteCount) }
+            .sorted { $0.bytes.lowerBound < $1.bytes.lowerBound }
     }
 
     private func hostAddress(of slot: Int) -> UnsafeMutableRawPointer? {

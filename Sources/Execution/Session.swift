@@ -43,6 +43,24 @@ package final class Session: Sendable {
         }
     }
 
+    /// Runs the model twice, each tensor in memory of its own between guards, and tells what the kernels did to memory that is not theirs.
+    /// - Returns: the outputs of the first run in the graph's order, and the first misdeed.
+    package func runGuarded(
+        _ inputs: [String: HostTensor]
+    ) throws(ExecutionError) -> (outputs: [(name: String, tensor: HostTensor)], misdeed: MemoryMisdeed?) {
+        let tensors = try check(inputs)
+        do {
+            return try program.withLock { program in
+                let guarded = try plan(tensors, reusing: nil, guardBytes: 256)
+                program = guarded
+                let (outputs, misdeed) = try guarded.runGuarded(tensors)
+                return (zip(graph.outputs, outputs).map { (graph[$0].name, $1) }, misdeed)
+            }
+        } catch {
+            throw ExecutionError(error)
+        }
+    }
+
     /// Runs the model step by step; see `Trace`.
     func timedTrace(_ inputs: [String: HostTensor]) throws(ExecutionError) -> Trace {
         let tensors = try check(inputs)
@@ -60,14 +78,14 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    private func plan(_ inputs: [HostTensor], reusing program: Program?) throws -> Program {
+    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
-        return try Program(graph, placement, devices: devices, inputs: inputs)
+        return try Program(graph, placement, devices: devices, inputs: inputs, guardBytes: guardBytes)
     }
 
     private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CSouthbridge
+package import HardwareModel
 package import Operators
 package import Tensors
 
@@ -17,6 +18,8 @@ package struct Kernel: @unchecked Sendable {
     package let priority: Int
     /// Bit i: input i is wanted on the host.
     package let hostInputs: UInt64
+    /// What the kernel declares about its arithmetic.
+    package let numerics: NumericFacts
     /// The plugin's own struct; it stays until the library is closed, which never happens.
     package let pointer: UnsafePointer<sb_kernel>
 
@@ -72,6 +75,36 @@ package struct Kernel: @unchecked Sendable {
         flags = Flags(rawValue: record.flags)
         priority = Int(record.priority)
         hostInputs = record.host_inputs
+        if let declared = record.numerics {
+            numerics = try NumericFacts(declared, kernel: name, reader)
+        } else {
+            numerics = .strict
+        }
         self.pointer = pointer
+    }
+}
+
+extension NumericFacts {
+    fileprivate init(_ pointer: UnsafePointer<sb_numerics>, kernel: String, _ reader: PluginReader) throws(PluginError) {
+        let record: sb_numerics = try reader.read(pointer, "sb_numerics", of: "kernel '\(kernel)'")
+        self.init()
+        if record.accumulator_type != 0 {
+            guard let type = DataType(rawValue: record.accumulator_type), type.isFloat || type.isInteger else {
+                throw PluginError(
+                    .invalidDescription, plugin: reader.plugin, "kernel '\(kernel)' declares accumulator type \(record.accumulator_type)")
+            }
+            accumulator = type
+        }
+        guard record.input_bits <= 64, record.function_error >= 0, record.function_error.isFinite else {
+            throw PluginError(
+                .invalidDescription, plugin: reader.plugin,
+                "kernel '\(kernel)' declares inputs of \(record.input_bits) bits and functions within \(record.function_error) ULP")
+        }
+        inputBits = record.input_bits == 0 ? nil : Int(record.input_bits)
+        truncates = record.flags & SB_NUMERICS_TRUNCATES != 0
+        flushesDenormals = record.flags & SB_NUMERICS_FLUSHES_DENORMALS != 0
+        usesTransforms = record.flags & SB_NUMERICS_TRANSFORMS != 0
+        ignoresNaN = record.flags & SB_NUMERICS_IGNORES_NAN != 0
+        functionError = record.function_error == 0 ? nil : record.function_error
     }
 }

@@ -520,18 +520,39 @@ typedef struct sb_node {
 #define SB_KERNEL_FLAG_DETERMINISTIC 8u  /* same inputs, same bits, always                    */
 #define SB_KERNEL_FLAG_GENERIC       16u /* a slow general implementation; any other is preferred */
 
+/*
+ * What a kernel declares about its arithmetic. The conformance suite derives from it how far results may be off, and probes it.
+ * [SB-NUM-001] A kernel computes at least as precisely as it declares. Without a declaration sums are kept in float32 for floats of 16 and 8 bits, in int32 for
+ *              integers of 8 and 4 bits, else in the type itself; inputs keep all their bits; stores round to nearest, ties to even; subnormal
+ *              numbers are kept; NaN goes through minimum and maximum.
+ */
+#define SB_NUMERICS_TRUNCATES         1u /* stores round faithfully, not to nearest                       */
+#define SB_NUMERICS_FLUSHES_DENORMALS 2u /* subnormal numbers are read or written as zero                 */
+#define SB_NUMERICS_TRANSFORMS        4u /* products by transforms (Winograd, FFT)                        */
+#define SB_NUMERICS_IGNORES_NAN       8u /* minimum and maximum of a number and NaN give the number       */
+
+typedef struct sb_numerics {
+    size_t size;
+    uint32_t accumulator_type; /* SB_TYPE_*; 0: the default of SB-NUM-001                      */
+    uint32_t input_bits; /* bits of the significand that products keep of their inputs, the hidden one included: 11 for TF32; 0: all */
+    uint32_t flags;      /* SB_NUMERICS_*                                                */
+    uint32_t reserved;
+    double function_error; /* of approximated functions, in ULP; 0: as the suite grants    */
+} sb_numerics;
+
 struct sb_kernel {
     size_t size;
-    sb_string name;          /* (required) unique in the library */
-    sb_string domain;        /* empty: the standard's default domain */
-    sb_string operator_name; /* (required) */
-    uint32_t since;          /* smallest and largest `version` of the node; */
-    uint32_t until;          /* until 0: no limit                           */
-    uint64_t data_types;     /* SB_TYPE_BIT of each                         */
-    uint32_t flags;          /* SB_KERNEL_FLAG_*                            */
-    int32_t priority;        /* among kernels for the same node: larger wins */
-    uint64_t host_inputs;    /* bit i: input i is wanted on the host        */
-    const void *context;     /* the plugin's own                            */
+    sb_string name;              /* (required) unique in the library */
+    sb_string domain;            /* empty: the standard's default domain */
+    sb_string operator_name;     /* (required) */
+    uint32_t since;              /* smallest and largest `version` of the node; */
+    uint32_t until;              /* until 0: no limit                           */
+    uint64_t data_types;         /* SB_TYPE_BIT of each                         */
+    uint32_t flags;              /* SB_KERNEL_FLAG_*                            */
+    int32_t priority;            /* among kernels for the same node: larger wins */
+    uint64_t host_inputs;        /* bit i: input i is wanted on the host        */
+    const void *context;         /* the plugin's own                            */
+    const sb_numerics *numerics; /* NULL: the defaults of SB-NUM-001         */
 };
 
 #define SB_REASON_NONE      0u
