@@ -20,16 +20,7 @@ private func readTensor(_ source: ModelSource) throws(ONNXError) -> (name: Strin
 
 /// A serialised `TensorProto`: `raw_data` for every type but strings.
 package func tensorProtoData(name: String, _ tensor: HostTensor) throws(ONNXError) -> Data {
-    var proto = Onnx_TensorProto()
-    proto.name = name
-    proto.dataType = Int32(tensor.dataType.rawValue)
-    proto.dims = tensor.shape.map(Int64.init)
-    if tensor.dataType == .string {
-        proto.stringData = tensor.strings.map { Data($0.utf8) }
-    } else {
-        proto.rawData = Data(tensor.bytes)
-    }
     do {
-        return try proto.serializedData()
+        return try Onnx_TensorProto(name: name, tensor).serializedData()
     } catch { throw .unsupported("tensor '\(name)' is too large for a protobuf message") }
 }
