@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSouthbridge
+package import CSouthbridge
 
 /// One kernel of an operator library: what it takes, which nodes it supports, and how a node is made ready for launches.
 package protocol Kernel<Device>: Sendable {
@@ -33,10 +33,12 @@ package struct KernelDeclaration: Sendable {
     package var priority: Int32
     /// Bit i: input i is wanted on the host.
     package var hostInputs: UInt64
+    /// What the kernel declares about its arithmetic; nil: the defaults of SB-NUM-001.
+    package var numerics: sb_numerics?
 
     package init(
         name: String, domain: String = "", operatorName: String, since: UInt32 = 1, until: UInt32 = 0, dataTypes: UInt64,
-        flags: KernelFlags = [], priority: Int32 = 0, hostInputs: UInt64 = 0
+        flags: KernelFlags = [], priority: Int32 = 0, hostInputs: UInt64 = 0, numerics: sb_numerics? = nil
     ) {
         self.name = name
         self.domain = domain
@@ -47,6 +49,7 @@ package struct KernelDeclaration: Sendable {
         self.flags = flags
         self.priority = priority
         self.hostInputs = hostInputs
+        self.numerics = numerics
     }
 }
 

@@ -77,6 +77,7 @@ extension KernelHandle {
             size: MemoryLayout<sb_kernel>.size, name: memory.string(declaration.name), domain: memory.string(declaration.domain),
             operator_name: memory.string(declaration.operatorName), since: declaration.since, until: declaration.until,
             data_types: declaration.dataTypes, flags: declaration.flags.rawValue, priority: declaration.priority,
-            host_inputs: declaration.hostInputs, context: UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()))
+            host_inputs: declaration.hostInputs, context: UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()),
+            numerics: declaration.numerics.map { UnsafePointer(memory.value($0)) })
     }
 }

@@ -24,7 +24,7 @@ struct Southbridge: ParsableCommand {
             """,
         version: suiteVersion,
         subcommands: [
-            NewCommand.self, DevicesCommand.self, RunCommand.self, ConformCommand.self, ReportCommand.self, DoctorCommand.self,
+            NewCommand.self, DevicesCommand.self, RunCommand.self, ConformCommand.self, ReportCommand.self, ReproduceCommand.self, DoctorCommand.self,
             CompletionCommand.self, WorkerCommandLine.self,
         ])
 }

@@ -9,6 +9,14 @@ package struct Case: Sendable {
         case check
         /// A model with inputs and expected outputs.
         case model(ModelCase)
+        /// One operator on data of our own, judged by the lenses.
+        case generated(GeneratedCase)
+        /// What the plugin declares for an operator and type, held against what it takes.
+        case offer(Offer)
+        /// What a kernel declares about its arithmetic, held against its results.
+        case probe(Probe)
+        /// The same, with the call already made: a reproducer.
+        case call(CallCase)
         /// The worker must end well after it has loaded the plugin and opened a device.
         case cleanExit
     }

@@ -30,6 +30,14 @@ package struct ModelCase: Sendable {
         dataSets = sets
     }
 
+    /// From the files that a run keeps of a failure.
+    init(reproducer folder: URL) throws(ConformanceError) {
+        self.folder = folder
+        folding = false
+        tolerance = try CorpusTolerance(caseFile: folder.appending(path: "case.json"))
+        dataSets = [DataSet(inputs: Self.numbered("input", in: folder), outputs: Self.numbered("expected", in: folder))]
+    }
+
     private static func numbered(_ word: String, in folder: URL) -> [URL] {
         var files: [URL] = []
         while true {
@@ -45,6 +53,9 @@ package struct ModelCase: Sendable {
 extension Case {
     /// What every model case tests of `southbridge.h`.
     package static let modelSpecification = ["SB-OPS-005"]
+    package static let generatedSuite = "operators"
+    /// What every generated case tests of it.
+    package static let generatedSpecification = ["SB-OPS-005", "SB-NUM-001"]
 
     /// All cases below a corpus folder: `[GROUP/]CASE/model.onnx`.
     /// - Parameters:

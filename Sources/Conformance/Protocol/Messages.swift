@@ -13,7 +13,7 @@ package struct WorkerRequest: Codable, Sendable {
         /// Load a plugin and open a device: `plugin`, `name`, `options`, `libraries`, `device`.
         case load
         /// Run a model on the open device: blob 1 is the model (empty: it is in the file `model`), the rest are its inputs as TensorProto in the graph's
-        /// order; `folding`.
+        /// order; `folding`; `guarded`: between guards, twice, see `violation`.
         case run
         /// Do one named check of the levels `load` and `driver`: `check`, `seed`, and the members of `load`.
         case check
@@ -29,6 +29,7 @@ package struct WorkerRequest: Codable, Sendable {
     package var libraries: [String]?
     package var device: Int?
     package var folding: Bool?
+    package var guarded: Bool?
     package var model: String?
     package var check: String?
     package var seed: UInt64?
@@ -42,7 +43,7 @@ package struct WorkerReply: Codable, Sendable {
         case hello
         /// `identity`, `devices`, `kernels`.
         case loaded
-        /// `placement`; blobs from 1 on are the outputs as TensorProto in the graph's order.
+        /// `placement`, `ranBy`, and if the request said `guarded` perhaps `failure` and `message`: what a kernel did to memory; blobs from 1 on are the outputs as TensorProto in the graph's order.
         case ran
         /// `status`, `failure`, `message`.
         case checked
@@ -70,6 +71,13 @@ package struct WorkerReply: Codable, Sendable {
         package var domain: String
         package var `operator`: String
         package var generic: Bool
+        package var since: Int
+        /// Nil: no limit.
+        package var until: Int?
+        /// Bit t: the data type of value t.
+        package var dataTypes: UInt64
+        /// What the kernel declares about its arithmetic; nil where it declares nothing.
+        package var numerics: NumericFacts?
     }
 
     package var type: Kind
@@ -80,6 +88,8 @@ package struct WorkerReply: Codable, Sendable {
     package var devices: [DeviceModel]?
     package var kernels: [KernelSummary]?
     package var placement: [String: Int]?
+    /// Names of the kernels that ran, by node.
+    package var ranBy: [String]?
     package var status: Status?
     package var failure: FailureKind?
     package var message: String?

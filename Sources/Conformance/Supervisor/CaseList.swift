@@ -9,21 +9,30 @@ import Tensors
 /// The cases of a run, in the order in which they are run: level by level, within a level shuffled by the seed, so that nothing can depend on an order.
 struct CaseList {
     let cases: [Case]
+    let trust: GroupTrust
 
     init(_ settings: RunSettings, installation: Installation) throws(ConformanceError) {
         var all: [Case] = []
+        var generated: [GeneratedCase] = []
         if let corpus = settings.corpus {
             all += try Case.corpus(URL(fileURLWithPath: corpus), suite: "corpus", level: .operators, folding: false)
         }
         if settings.corpus == nil || settings.suite != "corpus" {
             all += Case.checks()
             if settings.level >= .operators {
+                generated = GeneratedCase.all(seed: settings.seed)
+                all += generated.map { Case(id: $0.id, level: .operators, body: .generated($0), specification: Case.generatedSpecification) }
+                all += Offer.all(generated).map {
+                    Case(id: $0.id, level: .operators, body: .offer($0), specification: ["SB-OPS-002", "SB-OPS-003"])
+                }
+                all += Probe.all.map { Case(id: $0.id, level: .operators, body: .probe($0), specification: ["SB-NUM-001"]) }
                 all += try Case.corpus(try Self.present(installation.corpus), suite: "onnx", level: .operators, folding: false)
             }
             if settings.level >= .models {
                 all += try Case.corpus(try Self.present(installation.networks), suite: "networks", level: .models, folding: true)
             }
         }
+        trust = GroupTrust(generated, seed: settings.seed)
         let suites = Set(all.map(\.suite))
         if let suite = settings.suite, !suites.contains(suite) {
             throw .usage("there is no suite '\(suite)'; there are \(suites.sorted().joined(separator: ", "))")
@@ -54,6 +63,7 @@ struct CaseList {
         if Compiler.matches(testCase.id, pattern) { return true }
         guard !pattern.contains("/") else { return false }
         if Compiler.matches(String(testCase.id.split(separator: "/").last ?? ""), pattern) { return true }
+        if case .generated(let generated) = testCase.body { return Compiler.matches(generated.operatorName, pattern) }
         guard case .model(let model) = testCase.body, !model.folding, let data = try? Data(contentsOf: model.model, options: .mappedIfSafe),
             let graph = try? readModel(data: data, allowingUnknownOperators: true).graph
         else { return false }

@@ -3,12 +3,13 @@ import Foundation
 import Graph
 import HardwareModel
 import ONNX
+import Operators
 import Southbound
 import Tensors
 
 /// Decides cases with one worker, which it replaces when a case kills it. Used by one thread.
 final class CaseRunner {
-    private let target: RunTarget
+    let target: RunTarget
     private let logPath: String
     private var worker: WorkerProcess?
 
@@ -58,6 +59,16 @@ final class CaseRunner {
             switch testCase.body {
             case .check: try check(testCase, &decision.result)
             case .model(let model): try run(model, testCase, &decision)
+            case .generated(let generated):
+                let call = try generated.call(seed: target.seed)
+                try run(call, generated.group, constants: generated.constants(of: call, seed: target.seed), &decision)
+            case .offer(let offer): try run(offer, &decision)
+            case .probe(let probe): try run(probe, &decision)
+            case .call(let reproducer):
+                let call = reproducer.call
+                let type = call.inputs.first.flatMap { $0?.dataType } ?? .float32
+                let group = CaseGroup(domain: call.definition.domain, operatorName: call.definition.name, type: type)
+                try run(reproducer.call, group, constants: reproducer.constants, &decision)
             case .cleanExit: try exitCleanly(&decision.result)
             }
         } catch let stop as CaseInterruption {
@@ -120,6 +131,7 @@ final class CaseRunner {
             let inputs = try set.inputs.map { try Data(contentsOf: $0, options: .mappedIfSafe) }
             let expected = try set.outputs.map { try Data(contentsOf: $0) }
             decision.keep(model: modelData, inputs: inputs, expected: expected)
+            decision.keep("case.json", try JSONEncoder().encode(model.tolerance))
             let (reply, outputs) = try worker.exchange(request, [modelData] + inputs, seconds: target.seconds)
             guard reply.type == .ran else {
                 refuse(reply, &decision.result)
@@ -156,7 +168,7 @@ final class CaseRunner {
         return nil
     }
 
-    private func refuse(_ reply: WorkerReply, _ result: inout CaseResult) {
+    func refuse(_ reply: WorkerReply, _ result: inout CaseResult) {
         result.message = reply.message
         switch reply.code {
         case .noKernel, .notCovered: result.status = .unsupported
@@ -185,6 +197,16 @@ final class CaseRunner {
     // MARK: The worker
 
     private var loaded: WorkerReply?
+
+    /// What the plugin offers, once it is loaded.
+    var kernels: [WorkerReply.KernelSummary] { loaded?.kernels ?? [] }
+
+    func exchange(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
+        try start().worker.exchange(request, blobs, seconds: target.seconds)
+    }
+
+    /// After a death: the next request gets a new one.
+    func discardWorker() { worker = nil }
 
     private func start() throws(CaseInterruption) -> (worker: WorkerProcess, reply: WorkerReply) {
         if let worker, let loaded { return (worker, loaded) }
@@ -259,6 +281,7 @@ struct RunTarget: Sendable {
     let seconds: Double
     let seed: UInt64
     let expected: ExpectedFailures
+    let trust: GroupTrust
 
     func request(_ kind: WorkerRequest.Kind) -> WorkerRequest {
         var request = WorkerRequest(kind)
@@ -271,7 +294,7 @@ struct RunTarget: Sendable {
     }
 
     func command(for testCase: Case) -> String {
-        "southbridge conform \(shellQuoted(plugin.path)) --seed \(seed) --filter \(shellQuoted(testCase.id))"
+        "southbridge reproduce . \(shellQuoted(testCase.id))"
     }
 }
 

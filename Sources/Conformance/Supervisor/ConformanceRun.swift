@@ -38,11 +38,12 @@ package struct ConformanceRun {
         let store = try RunStore(folder: outputFolder(started), resume: configuration.resume)
         let digest = (try? Data(contentsOf: URL(fileURLWithPath: configuration.plugin.path), options: .mappedIfSafe)).map { sha256($0) }
         let settings = try settings(of: store, pluginDigest: digest)
+        let list = try CaseList(settings, installation: installation)
+        let cases = list.cases
         let target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
-            seed: settings.seed, expected: try ExpectedFailures(of: configuration.plugin, installation: installation))
-        let cases = try CaseList(settings, installation: installation).cases
+            seed: settings.seed, expected: try ExpectedFailures(of: configuration.plugin, installation: installation), trust: list.trust)
 
         let negotiation: WorkerReply?
         var negotiationError: String?

@@ -4,6 +4,7 @@ import Compiler
 import Execution
 import Foundation
 import Graph
+import HardwareModel
 import ONNX
 import Operators
 import Southbound
@@ -91,7 +92,9 @@ package struct Worker {
         reply.identity = plugin.identity
         reply.devices = try (0..<plugin.deviceCount).map { try plugin.model(ofDevice: $0) }
         reply.kernels = (plugin.library?.kernels ?? []).map {
-            WorkerReply.KernelSummary(name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic))
+            WorkerReply.KernelSummary(
+                name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic), since: $0.since,
+                until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue, numerics: $0.numerics == .strict ? nil : $0.numerics)
         }
         libraries = try (request.libraries ?? []).compactMap {
             try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:]).library
@@ -112,9 +115,18 @@ package struct Worker {
         var rules = PlacementRules()
         rules.folding = request.folding ?? true
         let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
-        let outputs = try session.run(inputs)
         var reply = WorkerReply(.ran)
+        let outputs: [(name: String, tensor: HostTensor)]
+        if request.guarded == true {
+            let misdeed: MemoryMisdeed?
+            (outputs, misdeed) = try session.runGuarded(inputs)
+            reply.failure = misdeed.map { $0.kind == .notDeterministic ? .determinism : .memory }
+            reply.message = misdeed?.message
+        } else {
+            outputs = try session.run(inputs)
+        }
         reply.placement = session.summary?.placement
+        reply.ranBy = session.summary?.nodes.map(\.kernel)
         return (reply, try outputs.map { try tensorProtoData(name: $0.name, $0.tensor) })
     }
 

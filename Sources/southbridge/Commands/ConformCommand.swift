@@ -175,6 +175,6 @@ private func printSummary(_ report: Report, _ files: RunFiles) {
 }
 
 /// Control characters of a plugin's text would move a terminal's cursor.
-private func printable(_ text: String) -> String {
+func printable(_ text: String) -> String {
     String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{fffd}" : Character($0) })
 }

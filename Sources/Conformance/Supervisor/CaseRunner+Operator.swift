@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Graph
+import HardwareModel
+import ONNX
+import Operators
+import Tensors
+
+/// What came of one operator call on the plugin.
+enum CallOutcome {
+    case judged(Finding, WorkerReply, outputs: [HostTensor?])
+    /// The call was not carried out.
+    case refused(WorkerReply)
+
+    var isWrong: Bool {
+        if case .judged(let finding, _, _) = self { finding.failure != nil } else { false }
+    }
+}
+
+extension CaseRunner {
+    /// - Parameter constants: positions of inputs that are known before the run.
+    func run(_ call: OperatorCall, _ group: CaseGroup, constants: Set<Int>, _ decision: inout Decision) throws {
+        decision.result.operator = group.operatorName
+        decision.result.dataType = group.type.name
+        let outcome: CallOutcome
+        do {
+            outcome = try execute(call, constants: constants)
+        } catch let death as WorkerDeath where death.cause != .interrupted {
+            discardWorker()
+            (decision.result.status, decision.result.failure) = death.cause.verdict
+            decision.result.message = death.description
+            try keepReproducer(of: call, group, constants, nil, &decision)
+            return
+        }
+        switch outcome {
+        case .refused(let reply): refuse(reply, &decision.result)
+        case .judged(let finding, let reply, let outputs):
+            decision.result.placement = reply.placement
+            decision.result.apply(finding)
+            if finding.failure != nil {
+                try keepReproducer(of: call, group, constants, outputs, &decision)
+            } else if let missed = target.trust.missedFaults(of: group, facts: facts(of: reply)), !missed.isEmpty {
+                decision.result.status = .mistrusted
+                decision.result.message = "passed, but the cases of this operator and type do not notice: \(missed.joined(separator: ", "))"
+            }
+        }
+    }
+
+    func run(_ probe: Probe, _ decision: inout Decision) throws {
+        decision.result.operator = probe.operatorName
+        decision.result.dataType = probe.type.name
+        let call = try probe.call()
+        let (reply, outputs) = try launch(call, constants: [])
+        guard reply.type == .ran, let actual = outputs.first ?? nil else { return refuse(reply, &decision.result) }
+        decision.result.placement = reply.placement
+        if let contradiction = probe.contradiction(actual.decodedDoubles(), facts(of: reply), call) {
+            decision.result.status = .failed
+            decision.result.failure = .declaration
+            decision.result.message = "\(reply.ranBy?.first ?? "the kernel") \(contradiction)"
+        }
+    }
+
+    /// Whoever declares a kernel for an operator and type takes at least one of the suite's calls.
+    func run(_ offer: Offer, _ decision: inout Decision) throws {
+        let group = offer.group
+        decision.result.operator = group.operatorName
+        decision.result.dataType = group.type.name
+        _ = try negotiate()
+        let declared = kernels.filter {
+            $0.domain == group.domain && $0.operator == group.operatorName && $0.dataTypes & (1 << UInt64(group.type.rawValue)) != 0
+                && $0.since <= offer.version && offer.version <= $0.until ?? .max
+        }
+        guard let kernel = declared.first else {
+            decision.result.status = .unsupported
+            decision.result.message = "no kernel is declared for version \(offer.version)"
+            return
+        }
+        var refusal: String?
+        for member in offer.members {
+            let (reply, _) = try launch(try member.call(seed: target.seed), constants: [])
+            guard reply.type == .error, reply.code == .noKernel else { return }
+            refusal = refusal ?? reply.message
+        }
+        decision.result.status = .failed
+        decision.result.failure = .declaration
+        decision.result.message =
+            "kernel '\(kernel.name)' declares \(group.type.name), but all \(offer.members.count) calls are refused; the first: \(refusal ?? "")"
+    }
+
+    /// Runs a call between guards, and judges it by what the kernel that ran it declares.
+    func execute(_ call: OperatorCall, constants: Set<Int>) throws -> CallOutcome {
+        let (reply, actual) = try launch(call, constants: constants)
+        guard reply.type == .ran else { return .refused(reply) }
+        var finding = try Judge(call, facts: facts(of: reply)).finding(on: actual)
+        if finding.failure == nil, let failure = reply.failure { finding = Finding(failure: failure, message: reply.message) }
+        return .judged(finding, reply, outputs: actual)
+    }
+
+    /// The reply, an `error` where the device did not run the call, and one entry per output that the call names.
+    private func launch(_ call: OperatorCall, constants: Set<Int>) throws -> (WorkerReply, [HostTensor?]) {
+        let (graph, inputs) = call.graph(constants: constants)
+        var request = WorkerRequest(.run)
+        request.folding = false
+        request.guarded = true
+        let blobs = try [modelData(graph)] + inputs.map { try tensorProtoData(name: "", $0) }
+        let (reply, outputs) = try exchange(request, blobs)
+        guard reply.type == .ran else { return (reply, []) }
+        guard reply.placement?.keys.contains(where: { $0 != "host" }) ?? true else {
+            var refusal = WorkerReply.error(.noKernel, "the stack runs it itself")
+            refusal.placement = reply.placement
+            return (refusal, [])
+        }
+        var actual: [HostTensor?] = []
+        var rest = outputs[...]
+        for isWanted in call.wanted {
+            actual.append(try isWanted ? rest.popFirst().map { try readTensor(data: $0).tensor } : nil)
+        }
+        return (reply, actual)
+    }
+
+    private func facts(of reply: WorkerReply) -> NumericFacts {
+        let names = Set((reply.ranBy ?? []).map { String($0.split(separator: "/", maxSplits: 1).last ?? "") })
+        return kernels.first { names.contains($0.name) }?.numerics ?? .strict
+    }
+
+    // MARK: Failures
+
+    /// Reduces a failing call to the smallest that still fails, and keeps what is needed to run it again.
+    private func keepReproducer(
+        of call: OperatorCall, _ group: CaseGroup, _ constants: Set<Int>, _ outputs: [HostTensor?]?, _ decision: inout Decision
+    ) throws {
+        var smallest = call
+        var actual = outputs
+        if target.trust.mayShrink(group) {
+            let shrinker = Shrinker { candidate in
+                do {
+                    let outcome = try self.execute(candidate, constants: constants.filter { $0 < candidate.inputs.count })
+                    guard case .judged(let finding, _, let outputs) = outcome, finding.failure != nil else { return nil }
+                    return (finding, outputs)
+                } catch let death as WorkerDeath where death.cause != .interrupted {
+                    self.discardWorker()
+                    let (status, failure) = death.cause.verdict
+                    return (Finding(failure: failure, message: "\(status.rawValue): \(death.cause.description)"), nil)
+                }
+            }
+            if let shrunk = try shrinker.shrink(call) {
+                smallest = shrunk.call
+                actual = shrunk.outputs
+                decision.result.message =
+                    "\(decision.result.message ?? "")\nsmallest failing case: \(smallest.summary): \(shrunk.finding.message ?? "")"
+            }
+        }
+        let (graph, inputs) = smallest.graph(constants: constants)
+        let expected = try? smallest.definition.evaluate(
+            opset: smallest.opset, attributes: smallest.attributes, inputs: smallest.inputs, wanted: smallest.wanted)
+        decision.keep(
+            model: try modelData(graph), inputs: try inputs.map { try tensorProtoData(name: "", $0) },
+            expected: try (expected ?? []).compactMap { try $0.map { try tensorProtoData(name: "", $0) } })
+        for (index, output) in (actual ?? []).enumerated() {
+            if let output { decision.keep("actual_\(index).pb", try tensorProtoData(name: "", output)) }
+        }
+    }
+}
+
+extension CaseResult {
+    mutating func apply(_ finding: Finding) {
+        status = finding.failure == nil ? .passed : .failed
+        failure = finding.failure
+        grade = finding.failure == nil ? finding.grade : nil
+        error = finding.deviation
+        message = finding.message
+    }
+}
+
+extension OperatorCall {
+    /// For a person: `MatMul(float32 [1, 1], float32 [1, 17])`.
+    package var summary: String {
+        let list = inputs.map { $0.map { "\($0.dataType.name) \($0.shape)" } ?? "-" }.joined(separator: ", ")
+        let names = attributes.keys.sorted()
+        return "\(definition.name)(\(list))\(names.isEmpty ? "" : " with \(names.joined(separator: ", "))")"
+    }
+}
