@@ -80,6 +80,7 @@ final class CaseRunner {
 
     private func check(_ testCase: Case, _ result: inout CaseResult) throws {
         let worker = try start().worker
+        guard offers("checks", &result) else { return }
         var request = target.request(.check)
         request.check = testCase.id
         request.seed = target.seed
@@ -91,6 +92,14 @@ final class CaseRunner {
             result.failure = reply.failure
         }
         result.message = reply.message
+    }
+
+    /// Marks a case as not run where the worker in use does not do what it takes.
+    private func offers(_ capability: String, _ result: inout CaseResult) -> Bool {
+        if capabilities.contains(capability) { return true }
+        result.status = .notRun
+        result.message = "the worker does not have the capability '\(capability)'"
+        return false
     }
 
     private func exitCleanly(_ result: inout CaseResult) throws {
@@ -109,6 +118,8 @@ final class CaseRunner {
             decision.result.message = "the case has no test_data_set_0"
             return
         }
+        _ = try start()
+        guard offers(model.folding ? "files" : "models", &decision.result) else { return }
         // A whole network may keep its weights in files beside it.
         let modelData = model.folding ? Data() : try Data(contentsOf: model.model, options: .mappedIfSafe)
         if !model.folding { describe(modelData, &decision.result) }
@@ -185,6 +196,7 @@ final class CaseRunner {
     // MARK: The worker
 
     private var loaded: WorkerReply?
+    private var capabilities: [String] = []
 
     private func start() throws(CaseInterruption) -> (worker: WorkerProcess, reply: WorkerReply) {
         if let worker, let loaded { return (worker, loaded) }
@@ -200,6 +212,7 @@ final class CaseRunner {
             }
             worker = fresh
             loaded = reply
+            capabilities = greeting.capabilities ?? []
             return (fresh, reply)
         } catch let stop as CaseInterruption {
             throw stop
@@ -256,6 +269,8 @@ struct RunTarget: Sendable {
     let options: [String: String]
     let libraries: [String]
     let command: WorkerCommand
+    /// The user's own worker, as given.
+    let worker: String?
     let seconds: Double
     let seed: UInt64
     let expected: ExpectedFailures
@@ -271,7 +286,8 @@ struct RunTarget: Sendable {
     }
 
     func command(for testCase: Case) -> String {
-        "southbridge conform \(shellQuoted(plugin.path)) --seed \(seed) --filter \(shellQuoted(testCase.id))"
+        let served = worker.map { " --worker \(shellQuoted($0))" } ?? ""
+        return "southbridge conform \(shellQuoted(plugin.path))\(served) --seed \(seed) --filter \(shellQuoted(testCase.id))"
     }
 }
 
