@@ -185,7 +185,6 @@ class Reference:
         import onnx.reference
 
         numpy.seterr(all="ignore")
-
         self.evaluator = onnx.reference.ReferenceEvaluator
         self.program = f"onnx.reference {onnx.__version__}"
         self.cache = Cache()

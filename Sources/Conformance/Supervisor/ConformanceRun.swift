@@ -40,7 +40,8 @@ package struct ConformanceRun {
         let settings = try settings(of: store, pluginDigest: digest)
         let target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
-            command: settings.worker.map { .shell($0) } ?? .own(executable), worker: settings.worker, seconds: settings.timeout * settings.timeScale,
+            command: settings.worker.map { .shell($0) } ?? .own(executable), worker: settings.worker,
+            seconds: settings.timeout * settings.timeScale,
             seed: settings.seed, expected: try ExpectedFailures(of: configuration.plugin, installation: installation))
         let cases = try CaseList(settings, installation: installation).cases
 
