@@ -49,6 +49,7 @@ test: data generator-tests
 
 generator-tests: data
 	@cd $(GENERATOR) && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
+	@cd Conformance/Bridges && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
 
 lint:
 	@command -v clang-format >/dev/null || { echo 'error: clang-format is missing: apt-get install clang-format' >&2; exit 1; }

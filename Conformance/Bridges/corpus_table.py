@@ -83,7 +83,7 @@ def reason_of(case):
     if found := re.search(r"Fatal error: (?:[\w.]+:)?(\w+)\(-?\d+\) is not a registered", message):
         return "operator not known", found[1]
     if "is no tensor" in message or "is a sequence" in message or "is an optional" in message:
-        return "values that are no tensors", "any"
+        return "values that are no tensors", "sequence or optional"
     if "locale" in message:
         return "error: a locale that this machine lacks", operator
     if case["status"] == "unsupported":
@@ -102,7 +102,8 @@ def reasons(run):
             table[reason][operator] += 1
     yield f"\nWhat {run.name} {run.version} does not pass, by reason:\n\n| reason | cases | operators |\n|---|---:|---|\n"
     for reason, operators in sorted(table.items(), key=lambda entry: (-entry[1].total(), entry[0])):
-        names = ", ".join(name if count == 1 else f"{name} {count}" for name, count in sorted(operators.items(), key=lambda e: (-e[1], e[0])))
+        ordered = sorted(operators.items(), key=lambda entry: (-entry[1], entry[0]))
+        names = ", ".join(name if count == 1 else f"{name} {count}" for name, count in ordered)
         yield f"| {reason} | {operators.total()} | {names} |\n"
 
 

@@ -6,8 +6,8 @@
 Needs the packages onnx and onnxruntime (not for --reference). Graph optimisations are off, so that the model's own operators run, and each
 session has one thread. Tensors pass as raw bytes, whatever their type, so that nothing depends on what numpy can carry.
 
-Refused as noKernel: ONNX Runtime's own "not implemented". Refused as notCovered: operators, opsets and format versions that it does not know,
-and graph inputs or outputs that are no tensors, which the protocol does not carry. Every other error is one of the device.
+Refused as noKernel: ONNX Runtime's own "not implemented". Refused as notCovered: operators, opsets and format versions that it does not
+know, and graph inputs or outputs that are no tensors, which the protocol does not carry. Every other error is one of the device.
 """
 
 import argparse
