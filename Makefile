@@ -12,7 +12,7 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data build conform test generator-tests check lint format install clean
+.PHONY: help setup data build conform compare-onnx test generator-tests check lint format install clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make setup               install what is missing, without building'
 	@echo 'make data                export the ONNX corpus and the networks to build/'
 	@echo 'make format              format the sources in place'
+	@echo 'make compare-onnx        ONNX Runtime and the ONNX reference by the same criteria: makes the tables of docs/onnx-corpus.md anew'
 	@echo 'make install PREFIX=DIR  install to DIR (default: $(PREFIX))'
 	@echo 'make clean               remove .build and build'
 
@@ -39,12 +40,16 @@ build: setup
 conform: build data
 	@.build/release/southbridge conform cpu $(OPTIONS)
 
+compare-onnx: build data
+	@scripts/compare-onnx.sh
+
 test: data generator-tests
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
 
 generator-tests: data
 	@cd $(GENERATOR) && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
+	@cd Conformance/Bridges && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'
 
 lint:
 	@command -v clang-format >/dev/null || { echo 'error: clang-format is missing: apt-get install clang-format' >&2; exit 1; }

@@ -83,7 +83,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
-        tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors"]),
+        tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
         tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),

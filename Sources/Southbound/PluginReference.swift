@@ -5,7 +5,7 @@ import Foundation
 package struct PluginReference: Sendable, Hashable {
     /// The name to use in this process instead of the one that the plugin declares.
     package let givenName: String?
-    /// Absolute.
+    /// Absolute; of something that only a worker knows, the word that was given.
     package let path: String
 
     /// The given name, else what the file's name suggests: `chip` for `libchip.so`, `cpu` for the built-in one.
@@ -21,13 +21,29 @@ package struct PluginReference: Sendable, Hashable {
         self.path = URL(filePath: path).standardizedFileURL.path
     }
 
+    /// Something that a foreign worker knows by a word of its own and that is no file here.
+    private init(givenName: String?, word: String) {
+        self.givenName = givenName
+        path = word
+    }
+
     /// Reads a built-in name, a path, or `NAME=` before either. A path has a '/' or '.' in it, or names a file that is there.
-    package static func parse(_ text: String, installation: Installation) throws(PluginError) -> PluginReference {
+    /// - Parameter isServedByWorker: a foreign worker loads it, so any other word is taken, too, and handed to the worker as it is.
+    package static func parse(
+        _ text: String, installation: Installation, isServedByWorker: Bool = false
+    ) throws(PluginError) -> PluginReference {
+        var name: String?
+        var word = text
         if let split = text.firstIndex(of: "="), isIdentifier(String(text[..<split])) {
-            let name = String(text[..<split])
-            return PluginReference(givenName: name, path: try path(of: String(text[text.index(after: split)...]), installation))
+            name = String(text[..<split])
+            word = String(text[text.index(after: split)...])
         }
-        return PluginReference(path: try path(of: text, installation))
+        do {
+            return PluginReference(givenName: name, path: try path(of: word, installation))
+        } catch {
+            guard isServedByWorker, !word.isEmpty else { throw error }
+            return PluginReference(givenName: name, word: word)
+        }
     }
 
     private static func path(of text: String, _ installation: Installation) throws(PluginError) -> String {

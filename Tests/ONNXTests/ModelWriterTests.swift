@@ -34,7 +34,7 @@ import Testing
 
     @Test func keepsEveryKindOfAttribute() throws {
         var body = Graph(name: "body")
-        let captured = body.addValue("inner")
+        let captured = body.addValue("inner", type: TensorType(.float32, [.known(2), .symbol("n"), .unknown]))
         body.captures[captured] = "x"
         let result = body.addValue("result")
         body.addNode(Node(name: "m", operatorName: "Neg", opset: 21, inputs: [captured], outputs: [result]))

@@ -91,6 +91,7 @@ final class CaseRunner {
 
     private func check(_ testCase: Case, _ result: inout CaseResult) throws {
         let worker = try start().worker
+        guard offers("checks", &result) else { return }
         var request = target.request(.check)
         request.check = testCase.id
         request.seed = target.seed
@@ -102,6 +103,14 @@ final class CaseRunner {
             result.failure = reply.failure
         }
         result.message = reply.message
+    }
+
+    /// Marks a case as not run where the worker in use does not do what it takes.
+    private func offers(_ capability: String, _ result: inout CaseResult) -> Bool {
+        if capabilities.contains(capability) { return true }
+        result.status = .notRun
+        result.message = "the worker does not have the capability '\(capability)'"
+        return false
     }
 
     private func exitCleanly(_ result: inout CaseResult) throws {
@@ -120,6 +129,8 @@ final class CaseRunner {
             decision.result.message = "the case has no test_data_set_0"
             return
         }
+        _ = try start()
+        guard offers(model.folding ? "files" : "models", &decision.result) else { return }
         // A whole network may keep its weights in files beside it.
         let modelData = model.folding ? Data() : try Data(contentsOf: model.model, options: .mappedIfSafe)
         if !model.folding { describe(modelData, &decision.result) }
@@ -197,6 +208,7 @@ final class CaseRunner {
     // MARK: The worker
 
     private var loaded: WorkerReply?
+    private var capabilities: [String] = []
 
     /// What the plugin offers, once it is loaded.
     var kernels: [WorkerReply.KernelSummary] { loaded?.kernels ?? [] }
@@ -222,6 +234,7 @@ final class CaseRunner {
             }
             worker = fresh
             loaded = reply
+            capabilities = greeting.capabilities ?? []
             return (fresh, reply)
         } catch let stop as CaseInterruption {
             throw stop

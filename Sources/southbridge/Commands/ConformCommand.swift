@@ -19,9 +19,10 @@ struct ConformCommand: ParsableCommand {
               southbridge conform cpu --filter Relu
               southbridge conform cpu --corpus my-cases --suite corpus
               southbridge conform cpu --output runs/today --resume
+              southbridge conform onnxruntime --suite onnx --worker 'python Conformance/Bridges/onnxruntime_worker.py'
             """)
 
-    @Argument(help: "The plugin under test.")
+    @Argument(help: "The plugin under test; with --worker also any name that the worker knows.")
     var plugin: String
 
     @Option(help: ArgumentHelp("Highest level to run (default: models).", valueName: "level"))
@@ -75,7 +76,7 @@ struct ConformCommand: ParsableCommand {
 
     func run() throws {
         let installation = try Installation.locate()
-        var configuration = RunConfiguration(plugin: try .parse(plugin, installation: installation))
+        var configuration = RunConfiguration(plugin: try .parse(plugin, installation: installation, isServedByWorker: worker != nil))
         (configuration.optionsName, configuration.options) = try flags.named.single()
         configuration.libraries = flags.libraries
         configuration.level = try level.map { try choice($0, Level(rawValue: $0), of: Level.allCases.map(\.rawValue), "--level") }
