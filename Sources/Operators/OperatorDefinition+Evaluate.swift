@@ -17,9 +17,28 @@ extension OperatorDefinition {
         opset: Int, attributes given: [String: Attribute], inputs: [HostTensor?], wanted: [Bool],
         captures: [HostTensor] = []
     ) throws(OperatorError) -> [HostTensor?] {
+        let context = try context(opset: opset, attributes: given, inputs: inputs, wanted: wanted, captures: captures)
+        let results = try results(context)
+        var outputs: [HostTensor?] = []
+        for (index, isWanted) in wanted.enumerated() {
+            guard isWanted else {
+                outputs.append(nil)
+                continue
+            }
+            guard let result = results[index] else { throw .unsupported("the reference of \(name) gives no output \(index)") }
+            do { outputs.append(try result.hostTensor()) } catch {
+                throw .unsupported("\(name), output \(index): \(error)")
+            }
+        }
+        return outputs
+    }
+
+    /// What the reference computes from, checked and inferred. Parameters as for `evaluate`.
+    package func context(
+        opset: Int, attributes given: [String: Attribute], inputs: [HostTensor?], wanted: [Bool], captures: [HostTensor] = []
+    ) throws(OperatorError) -> ReferenceContext {
         let version = try check(
             opset: opset, attributes: given, inputTypes: inputs.map { $0?.dataType }, outputCount: wanted.count)
-        guard let reference else { throw .unsupported("\(name) has no reference") }
         for case let input? in inputs { try Self.checkSize(input.shape, of: "an input", in: name) }
         let attributes = NodeAttributes(version: version, given: given, rules: attributes)
         let inputs = inputs + captures
@@ -35,26 +54,23 @@ extension OperatorDefinition {
             case .bounded(_, let shape): try Self.checkSize(shape, of: "the output", in: name)
             }
         }
-        let results = try reference(ReferenceContext(attributes: attributes, inputs: decoded, outputs: inferred))
-        var outputs: [HostTensor?] = []
-        for (index, isWanted) in wanted.enumerated() {
-            guard isWanted else {
-                outputs.append(nil)
-                continue
-            }
-            guard index < results.count, let result = results[index], index < inferred.count else {
-                throw .unsupported("the reference of \(name) gives no output \(index)")
-            }
-            guard inferred[index].admits(result) else {
+        return ReferenceContext(attributes: attributes, inputs: decoded, outputs: inferred)
+    }
+
+    /// The reference's results before they are rounded to the outputs' types, one entry per output that the context tells of. Throws where one is not of
+    /// the type and shape that inference said.
+    package func results(_ context: ReferenceContext) throws(OperatorError) -> [ReferenceTensor?] {
+        guard let reference else { throw .unsupported("\(name) has no reference") }
+        let results = try reference(context)
+        return try context.outputs.enumerated().map { index, inferred throws(OperatorError) in
+            guard index < results.count, let result = results[index] else { return nil }
+            guard inferred.admits(result) else {
                 throw .unsupported(
-                    "the reference of \(name) gave \(result.dataType.name) \(result.shape) for output \(index), but inference says \(inferred[index])"
+                    "the reference of \(name) gave \(result.dataType.name) \(result.shape) for output \(index), but inference says \(inferred)"
                 )
             }
-            do { outputs.append(try result.hostTensor()) } catch {
-                throw .unsupported("\(name), output \(index): \(error)")
-            }
+            return result
         }
-        return outputs
     }
 
     private static func checkSize(_ shape: [Int], of what: String, in name: String) throws(OperatorError) {

@@ -38,6 +38,10 @@ struct CaseList {
             throw .usage("there is no suite '\(suite)'; there are \(suites.sorted().joined(separator: ", "))")
         }
         var chosen = all.filter { $0.level <= settings.level && (settings.suite == nil || $0.suite == settings.suite) }
+        if settings.tier == .smoke {
+            let members = try Self.smokeMembers(installation)
+            chosen.removeAll { !members.contains($0.id) && $0.level >= .operators }
+        }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
         }
@@ -49,6 +53,13 @@ struct CaseList {
         let shuffled = chosen.map { ($0, CounterRandom(seed: settings.seed, case: $0.id, tensor: "order").word(0)) }
             .sorted { ($0.0.level, $0.1) < ($1.0.level, $1.1) }.map(\.0)
         cases = settings.cases.map { Array(shuffled.prefix($0)) } ?? shuffled
+    }
+
+    /// The ids of the smoke tier's cases from the level `operators` on; below it every case belongs to it.
+    private static func smokeMembers(_ installation: Installation) throws(ConformanceError) -> Set<String> {
+        let file = installation.suites.appending(path: "Tiers/smoke.txt")
+        guard let text = try? String(contentsOf: file, encoding: .utf8) else { throw .usage("\(file.path) cannot be read") }
+        return Set(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init))
     }
 
     private static func present(_ folder: URL) throws(ConformanceError) -> URL {

@@ -174,14 +174,14 @@ package struct ConformanceRun {
         var run = header.run
         run.seconds = seconds
         let settings = RunSettings(configuration)
-        let isComplete = header.options.keys.allSatisfy { !["suite", "filter", "cases", "shard"].contains($0) } && settings.isComplete
+        let isComplete = header.options.keys.allSatisfy { !["tier", "suite", "filter", "cases", "shard"].contains($0) } && settings.isComplete
         let cases = results.sorted { ($0.level, $0.id) < ($1.level, $1.id) }
         let judgement = Judgement(cases, requested: header.requestedLevel)
         return Report(
             suite: header.suite, plugin: header.plugin, host: header.host, devices: header.devices, run: run,
             verdict: Verdict(
                 level: judgement.highest, requestedLevel: header.requestedLevel, profile: header.profile,
-                conformant: isComplete ? judgement.isConformant : nil),
+                conformant: isComplete ? judgement.isConformant : nil, grade: judgement.grade),
             levels: judgement.levels, cases: cases, log: store.end, specification: .of(installation))
     }
 

@@ -5,6 +5,8 @@ package struct Judgement: Sendable {
     package let levels: [LevelResult]
     /// The highest level that passed with all below it.
     package let highest: Level?
+    /// The lower of the grades of what passed; nil where nothing was graded.
+    package let grade: Grade?
     /// The requested level was reached.
     package let isConformant: Bool
 
@@ -24,6 +26,8 @@ package struct Judgement: Sendable {
             }
         }
         self.highest = highest
+        let grades = cases.filter { $0.status == .passed }.compactMap(\.grade)
+        grade = grades.isEmpty ? nil : grades.contains(.b) ? .b : .a
         isConformant = isUnbroken && highest != nil
     }
 

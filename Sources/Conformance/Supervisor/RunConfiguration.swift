@@ -10,6 +10,7 @@ package struct RunConfiguration: Sendable {
     package var libraries: [String] = []
     package var level: Level?
     package var profile: String?
+    package var tier: Tier?
     package var suite: String?
     package var filter: String?
     package var corpus: String?
@@ -29,6 +30,13 @@ package struct RunConfiguration: Sendable {
 
     /// Profiles that this version of the suite knows.
     package static let profiles = ["declared"]
+}
+
+/// How much of the suite a run has.
+package enum Tier: String, Codable, CaseIterable, Sendable {
+    /// The smallest set of cases that still notices every kind of planted fault: for slow devices and inner loops.
+    case smoke
+    case full
 }
 
 /// One of several runs that together decide all cases.
@@ -51,6 +59,8 @@ package struct Shard: Sendable, Equatable, CustomStringConvertible {
 struct RunSettings: Codable, Equatable, Sendable {
     var level: Level
     var profile: String
+    /// Nil in runs of versions that had the full tier alone.
+    var tier: Tier?
     var suite: String?
     var filter: String?
     var corpus: String?
@@ -66,6 +76,7 @@ struct RunSettings: Codable, Equatable, Sendable {
     init(_ configuration: RunConfiguration) {
         level = configuration.level ?? .models
         profile = configuration.profile ?? "declared"
+        tier = configuration.tier == .smoke ? .smoke : nil
         suite = configuration.suite
         filter = configuration.filter
         corpus = configuration.corpus
@@ -81,14 +92,14 @@ struct RunSettings: Codable, Equatable, Sendable {
     }
 
     /// Nothing may be claimed from a run that leaves cases out.
-    var isComplete: Bool { suite == nil && filter == nil && cases == nil && shard == nil }
+    var isComplete: Bool { tier == nil && suite == nil && filter == nil && cases == nil && shard == nil }
 
     /// The first flag by which a resumed run would differ from its beginning.
     func contradiction(_ configuration: RunConfiguration) -> String? {
         func differs<Value: Equatable>(_ given: Value?, _ begun: Value?) -> Bool { given != nil && given != begun }
         let flags: [(String, Bool)] = [
             ("--level", differs(configuration.level, level)), ("--profile", differs(configuration.profile, profile)),
-            ("--suite", differs(configuration.suite, suite)), ("--filter", differs(configuration.filter, filter)),
+            ("--tier", differs(configuration.tier, tier ?? .full)), ("--suite", differs(configuration.suite, suite)), ("--filter", differs(configuration.filter, filter)),
             ("--corpus", differs(configuration.corpus, corpus)), ("--cases", differs(configuration.cases, cases)),
             ("--seed", differs(configuration.seed, seed)), ("--timeout", differs(configuration.timeout, timeout)),
             ("--time-scale", differs(configuration.timeScale, timeScale)), ("--worker", differs(configuration.worker, worker)),

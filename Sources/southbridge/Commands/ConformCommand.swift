@@ -10,13 +10,14 @@ struct ConformCommand: ParsableCommand {
         commandName: "conform",
         abstract: "Run the conformance suite on a plugin and write the run's folder.",
         discussion: """
-            Levels: load, driver, operators, models; each needs the one before it. A run that leaves cases out (--filter, --suite, --cases, --shard)
+            Levels: load, driver, operators, models; each needs the one before it. A run that leaves cases out (--filter, --suite, --cases, --shard, --tier smoke)
             claims nothing: it exits with 0 or 1 by its failures.
 
             EXAMPLES
               southbridge conform ./libchip.so
               southbridge conform ./libchip.so --level driver --output runs/today
               southbridge conform cpu --filter Relu
+              southbridge conform ./libchip.so --tier smoke
               southbridge conform cpu --corpus my-cases --suite corpus
               southbridge conform cpu --output runs/today --resume
               southbridge conform onnxruntime --suite onnx --worker 'python Conformance/Bridges/onnxruntime_worker.py'
@@ -31,7 +32,7 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Profile to judge by (default: declared).", valueName: "name"))
     var profile: String?
 
-    @Option(help: ArgumentHelp("Run one suite alone: load, driver, onnx, networks, corpus.", valueName: "name"))
+    @Option(help: ArgumentHelp("Run one suite alone: load, driver, operators, offers, probes, golden, onnx, networks, corpus.", valueName: "name"))
     var suite: String?
 
     @Option(help: ArgumentHelp("Run the cases whose id, name or operator matches a shell pattern.", valueName: "glob"))
@@ -57,7 +58,7 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Stretch all limits for a slow device.", valueName: "x"))
     var timeScale: Double?
 
-    @Option(help: ArgumentHelp("smoke or full (default: full).", valueName: "tier"))
+    @Option(help: ArgumentHelp("smoke: the fewest cases that still notice every kind of planted fault; or full (default).", valueName: "tier"))
     var tier: String?
 
     @Option(help: ArgumentHelp("A program that speaks the worker protocol, instead of this one.", valueName: "command"))
@@ -84,7 +85,7 @@ struct ConformCommand: ParsableCommand {
             configuration.profile = try choice(
                 profile, RunConfiguration.profiles.first { $0 == profile }, of: RunConfiguration.profiles, "--profile")
         }
-        if let tier, tier != "full" { throw CommandFailure(code: 2, "--tier \(tier): this version of the suite has the tier full alone") }
+        configuration.tier = try tier.map { try choice($0, Tier(rawValue: $0), of: Tier.allCases.map(\.rawValue), "--tier") }
         if let shard {
             guard let value = Shard(shard) else { throw CommandFailure(code: 2, "--shard takes I/N with 1 ≤ I ≤ N, not '\(shard)'") }
             configuration.shard = value
