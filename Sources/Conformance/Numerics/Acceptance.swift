@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Operators
+package import Tensors
+
+/// Which values an output may have, element by element.
+package struct Acceptance: Sendable {
+    /// The right results, unrounded where the reference computes them so.
+    package var expected: [Double]
+    package var lower: [Double]
+    package var upper: [Double]
+    /// Tighter intervals for grade A; nil where the class has one bound only.
+    package var tight: (lower: [Double], upper: [Double])?
+    /// Of lens 3: the size of one rounding error in each element, and the number of them in one.
+    package var roundings: (unit: [Double], count: Int)?
+    /// Of the errors of all elements together; nil where only single ones count.
+    package var rootMeanSquareLimit: Double?
+    /// Elements of which nothing is demanded, because a partial result may overflow. Empty: none.
+    package var isFree: [Bool] = []
+    /// −0 and +0 are told apart.
+    package var signOfZeroCounts = false
+
+    /// Exactly the reference, rounded to the type.
+    package init(exactly values: [Double]) {
+        expected = values
+        lower = values
+        upper = values
+    }
+
+    package init(_ expected: [Double], within bound: [Double]) {
+        self.expected = expected
+        lower = zip(expected, bound).map { $0 - $1 }
+        upper = zip(expected, bound).map { $0 + $1 }
+    }
+
+    /// Whether `value` is right at `index`, for a type of the format. NaN is right where the reference gives NaN and nowhere else; an infinity also where the
+    /// interval reaches the largest number.
+    func admits(_ value: Double, at index: Int, _ format: NumberFormat) -> Bool {
+        if !isFree.isEmpty && isFree[index] { return true }
+        return Self.contains(value, lower[index], upper[index], expected[index], format, signOfZeroCounts)
+    }
+
+    func admitsTightly(_ value: Double, at index: Int, _ format: NumberFormat) -> Bool {
+        guard let tight else { return true }
+        if !isFree.isEmpty && isFree[index] { return true }
+        return Self.contains(value, tight.lower[index], tight.upper[index], expected[index], format, signOfZeroCounts)
+    }
+
+    private static func contains(
+        _ value: Double, _ lower: Double, _ upper: Double, _ expected: Double, _ format: NumberFormat, _ signOfZeroCounts: Bool
+    ) -> Bool {
+        if expected.isNaN { return value.isNaN }
+        if value.isNaN { return false }
+        if expected.isInfinite { return value == expected || value.isInfinite == false && lower <= value && value <= upper }
+        // The type's own overflow: from half a step beyond the largest number on, rounding gives infinity.
+        let reach = format.largest
+        if value == .infinity { return upper >= reach }
+        if value == -.infinity { return lower <= -reach }
+        if signOfZeroCounts, value == 0, expected == 0 { return value.sign == expected.sign }
+        return lower <= value && value <= upper
+    }
+
+    /// Also admits what another acceptance of the same output admits.
+    mutating func widen(by other: Acceptance) {
+        for index in lower.indices {
+            if !other.lower[index].isNaN { lower[index] = min(lower[index], other.lower[index]) }
+            if !other.upper[index].isNaN { upper[index] = max(upper[index], other.upper[index]) }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Graph
+import HardwareModel
+import Operators
+import Tensors
+
+extension Bounds {
+    /// Sums of n products with m = Σ|a||b| + |bias|: E = k·ulp(r) + m·((1 + u_in)² − 1 + (n + 2)·u_acc) + n·σ, for every order of summation (Jeannerod and Rump,
+    /// "Improved error bounds for inner products in floating-point arithmetic", 2013); the two more roundings are those of a scale and of a bias. A mean rounds once more.
+    ///
+    /// Where all inputs are whole numbers times a power of two and m fits into the significand, every partial sum is exact: lens 1.
+    func sum(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
+        let values = result.floats
+        guard let magnitudes = try magnitudes(output: index) else { return try noiseFloor(result, format, index) }
+        let count = Double(terms ?? defaultTerms(result))
+        if !facts.usesTransforms, !isMean, isExact(magnitudes, format) { return Acceptance(exactly: result.roundedFloats) }
+        let unit = accumulator.unit
+        // Both the kernel and the reference err in float64.
+        let sides: Double = isDouble ? 2 : 1
+        let tile = facts.usesTransforms ? magnitudes.reduce(0) { $1.isFinite ? max($0, $1) : $0 } : nil
+        var bound: [Double] = []
+        bound.reserveCapacity(values.count)
+        for element in values.indices {
+            let m = tile ?? magnitudes[element]
+            bound.append((k + (isMean ? 1 : 0)) * format.ulp(values[element]) + m * (inputRounding + sides * (count + 2) * unit) + count * underflow)
+        }
+        var acceptance = Acceptance(values, within: bound.map { $0.isNaN ? 0 : $0 })
+        acceptance.admitRounded(result)
+        // A partial sum may overflow although the whole does not.
+        let limit = accumulator.largest / 2
+        if magnitudes.contains(where: { !($0 < limit) }) {
+            acceptance.isFree = zip(magnitudes, values).map { !($0 < limit) && $1.isFinite }
+        }
+        acceptance.roundings = (
+            zip(values, magnitudes).map { unit * $1 + format.ulp($0) / 2 }, Int(min(count, 1e9))
+        )
+        return acceptance
+    }
+
+    private var isMean: Bool { ["Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"].contains(definition.name) }
+
+    /// Elements of the first input for each of the output's.
+    private func defaultTerms(_ result: ReferenceTensor) -> Int {
+        let largest = context.inputs.compactMap { $0?.count }.max() ?? 1
+        return max(largest / max(result.count, 1), context.inputs.count, 2)
+    }
+
+    /// m of every element: the reference on absolute values, with absolute scales.
+    func magnitudes(output: Int) throws(OperatorError) -> [Double]? {
+        var attributes = call.attributes
+        for name in ["alpha", "beta"] {
+            if case .float(let value)? = attributes[name] { attributes[name] = .float(abs(value)) }
+        }
+        let absolute = NodeAttributes(version: context.version, given: attributes, rules: definition.attributes)
+        return try evaluated(movingInputs: { value, _, _, _ in abs(value) }, attributes: absolute, output: output)?.map { abs($0) }
+    }
+
+    /// Whether every partial sum is representable, in the accumulator and in the output.
+    private func isExact(_ magnitudes: [Double], _ format: NumberFormat) -> Bool {
+        guard let largest = magnitudes.max(), largest.isFinite else { return false }
+        var smallest = 1.0
+        for case let input? in context.inputs {
+            guard case .floats(let values) = input.elements else { continue }
+            guard let unit = Self.commonUnit(values) else { return false }
+            smallest *= unit
+        }
+        for name in ["alpha", "beta"] {
+            if let value = context.attributes.float(name), value != 1 { return false }
+        }
+        let bits = min(accumulator.precision, format.precision, facts.inputBits ?? 53)
+        return largest / smallest <= Double(sign: .plus, exponent: bits, significand: 1) && smallest >= accumulator.smallestNormal
+    }
+
+    /// The largest power of two, at most 1, that divides all values; nil where there is none of reasonable size.
+    private static func commonUnit(_ values: [Double]) -> Double? {
+        var exponent = 0
+        for value in values where value != 0 {
+            guard value.isFinite else { return nil }
+            exponent = min(exponent, Int(value.exponent) - value.significandWidth)
+            if exponent < -64 { return nil }
+        }
+        return Double(sign: .plus, exponent: exponent, significand: 1)
+    }
+
+    /// Composites: the error of right runs is measured, not derived. Each run moves every element of the floating-point inputs by up to two units of the declared
+    /// accumulator at random, which is what rounding on the way does by the standard backward analysis (Higham, chapter 3), and rounds the result as the kernel stores it.
+    /// Right is what keeps twice the worst root mean square error of eight such runs (three times for 16-bit types) and four times their worst element.
+    func noiseFloor(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
+        let values = result.floats
+        var worstElement = 0.0
+        var worstSquare = 0.0
+        for run in 0..<8 {
+            let random = CounterRandom(seed: UInt64(run), case: "noise floor", tensor: definition.name)
+            let unit = max(accumulator.unit, inputRounding)
+            let moved = try evaluated(
+                movingInputs: { value, _, position, element in
+                    let share = 2 * random.uniform(UInt64(position) << 40 | UInt64(element)) - 1
+                    return value * (1 + 2 * unit * share)
+                }, output: index)
+            guard let moved else { continue }
+            let stored = ReferenceTensor(result.dataType, result.shape, .floats(moved)).roundedFloats
+            var squares = 0.0
+            for element in values.indices where values[element].isFinite && stored[element].isFinite {
+                let error = abs(stored[element] - values[element])
+                worstElement = max(worstElement, error)
+                squares += error * error
+            }
+            worstSquare = max(worstSquare, squares / Double(max(values.count, 1)))
+        }
+        var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) })
+        acceptance.admitRounded(result)
+        let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
+        acceptance.rootMeanSquareLimit = (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot()
+        return acceptance
+    }
+}
+
+extension Double {
+    /// Bits of the significand behind its leading one that are in use.
+    fileprivate var significandWidth: Int { self == 0 ? 0 : 52 - significandBitPattern.trailingZeroBitCount.clamped(to: 52) }
+}
+
+extension Int {
+    fileprivate func clamped(to limit: Int) -> Int { Swift.min(self, limit) }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Graph
+import HardwareModel
+import Operators
+import Tensors
+
+/// Works out, for each output of a call, which values are right. One file per group of classes holds the formulas.
+struct Bounds: Sendable {
+    let call: OperatorCall
+    let facts: NumericFacts
+    let context: ReferenceContext
+    let results: [ReferenceTensor?]
+
+    var definition: OperatorDefinition { call.definition }
+
+    /// The type whose arithmetic the operator does: that of the first floating-point input, else of the first output.
+    var dataType: DataType {
+        call.inputs.lazy.compactMap { $0?.dataType }.first(where: \.isFloat) ?? results.lazy.compactMap { $0?.dataType }.first ?? .float32
+    }
+    var accumulator: NumberFormat { NumberFormat(facts.accumulator(for: dataType)) }
+    /// Half the distance of the numbers that a store rounds to, or the whole where it does not round to nearest: k of the bounds.
+    var k: Double { facts.truncates ? 1 : 0.5 }
+    /// σ: what a result that is lost in an underflow may be off by.
+    var underflow: Double { facts.flushesDenormals ? accumulator.smallestNormal : accumulator.smallest / 2 }
+    /// What rounding of inputs before a product does to it: (1 + u_in)² − 1.
+    var inputRounding: Double {
+        guard let bits = facts.inputBits else { return 0 }
+        let unit = Double(sign: .plus, exponent: -bits, significand: 1)
+        return (1 + unit) * (1 + unit) - 1
+    }
+    /// The reference computes in float64: where the kernel does so too, both err.
+    var isDouble: Bool { accumulator.precision >= 53 }
+
+    func rule(for result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Judge.Rule {
+        if let property = property(index) { return .property(property) }
+        guard result.dataType.isFloat else { return try integers(result, index) }
+        var acceptance = try floats(result, index)
+        if facts.flushesDenormals { acceptance = try flushed(acceptance, result, index) }
+        return .numbers(acceptance)
+    }
+
+    private func floats(_ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Acceptance {
+        let format = NumberFormat(result.dataType)
+        switch numericClass {
+        case .movement, .property, .integer: return exactly(result)
+        case .cast: return facts.truncates ? rounded(result, format, ulps: 1) : exactly(result)
+        case .arithmetic: return rounded(result, format, ulps: k)
+        case .division:
+            var acceptance = rounded(result, format, ulps: 2.5)
+            let tight = rounded(result, format, ulps: 0.5)
+            acceptance.tight = (tight.lower, tight.upper)
+            return acceptance
+        case .transcendental: return try transcendental(result, format, index)
+        case .dot, .sum: return try sum(result, format, index)
+        case .product: return product(result, format)
+        case .softmax: return softmax(result, format)
+        case .variance, .normalisation:
+            if let acceptance = try normalisation(result, format, index) { return acceptance }
+            return try noiseFloor(result, format, index)
+        case .quantised: return try quantisedFloats(result, format, index)
+        case .composite: return try noiseFloor(result, format, index)
+        case .random: return exactly(result)
+        }
+    }
+
+    /// The class in force: some operators change theirs with an attribute.
+    var numericClass: NumericClass {
+        switch definition.name {
+        case "ScatterElements", "ScatterND":
+            switch context.attributes.string("reduction") {
+            case "add": return .dot
+            case "mul": return .product
+            default: return .movement
+            }
+        case "Resize", "Upsample": return context.attributes.string("mode") == "nearest" ? .movement : .composite
+        case "GridSample": return context.attributes.string("mode") == "nearest" ? .movement : .composite
+        case "AffineGrid", "DeformConv", "TreeEnsemble", "TfIdfVectorizer": return .composite
+        default: return definition.numericClass
+        }
+    }
+
+    // MARK: Exact and correctly rounded results
+
+    private func exactly(_ result: ReferenceTensor) -> Acceptance {
+        var acceptance = Acceptance(exactly: result.roundedFloats)
+        acceptance.signOfZeroCounts = !["Max", "Min", "Clip", "Relu", "MaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(definition.name)
+            && definition.numericClass == .movement
+        if facts.ignoresNaN, ["Max", "Min", "ReduceMax", "ReduceMin", "Clip", "MaxPool"].contains(definition.name) {
+            acceptance.isFree = acceptance.expected.map(\.isNaN)
+        }
+        return acceptance
+    }
+
+    /// Within so many ULP; half an ULP is the number that rounding to nearest gives, and no other.
+    private func rounded(_ result: ReferenceTensor, _ format: NumberFormat, ulps: Double) -> Acceptance {
+        let nearest = result.roundedFloats
+        if ulps <= 0.5 && !isDouble { return Acceptance(exactly: nearest) }
+        // In float64 the reference is itself rounded: half an ULP more. Where it is correctly rounded and so must be the kernel, both are equal.
+        if isDouble && ulps <= 0.5 { return Acceptance(exactly: nearest) }
+        let slack = isDouble ? 0.5 : 0
+        let values = result.floats
+        var acceptance = Acceptance(values, within: values.map { $0.isFinite ? (ulps + slack) * format.ulp($0) : 0 })
+        for index in values.indices where !nearest[index].isNaN {
+            acceptance.lower[index] = min(acceptance.lower[index], nearest[index])
+            acceptance.upper[index] = max(acceptance.upper[index], nearest[index])
+        }
+        return acceptance
+    }
+
+    private func integers(_ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Judge.Rule {
+        guard numericClass == .quantised else { return .exact }
+        return try quantisedSteps(result, index)
+    }
+
+    /// Subnormal inputs read as zero, or subnormal results written as zero, are right too.
+    private func flushed(_ acceptance: Acceptance, _ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Acceptance {
+        var wide = acceptance
+        let smallest = NumberFormat(result.dataType).smallestNormal
+        for element in wide.expected.indices where abs(wide.expected[element]) < smallest {
+            wide.lower[element] = min(wide.lower[element], 0)
+            wide.upper[element] = max(wide.upper[element], 0)
+        }
+        wide.signOfZeroCounts = false
+        if let other = try evaluated(movingInputs: { value, format, _, _ in abs(value) < format.smallestNormal ? 0 : value }, output: index) {
+            for element in other.indices where !other[element].isNaN {
+                wide.lower[element] = min(wide.lower[element], other[element])
+                wide.upper[element] = max(wide.upper[element], other[element])
+            }
+        }
+        return wide
+    }
+
+    // MARK: The reference on other inputs
+
+    /// An output of the reference with each element of the floating-point inputs changed; nil if the reference refuses.
+    /// - Parameter move: from (value, format, input, element).
+    func evaluated(
+        movingInputs move: (Double, NumberFormat, Int, Int) -> Double, attributes: NodeAttributes? = nil, output: Int
+    ) throws(OperatorError) -> [Double]? {
+        var inputs = context.inputs
+        for position in inputs.indices {
+            guard let input = inputs[position], case .floats(let values) = input.elements else { continue }
+            let format = NumberFormat(input.dataType)
+            var moved = values
+            for element in moved.indices { moved[element] = move(values[element], format, position, element) }
+            inputs[position]!.elements = .floats(moved)
+        }
+        let other = ReferenceContext(attributes: attributes ?? context.attributes, inputs: inputs, outputs: context.outputs)
+        guard let results = try? definition.results(other), output < results.count, let result = results[output],
+            result.shape == self.results[output]?.shape
+        else { return nil }
+        return result.floats
+    }
+}
