@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Foundation
 import Tensors
 
@@ -51,6 +52,10 @@ let activationOperators: [OperatorDefinition] = [
             return ElementFunction(float: { 0.5 * $0 * (1 + tanh(scale * ($0 + 0.044715 * $0 * $0 * $0))) })
         case let other: throw .invalid("attribute 'approximate' must be 'none' or 'tanh', not '\(other ?? "")'")
         }
+    }
+    .sampled { context in
+        let type = context.type
+        return unarySamples(&context) + [Sample("tanh", [.init(type, [9, 129])], ["approximate": .string("tanh")])]
     },
     unary("Shrink", since: [9], types: .numeric, attributes: ["bias": .float(0), "lambd": .float(0.5)], numericClass: .arithmetic) {
         attributes in
@@ -59,6 +64,13 @@ let activationOperators: [OperatorDefinition] = [
         return ElementFunction(
             float: shrink, integer: { DataType.int64.integer(truncating: shrink(Double($0))) },
             unsigned: { UInt64(bitPattern: DataType.uint64.integer(truncating: shrink(Double($0)))) })
+    }
+    .sampled { context in
+        let type = context.type
+        return unarySamples(&context) + [
+            Sample("bias", [.init(type, [9, 129])], ["bias": .float(1.5), "lambd": .float(1.5)]),
+            Sample("hard", [.init(type, [9, 129])], ["lambd": .float(1)]),
+        ]
     },
     prelu,
     OperatorDefinition(
@@ -73,7 +85,12 @@ let activationOperators: [OperatorDefinition] = [
             let (a, b) = (try context.input(0), try context.input(1))
             let alpha = context.attributes.float("alpha")!
             return [ReferenceTensor(a.dataType, a.shape, .floats(zip(a.floats, b.floats).map { $0 * sigmoid(alpha * $0) * $1 }))]
-        }),
+        }
+    ).sampled { context in
+        let type = context.type
+        return context.elementwiseShapes().map { Sample($0.name, [.init(type, $0.shape), .init(type, $0.shape)]) }
+            + [Sample("alpha", [.init(type, [9, 31]), .init(type, [9, 31])], ["alpha": .float(1.5)])]
+    },
 ]
 
 /// A float activation whose parameters are float attributes with defaults.
@@ -83,6 +100,11 @@ private func activation(
 ) -> OperatorDefinition {
     unary(name, since: since, types: .floats, attributes: parameters.mapValues { .float($0) }, numericClass: numericClass) { attributes in
         ElementFunction(float: function { attributes.float($0)! })
+    }
+    .sampled { context in
+        let type = context.type
+        let other = parameters.mapValues { Attribute.float($0 * 0.75 + 0.25) }
+        return unarySamples(&context) + (parameters.isEmpty ? [] : [Sample("parameters", [.init(type, [9, 129])], other)])
     }
 }
 
@@ -111,7 +133,17 @@ private let prelu = OperatorDefinition(
                 float: { $0 < 0 ? $0 * $1 : $0 }, integer: { $0 < 0 ? $0 &* $1 : $0 }, unsigned: { x, _ in x }
             ).apply(x, slopes, shape: x.shape)
         ]
-    })
+    }
+).sampled { context in
+    let (type, version) = (context.type, context.version)
+    let (n, c, w) = (context.size(2...4), context.size(3...9), context.size(17...40))
+    let same = context.elementwiseShapes().map { Sample($0.name, [.init(type, $0.shape), .init(type, version < 7 ? [1] : $0.shape)]) }
+    if version < 7 { return same + [Sample("channels", [.init(type, [n, c, w]), .init(type, [c])])] }
+    return same + [
+        Sample("scalar-slope", [.init(type, [n, c, w]), .init(type, [])]), Sample("row-slope", [.init(type, [n, c, w]), .init(type, [w])]),
+        Sample("channel-slope", [.init(type, [n, c, w]), .init(type, [c, 1])]),
+    ]
+}
 
 private func slopeShape(_ slope: [Int], for x: [Int], version: Int) throws(OperatorError) -> [Int] {
     guard version < 7 else { return slope }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Throws `OperatorError.invalid` with `message` unless `condition` holds.

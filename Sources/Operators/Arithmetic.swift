@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Foundation
 import Tensors
 
@@ -23,6 +24,15 @@ let arithmeticOperators: [OperatorDefinition] = [
         attributes.flag("fmod")
             ? PairFunction(float: { fmod($0, $1) }, integer: truncatingRemainder, unsigned: { $1 == 0 ? 0 : $0 % $1 })
             : PairFunction(float: flooringRemainder, integer: flooringRemainder, unsigned: { $1 == 0 ? 0 : $0 % $1 })
+    }
+    .sampled { context in
+        // Only integers may leave fmod at 0.
+        let (type, mode) = (context.type, context.type.isFloat ? Int64(1) : 0)
+        return broadcastShapes(&context).flatMap { name, a, b, _ in
+            (mode == 1 ? [Int64(1)] : [0, 1]).map { fmod in
+                Sample("\(fmod == 1 ? "truncating" : "flooring")-\(name)", [.init(type, a), .init(type, b)], ["fmod": .int(fmod)])
+            }
+        }
     },
     power,
     variadic("Max", since: [1, 6, 8, 12, 13], types: .numeric, numericClass: .movement) {
@@ -78,7 +88,8 @@ func binary(
             let (a, b) = (try context.input(0), try context.input(1))
             let shapes = try pairShapes(a.shape, b.shape, context.attributes)
             return [try function(context.attributes).apply(a, b.reshaped(shapes.b), shape: shapes.output)]
-        })
+        }
+    ).sampled(binarySamples)
 }
 
 /// Attributes of binary operators before version 7.
@@ -122,7 +133,8 @@ private func variadic(
                 result.elements = .floats(result.floats.map { finish($0, count) })
             }
             return [result]
-        })
+        }
+    ).sampled(variadicSamples).summing { $0.inputs.count }
 }
 
 @Sendable private func truncatingRemainder(_ a: Int64, _ b: Int64) -> Int64 {
@@ -161,7 +173,23 @@ private let power = OperatorDefinition(
         let values = broadcastMap(x.floats, x.shape, y.floats, shapes.b, shape: shapes.output) { pow($0, $1) }
         if x.dataType.isFloat { return [ReferenceTensor(x.dataType, shapes.output, .floats(values))] }
         return [ReferenceTensor(x.dataType, shapes.output, .integers(values.map(x.dataType.integer(truncating:))))]
-    })
+    }
+).sampled { context in
+    let type = context.type
+    let shapes = broadcastShapes(&context)
+    let base: Sample.Values = type.isFloat ? .data(0.05...20) : .data(-5...5)
+    let exponent: Sample.Values = type.isFloat ? .data(-3...3) : .data(0...6)
+    var samples = shapes.map { Sample($0.name, [.init(type, $0.a, base), .init(type, $0.b, exponent)], $0.attributes) }
+    samples.append(Sample("any", [.init(type, [33, 31]), .init(type, [33, 31])]))
+    for exponent in [0.0, 1, 2, 3, -1, 0.5] where type.isFloat || exponent >= 0 && exponent == exponent.rounded() {
+        samples.append(Sample("power-\(exponent)", [.init(type, [5, 33], base), .init(type, [], .exactly([exponent]))], context.version < 7 ? ["broadcast": .int(1)] : [:]))
+    }
+    if context.version >= 12 {
+        let other: DataType = type == .float32 ? .int64 : .float32
+        samples.append(Sample("mixed-types", [.init(type, [5, 33], base), .init(other, [5, 33], .integers(0...4))]))
+    }
+    return samples
+}
 
 private func wrappingPower(_ base: Int64, _ exponent: UInt64) -> Int64 {
     var (result, square, rest) = (Int64(1), base, exponent)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Foundation
 import Tensors
 
@@ -22,7 +23,30 @@ let axisOperators: [OperatorDefinition] = [
             shape[axis] = k
             return [.tensor(x.dataType, shape), .tensor(.int64, shape)]
         },
-        reference: topK),
+        reference: topK
+    ).sampled { context in
+        let (type, version) = (context.type, context.version)
+        func of(_ name: String, _ shape: [Int], _ k: Int, _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data()) -> Sample {
+            var attributes = others.merging(["axis": .int(axis)]) { $1 }
+            if version < 10 { attributes["k"] = .int(Int64(k)) }
+            let inputs: [Sample.Tensor?] = [.init(type, shape, values)] + (version < 10 ? [] : [.vector([k])])
+            return Sample(name, inputs, attributes, wanted: [true, true])
+        }
+        let b = 2 * context.size(4...30) + 1
+        var samples = [
+            of("one", [5, b], 1, 1), of("three", [5, b], 3, 1), of("all", [5, b], b, 1), of("first-axis", [b, 4], 2, 0), of("ties", [9, 33], 5, 1, [:], .integers(0...3)),
+            // Index −1 on rows of NaN and on large batches (torch-xpu-ops#4839); special values come with the family.
+            of("field-large-batch", [context.size(1025...1100), 9], 4, 1), of("large", [33, context.size(65...129)], 33, 1), of("vector", [b], 4, 0),
+            of("middle", [3, b, 5], 3, 1),
+        ]
+        if version >= 11 {
+            samples += [
+                of("smallest", [5, b], 3, 1, ["largest": .int(0)]), of("unsorted", [5, b], 3, 1, ["sorted": .int(0)]), of("negative", [3, 4, b], 2, -1),
+                of("smallest-ties", [9, 33], 5, 1, ["largest": .int(0)], .integers(0...3)), of("none", [5, b], 0, 1),
+            ]
+        }
+        return samples
+    },
     OperatorDefinition(
         "LpNormalization", since: [1, 22], "(input: T) -> (output: T)", types: ["T": .floats],
         attributes: ["axis": .int(-1), "p": .int(2)],
@@ -44,7 +68,12 @@ let axisOperators: [OperatorDefinition] = [
                     if norm != 0 { for index in line.indices { line[index] /= norm } }
                 }
             ]
-        }),
+        }
+    ).sampled { context in
+        var other = context
+        return axisSamples(default: -1, extra: ["p": .int(2)])(&context)
+            + axisSamples(default: -1, extra: ["p": .int(1)])(&other).map { Sample("p1-\($0.name)", $0.inputs, $0.attributes) }
+    },
     OperatorDefinition(
         "MeanVarianceNormalization", since: [9, 13], "(X: T) -> (Y: T)", types: ["T": .floats], attributes: ["axes": .ints([0, 2, 3])],
         numericClass: .normalisation,
@@ -53,7 +82,16 @@ let axisOperators: [OperatorDefinition] = [
             _ = try normalizedAxes(context.attributes.ints("axes")!, rank: x.shape.count)
             return [.known(x)]
         },
-        reference: meanVarianceNormalization),
+        reference: meanVarianceNormalization
+    ).sampled { context in
+        let type = context.type
+        let (n, c, h) = (context.size(2...4), context.size(3...5), context.size(7...13))
+        return [
+            Sample("default", [.init(type, [n, c, h, 9])]), Sample("large", [.init(type, [4, 5, 16, 17])]),
+            Sample("last", [.init(type, [9, 65])], ["axes": .ints([1])]), Sample("first", [.init(type, [33, 5])], ["axes": .ints([0])]),
+            Sample("long", [.init(type, [2, context.size(1025...2049)])], ["axes": .ints([1])]),
+        ]
+    },
 ]
 
 extension ReferenceTensor {
@@ -100,7 +138,22 @@ private func extreme(_ name: String, _ beats: @escaping @Sendable (Int64, Int64)
                 positions.append(Int64(best))
             }
             return [ReferenceTensor(.int64, context.output(0).shape, .integers(positions))]
-        })
+        }
+    ).sampled { context in
+        let (type, version) = (context.type, context.version)
+        let (a, b, c) = (context.size(2...6), 2 * context.size(4...30) + 1, context.size(2...5))
+        func of(_ name: String, _ shape: [Int], _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data()) -> Sample {
+            Sample(name, [.init(type, shape, values)], others.merging(["axis": .int(axis)]) { $1 })
+        }
+        let flat: [String: Attribute] = ["keepdims": .int(0)]
+        var samples = [
+            of("first", [b, c], 0), of("last", [a, b], 1), of("middle-flat", [a, b, c], 1, flat), of("one", [a, 1], 1), of("vector", [b], 0, flat),
+            of("ties", [9, 33], 1, [:], .integers(0...3)), of("large", [context.size(1001...1100), 17], 1), of("long", [2, context.size(1025...4099)], 1),
+        ]
+        if version >= 11 { samples.append(of("negative", [a, b, c], -1)) }
+        if version >= 12 { samples.append(of("last-index", [9, 33], 1, ["select_last_index": .int(1)], .integers(0...3))) }
+        return samples
+    }
 }
 
 private func running(
@@ -137,7 +190,21 @@ private func running(
                 return [ReferenceTensor(x.dataType, x.shape, .integers(accumulate(values, from: start, integers)))]
             }
             return [ReferenceTensor(x.dataType, x.shape, .floats(accumulate(x.floats, from: Double(start), floats)))]
-        })
+        }
+    ).sampled { context in
+        let type = context.type
+        let (a, b, c) = (context.size(2...6), 2 * context.size(4...30) + 1, context.size(2...5))
+        let values: Sample.Values = numericClass == .product && type.isFloat ? .data(0.5...1.75) : .data()
+        func of(_ name: String, _ shape: [Int], _ axis: Double, _ others: [String: Attribute] = [:]) -> Sample {
+            Sample(name, [.init(type, shape, values), .scalar(.int64, axis)], others)
+        }
+        return [
+            of("first", [b, c], 0), of("last", [a, b], 1), of("middle", [a, b, c], 1), of("negative", [a, b, c], -1), of("one", [a, 1], 1),
+            of("exclusive", [a, b], 1, ["exclusive": .int(1)]), of("reverse", [a, b], 1, ["reverse": .int(1)]),
+            of("both", [a, b], 0, ["exclusive": .int(1), "reverse": .int(1)]), of("large", [17, context.size(64...100)], 1), of("empty", [0, 3], 1),
+            Sample("int32-axis", [.init(type, [a, b], values), .scalar(.int32, 1)]),
+        ]
+    }.summing { context in context.inputs.first.flatMap { $0?.shape.max() } ?? 1 }
 }
 
 /// Sorted in any case (`sorted` = 0 leaves the order open); equal elements by their position.

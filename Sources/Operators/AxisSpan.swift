@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// A row-major shape seen as (outer, size, inner) around one axis: element `k` of line `(o, i)` lies at `(o · size + k) · inner + i`.

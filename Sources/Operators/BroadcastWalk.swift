@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Walks several operands broadcast to one shape, row by row: the shape's dimensions are merged as far as every operand's strides allow, and

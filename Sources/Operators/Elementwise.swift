@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Foundation
 import Tensors
 
@@ -6,6 +7,7 @@ import Tensors
 let elementwiseOperators: [OperatorDefinition] =
     floatFunctions.map { name, since, numericClass, function in
         unary(name, since: since, types: .floats, numericClass: numericClass) { _ in ElementFunction(float: function) }
+            .sampled(domains[name].map { unarySamples(in: $0) } ?? unarySamples)
     } + [
         unary("Abs", since: [1, 6, 13], types: .numeric, numericClass: .movement) { _ in
             ElementFunction(float: { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }, unsigned: { $0 })
@@ -33,7 +35,8 @@ let elementwiseOperators: [OperatorDefinition] =
             "Identity", since: [1, 13, 14, 16, 19, 21, 23, 24, 25], "(input: V) -> (output: V)", types: ["V": .any],
             numericClass: .movement,
             infer: { context throws(OperatorError) in [.known(try context.input(0))] },
-            reference: { context throws(OperatorError) in [try context.input(0)] }),
+            reference: { context throws(OperatorError) in [try context.input(0)] }
+        ).sampled(unarySamples),
     ]
 
 private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) -> Double)] = [
@@ -56,6 +59,12 @@ private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) ->
     ("Asinh", [9, 22], .transcendental, { asinh($0) }),
     ("Acosh", [9, 22], .transcendental, { acosh($0) }),
     ("Atanh", [9, 22], .transcendental, { atanh($0) }),
+]
+
+/// Where functions that are not defined everywhere, or overflow soon, are worth trying.
+private let domains: [String: ClosedRange<Double>] = [
+    "Sqrt": 0...1000, "Log": 1e-3...1000, "Asin": -1...1, "Acos": -1...1, "Acosh": 1...100, "Atanh": -0.99...0.99, "Exp": -8...8, "Sinh": -8...8,
+    "Cosh": -8...8, "Sin": -100...100, "Cos": -100...100, "Tan": -10...10, "Round": -20...20,
 ]
 
 /// What a unary operator does to one element, by kind of type. `unsigned` sees uint64, where `integer` would misread the sign.
@@ -87,6 +96,7 @@ func unary(
         name, since: since, "(X: T) -> (Y: T)", types: ["T": types], attributes: attributes, numericClass: numericClass,
         infer: { context throws(OperatorError) in [.known(try context.input(0))] },
         reference: { context throws(OperatorError) in [try function(context.attributes).apply(to: try context.input(0))] })
+        .sampled(unarySamples)
 }
 
 /// A yes-or-no question about each element of a float tensor.
@@ -102,6 +112,7 @@ private func predicate(
             let holds = question(context.attributes)
             return [ReferenceTensor(.bool, x.shape, .integers(x.floats.map { holds($0) ? 1 : 0 }))]
         })
+        .sampled(unarySamples)
 }
 
 /// Limits are attributes before version 11, inputs from then on. Without a limit nothing is cut on that side.
@@ -133,7 +144,26 @@ private let clip = OperatorDefinition(
         let low = lower?.floats.first ?? context.attributes.float("min") ?? -.infinity
         let high = upper?.floats.first ?? context.attributes.float("max") ?? .infinity
         return [try ElementFunction(float: { propagatingMinimum(propagatingMaximum($0, low), high) }).apply(to: x)]
-    })
+    }
+).sampled { context in
+    let type = context.type
+    let isSigned = type.kind != .unsignedInteger
+    func of(_ name: String, _ shape: [Int], _ low: Double?, _ high: Double?) -> Sample {
+        if context.version < 11 {
+            var attributes: [String: Attribute] = [:]
+            if let low { attributes["min"] = .float(Float(low)) }
+            if let high { attributes["max"] = .float(Float(high)) }
+            return Sample(name, [.init(type, shape)], attributes)
+        }
+        return Sample(name, [.init(type, shape), low.map { .scalar(type, $0) }, high.map { .scalar(type, $0) }].trimmed)
+    }
+    let shapes = context.elementwiseShapes()
+    let low: Double = isSigned ? -1 : 1
+    return shapes.map { of($0.name, $0.shape, low, 2) } + [
+        of("low-only", [5, 33], low, nil), of("high-only", [5, 33], nil, 1), of("no-limit", [5, 33], nil, nil), of("crossed", [5, 33], 2, 1),
+        of("equal", [7], 1, 1),
+    ]
+}
 
 /// The greater of two; NaN if either is.
 @inline(__always) func propagatingMaximum(_ a: Double, _ b: Double) -> Double { a.isNaN || a >= b ? a : b }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Comparisons, logical and bitwise operators of two inputs, and Where.
@@ -35,8 +36,20 @@ let logicOperators: [OperatorDefinition] = [
                 default: throw .invalid("X and Y must have the same type")
                 }
             return [ReferenceTensor(x.dataType, shape, elements)]
-        }),
+        }
+    ).sampled { context in
+        var samples: [Sample] = []
+        let shapes = broadcastShapes(&context)
+        for type in whereTypes {
+            samples += shapes.filter { $0.a.count < 5 }.map { Sample("\(type.name)-\($0.name)", [.init(.bool, $0.b), .init(type, $0.a), .init(type, $0.b)]) }
+            samples.append(Sample("\(type.name)-condition-row", [.init(.bool, [31]), .init(type, [7, 31]), .init(type, [7, 1])]))
+        }
+        return samples
+    },
 ]
+
+/// Where is asked by the type of its condition, so its samples name those of its values.
+private let whereTypes: [DataType] = [.float32, .float64, .float16, .bfloat16, .int64, .int32, .int8, .uint8, .bool]
 
 private func comparison(
     _ name: String, since: [Int], types: TypeSet = .numeric, _ floats: @escaping @Sendable (Double, Double) -> Bool,
@@ -64,7 +77,8 @@ private func comparison(
             default: throw .unsupported("\(name) is not defined for \(a.dataType.name)")
             }
             return [ReferenceTensor(.bool, shapes.output, .integers(values))]
-        })
+        }
+    ).sampled(binarySamples)
 }
 
 /// Right shifts of signed types extend the sign; a negative amount, or one of the type's width and more, shifts everything out.
@@ -87,4 +101,11 @@ private let bitShift = OperatorDefinition(
             : PairFunction(
                 integer: { $0 >> (UInt64(bitPattern: $1) < width ? $1 : 63) }, unsigned: { $1 < width ? $0 >> $1 : 0 })
         return [try function.apply(x, y, shape: context.output(0).shape)]
-    })
+    }
+).sampled { context in
+    let type = context.type
+    let most = Double(type.bits)
+    return broadcastShapes(&context).flatMap { name, a, b, _ in
+        ["LEFT", "RIGHT"].map { Sample("\($0.lowercased())-\(name)", [.init(type, a), .init(type, b, .data(0...most))], ["direction": .string($0)]) }
+    }
+}

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
+import Tensors
 
 /// Adds the product of two row-major matrices to a third: `c[m, n] += a[m, k] · b[k, n]`. O(mnk).
 ///

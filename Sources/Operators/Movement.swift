@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Operators that put elements into another order, repeat them, join or cut tensors.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Operators that put a border around a tensor, or cut one off.

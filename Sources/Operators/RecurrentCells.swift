@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Graph
+import Tensors
 
 /// The cell of a recurrent layer: RNN with one gate, GRU with three, LSTM with four.
 struct RecurrentCell {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Foundation
 import Tensors
 
@@ -118,7 +119,10 @@ private func reduction(
             let result = float.map { $0(values, data.shape, into: kept) } ?? logSumExp(values, data.shape, into: kept)
             if data.dataType.isFloat { return [ReferenceTensor(data.dataType, shape, .floats(result))] }
             return [ReferenceTensor(data.dataType, shape, .integers(result.map(data.dataType.integer(truncating:))))]
-        })
+        }
+    ).sampled(reductionSamples(axesAreInputSince: inputVersion)).summing { context in
+        max((context.inputs.first.flatMap { $0?.count } ?? 1) / max(elementCount(context.output(0).shape) ?? 1, 1), 1)
+    }
 }
 
 /// The axes to reduce, as an attribute or, later, as an input. None given means all, or none at all with `noop_with_empty_axes`.

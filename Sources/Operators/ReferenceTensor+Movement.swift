@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// A source position that stands for "no element": the operator puts a padding value there. Far enough below zero to stay negative

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 package import Tensors
 
 /// A tensor as references compute on it: floating-point elements widened to float64, integers and booleans to 64 bits.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// Operators that keep the elements and give them another shape, and those that tell the shape.

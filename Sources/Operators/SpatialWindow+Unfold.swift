@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
+import Tensors
 
 extension SpatialWindow {
     /// Lays out what the windows read: one matrix row per channel and tap, one column per output position (zeros where a tap is in the

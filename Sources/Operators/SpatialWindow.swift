@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Graph
 import Tensors
 
 /// One axis over which a window (of a convolution or a pooling) slides. All sizes are positive and below 2^31, pads not negative.
