@@ -29,11 +29,11 @@ let activationOperators: [OperatorDefinition] = [
         return { propagatingMaximum($0, 0) + propagatingMinimum(alpha * expm1($0 / alpha), 0) }
     },
     activation("Sigmoid", since: [1, 6, 13]) { _ in sigmoid },
-    activation("HardSigmoid", since: [1, 6, 22], ["alpha": 0.2, "beta": 0.5], numericClass: .arithmetic) { p in
+    activation("HardSigmoid", since: [1, 6, 22], ["alpha": 0.2, "beta": 0.5], numericClass: .composite) { p in
         let (alpha, beta) = (p("alpha"), p("beta"))
         return { propagatingMaximum(propagatingMinimum(alpha * $0 + beta, 1), 0) }
     },
-    activation("HardSwish", since: [14, 22], numericClass: .arithmetic) { _ in
+    activation("HardSwish", since: [14, 22], numericClass: .composite) { _ in
         { $0 * propagatingMaximum(propagatingMinimum($0 / 6 + 0.5, 1), 0) }
     },
     activation("Swish", since: [24], ["alpha": 1]) { p in

@@ -39,7 +39,8 @@ private func alongAxis(
         reference: { context throws(OperatorError) in
             let input = try context.input(0)
             return [input.mappingLines(try lines(of: input.shape, context.attributes), body)]
-        })
+        }
+    ).sampled(axisSamples(default: -1))
 }
 
 private func lines(of shape: [Int], _ attributes: NodeAttributes) throws(OperatorError) -> AxisSpan {

@@ -103,7 +103,7 @@ extension Bounds {
         return { outputs in
             guard outputs.count > 1, let indices = outputs[1]?.decodedIntegers(), let values = outputs[0] else { return nil }
             if let bad = indices.first(where: { $0 < 0 || $0 >= size }) { return "index \(bad) is outside an axis of \(size)" }
-            let chosen = values.dataType.isFloat ? values.decodedDoubles() : values.decodedIntegers().map(Double.init)
+            let chosen = ReferenceTensor(values).floats
             let outputLines = self.groups(of: values.shape, over: [position])
             for (line, places) in zip(lines, outputLines) {
                 if Set(places.map { indices[$0] }).count != places.count { return "an index comes twice in one line" }

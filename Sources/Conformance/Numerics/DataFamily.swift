@@ -49,7 +49,7 @@ package enum DataFamily: String, Sendable, Hashable, CaseIterable {
 
     /// One input whose elements are mapped each alone.
     private static func isExhaustible(_ definition: OperatorDefinition, _ sample: Sample, _ type: DataType) -> Bool {
-        guard sample.name == "large", sample.inputs.count == 1, let input = sample.inputs[0], input.dataType.bits <= 16, input.dataType != .bool,
+        guard sample.name == "large", sample.inputs.count == 1, let input = sample.inputs[0], [8, 16].contains(input.dataType.bits), input.dataType != .bool,
             case .data(nil) = input.values
         else { return false }
         switch definition.numericClass {
@@ -147,8 +147,7 @@ private struct Filler {
     private func exhaustive() throws -> HostTensor {
         if input.dataType.bits == 16 { return try HostTensor(input.dataType, [257, 255 + 1], (0..<257 * 256).map { UInt16(truncatingIfNeeded: $0) }) }
         let values = (0..<1 << input.dataType.bits).map { UInt8(truncatingIfNeeded: $0) }
-        if input.dataType.bits == 8 { return try HostTensor(input.dataType, [values.count], values) }
-        return try HostTensor(input.dataType, [values.count], integers: values.map(Int64.init))
+        return try HostTensor(input.dataType, [values.count], values)
     }
 
     // MARK: Integers

@@ -22,11 +22,13 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
         guard definition.numericClass != .random else { return [] }
         var kinds: [PlantedFault] = [.wrongIndex, .zeroedElement, .droppedTail, .staleRow, .swappedAxes]
         guard type.isFloat else { return kinds + [.offByOne] }
+        // A thousandth is less than a step of the narrow types.
+        let scaled: [PlantedFault] = NumberFormat(type).precision > 11 ? [.scaled] : []
         switch definition.numericClass {
-        case .dot, .sum: kinds += [.scaled, .droppedTerm, .lowerInputs, .lowerAccumulator]
-        case .product, .softmax, .normalisation, .variance: kinds += [.scaled, .droppedTerm]
-        case .arithmetic: kinds += [.scaled, .truncation]
-        case .division, .transcendental: kinds += [.scaled]
+        case .dot, .sum: kinds += scaled + [.droppedTerm, .lowerInputs, .lowerAccumulator]
+        case .product, .softmax, .normalisation, .variance: kinds += scaled + [.droppedTerm]
+        case .arithmetic: kinds += scaled + [.truncation]
+        case .division, .transcendental: kinds += scaled
         case .composite: kinds += [.droppedTerm]
         case .cast: kinds += [.truncation]
         default: break
