@@ -21,7 +21,7 @@ let matrixOperators: [OperatorDefinition] = [
                     .floats(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct))
                 }
             return [ReferenceTensor(a.dataType, shapes.output, elements)]
-        }),
+        }).sampled(matMulSamples).summing({ context in context.inputs[0]?.shape.last ?? 1 }),
     OperatorDefinition(
         "Gemm", since: [6, 7, 9, 11, 13], "(A: T, B: T, C?: T) -> (Y: T)",
         types: ["T": [.floats, TypeSet(.int32, .int64, .uint32, .uint64)]],
@@ -54,7 +54,7 @@ let matrixOperators: [OperatorDefinition] = [
             let values = zip(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct), c.floats).map { alpha * $0 + beta * $1 }
             if a.dataType.isFloat { return [ReferenceTensor(output.dataType, output.shape, .floats(values))] }
             return [ReferenceTensor(output.dataType, output.shape, .integers(values.map { Int64(exactly: $0.rounded(.towardZero)) ?? 0 }))]
-        }),
+        }).sampled(gemmSamples).summing({ context in context.inputs[0]?.shape[context.attributes.flag("transA") ? 0 : 1] ?? 1 }),
     OperatorDefinition(
         "MatMulInteger", since: [10], "(A: T1, B: T2, a_zero_point?: T1, b_zero_point?: T2) -> (Y: int32)",
         types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8)], numericClass: .integer,
@@ -72,7 +72,7 @@ let matrixOperators: [OperatorDefinition] = [
             // Sums of products of eight-bit numbers are exact in float64.
             let values = batchedProduct(shapes, left, right, zero: 0, addProduct)
             return [ReferenceTensor(.int32, shapes.output, .integers(values.map { Int64($0) }))]
-        }),
+        }).sampled(matMulIntegerSamples),
     OperatorDefinition(
         "QLinearMatMul", since: [10, 21],
         "(a: T1, a_scale: TS, a_zero_point: T1, b: T2, b_scale: TS, b_zero_point: T2, y_scale: TS, y_zero_point: T3) -> (y: T3)",
@@ -100,7 +100,7 @@ let matrixOperators: [OperatorDefinition] = [
                 sum * aScale[aScale.count == 1 ? 0 : index / columns % rows] * bScale[bScale.count == 1 ? 0 : index % columns]
             }
             return [quantise(scaled, scale: try context.input(6).floats[0], zeroPoint: try context.input(7), shape: shapes.output)]
-        }),
+        }).sampled(qLinearMatMulSamples),
     OperatorDefinition(
         "Det", since: [11, 22], "(X: T) -> (Y: T)", types: ["T": .floats], numericClass: .composite,
         infer: { context throws(OperatorError) in
@@ -117,7 +117,7 @@ let matrixOperators: [OperatorDefinition] = [
                 determinant(Array(values[index * size * size..<(index + 1) * size * size]), size: size)
             }
             return [ReferenceTensor(x.dataType, Array(x.shape.dropLast(2)), .floats(results))]
-        }),
+        }).sampled(detSamples),
 ]
 
 /// The types that quantised products take: eight bits each.
@@ -226,4 +226,108 @@ private func determinant(_ matrix: [Double], size: Int) -> Double {
         }
     }
     return result
+}
+
+// MARK: Samples
+
+/// Rows, columns and depths around the tiles of vector units: just below, at and above 8, 16, 32 and 64.
+private let tails: [(rows: Int, depth: Int, columns: Int)] = [
+    (1, 1, 1), (1, 64, 1), (7, 15, 17), (16, 16, 16), (17, 17, 17), (15, 33, 31), (33, 7, 65), (64, 64, 64), (65, 31, 33), (1, 129, 100), (100, 1, 129), (3, 16, 17),
+]
+
+@Sendable private func matMulSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let (a, b, c) = (context.size(2...9), context.size(5...40), context.size(3...30))
+    func of(_ name: String, _ left: [Int], _ right: [Int]) -> Sample { Sample(name, [.init(type, left), .init(type, right)]) }
+    return tails.map { of("tail-\($0.rows)x\($0.depth)x\($0.columns)", [$0.rows, $0.depth], [$0.depth, $0.columns]) } + [
+        of("vector-vector", [b], [b]), of("vector-matrix", [b], [b, c]), of("matrix-vector", [a, b], [b]), of("batch", [3, a, b], [3, b, c]),
+        of("batch-right", [a, b], [3, b, c]), of("batch-left", [3, a, b], [b, c]), of("batch-broadcast", [2, 1, a, b], [3, b, c]),
+        of("batch-vector", [2, 3, a, b], [b]), of("no-depth", [a, 0], [0, c]), of("no-rows", [0, b], [b, c]), of("drawn", [a, b], [b, c]),
+        of("large", [context.size(40...70), context.size(200...300)], [context.size(200...200), 60]).fitted, of("long", [3, context.size(1025...2049)], [1, 5]).fitted,
+        // A kernel compiled for a small shape was reused for a large one (tt-metal#54138): both come in one run.
+        of("field-small", [32, 32], [32, 32]), of("field-then-large", [64, 32], [32, 64]),
+    ]
+}
+
+extension Sample {
+    /// The second matrix as deep as the first.
+    fileprivate var fitted: Sample {
+        let (left, right) = (inputs[0]!, inputs[1]!)
+        return Sample(name, [left, Tensor(right.dataType, [left.shape[1], right.shape[1]], right.values)], attributes)
+    }
+}
+
+@Sendable private func gemmSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    let (m, k, n) = (context.size(2...20), context.size(5...70), context.size(3...40))
+    func of(_ name: String, _ c: [Int]?, _ attributes: [String: Attribute] = [:], _ sizes: (Int, Int, Int)? = nil) -> Sample {
+        let (m, k, n) = sizes ?? (m, k, n)
+        var attributes = attributes
+        let isLeftTurned = attributes["transA"] != nil
+        let isRightTurned = attributes["transB"] != nil
+        if version < 7, c != [m, n] { attributes["broadcast"] = .int(1) }
+        let (left, right) = (isLeftTurned ? [k, m] : [m, k], isRightTurned ? [n, k] : [k, n])
+        return Sample(name, [.init(type, left), .init(type, right), c.map { .init(type, $0) }].trimmed, attributes)
+    }
+    let (a, b): ([String: Attribute], [String: Attribute]) = (["transA": .int(1)], ["transB": .int(1)])
+    var samples = [
+        of("full", [m, n]), of("row", [n]), of("turned-left", [n], a), of("turned-right", [n], b), of("both-turned", [m, n], a.merging(b) { $1 }),
+        of("large", [70], b, (33, 129, 70)), of("tail", [17], [:], (17, 17, 17)), of("one", [1], [:], (1, 1, 1)),
+    ]
+    if version >= 7 { samples += [of("column", [m, 1]), of("scalar", []), of("one-element", [1, 1])] }
+    if version >= 11 { samples += [of("none", nil), of("none-turned", nil, b)] }
+    if type.isFloat {
+        samples += [of("scaled", [n], ["alpha": .float(0.5), "beta": .float(2)]), of("negative", [m, n], ["alpha": .float(-1.25), "beta": .float(0.75)])]
+    }
+    return samples
+}
+
+/// The second operand's type, for an operator of two 8-bit types.
+private let eightBits: [DataType] = [.int8, .uint8]
+
+@Sendable private func matMulIntegerSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let (a, b, c) = (context.size(2...9), context.size(5...70), context.size(3...40))
+    return eightBits.flatMap { other in
+        func of(_ name: String, _ left: [Int], _ right: [Int], _ zeros: [Sample.Tensor?] = []) -> Sample {
+            Sample("\(other.name)-\(name)", [.init(type, left), .init(other, right)] + zeros)
+        }
+        func zero(_ type: DataType, _ shape: [Int]) -> Sample.Tensor { .init(type, shape, .integers(type == .int8 ? -9...9 : 100...140)) }
+        return [
+            of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]), of("zero-points", [a, b], [b, c], [zero(type, []), zero(other, [])]),
+            of("left-zero", [a, b], [b, c], [zero(type, [])]), of("right-zero", [a, b], [b, c], [nil, zero(other, [])]),
+            of("per-column", [a, b], [b, c], [zero(type, []), zero(other, [c])]), of("batch", [3, a, b], [3, b, c]), of("vector", [b], [b, c]),
+            // Pairs of products summed in 16 bits saturate (onnxruntime#6004); the family of extremes brings the values.
+            of("field-pair-sums", [4, 64], [64, 16]), of("large", [33, 129], [129, 65], [zero(type, []), zero(other, [])]),
+        ]
+    }
+}
+
+@Sendable private func qLinearMatMulSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    guard type == .int8 || type == .uint8 else { return [] }
+    let (a, b, c) = (context.size(2...9), context.size(5...40), context.size(3...40))
+    func of(_ name: String, _ left: [Int], _ right: [Int], columns: Int? = nil, scale: DataType = .float32) -> Sample {
+        let zero = Sample.Values.integers(type == .int8 ? -9...9 : 118...138)
+        return Sample(
+            name,
+            [
+                .init(type, left), .scalar(scale, 0.0625), .init(type, [], zero), .init(type, right),
+                columns.map { .init(scale, [$0], .data(0.03125...0.125)) } ?? .scalar(scale, 0.03125), .init(type, columns.map { [$0] } ?? [], zero),
+                .scalar(scale, 0.5), .init(type, [], zero),
+            ])
+    }
+    var samples = [
+        of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]), of("batch", [3, a, b], [3, b, c]), of("per-column", [a, b], [b, c], columns: c),
+        of("large", [33, 65], [65, 40]),
+    ]
+    if version >= 21 { samples.append(of("float16-scale", [a, b], [b, c], scale: .float16)) }
+    return samples
+}
+
+@Sendable private func detSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    return [("one", [1, 1]), ("two", [2, 2]), ("three", [3, 3]), ("batch", [5, 4, 4]), ("nested", [2, 3, 3, 3]), ("large", [1009, 2, 2]), ("empty-batch", [0, 3, 3])].map {
+        Sample($0.0, [.init(type, $0.1)])
+    }
 }

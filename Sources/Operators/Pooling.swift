@@ -18,7 +18,7 @@ let poolingOperators: [OperatorDefinition] = [
             let shape = try possible(x.shape[..<2] + window.outputShape)
             return [.tensor(x.dataType, shape), .tensor(.int64, shape)]
         },
-        reference: maxPool),
+        reference: maxPool).sampled(maxPoolSamples),
     OperatorDefinition(
         "AveragePool", since: [1, 7, 10, 11, 19, 22], "(X: T) -> (Y: T)", types: ["T": .floats],
         attributes: windowAttributes.merging(["count_include_pad": .int(0)]) { $1 }, numericClass: .dot, infer: inferPool,
@@ -30,7 +30,7 @@ let poolingOperators: [OperatorDefinition] = [
                 for tap in taps { sum += values[tap] }
                 return sum / Double(countsPads ? window.tapsInsidePadding(at: position) : taps.count)
             }
-        }),
+        }).sampled(averagePoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
     OperatorDefinition(
         "LpPool", since: [2, 11, 18, 22], "(X: T) -> (Y: T)", types: ["T": .floats],
         attributes: windowAttributes.merging(["p": .int(2)]) { $1 }, numericClass: .composite, infer: inferPool,
@@ -38,14 +38,14 @@ let poolingOperators: [OperatorDefinition] = [
             let (_, window) = try pooled(context.inference)
             let p = Double(context.attributes.int("p")!)
             return try reduce(context, window) { values, taps, _ in norm(of: taps.lazy.map { values[$0] }, p) }
-        }),
-    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) },
+        }).sampled(lpPoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
+    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) }.sampled(globalPoolSamples).summing({ context in context.inputs[0].map { $0.shape.dropFirst(2).reduce(1, *) } ?? 1 }),
     global("GlobalMaxPool", since: [1, 22], numericClass: .movement) { values, _ in
         values.reduce(-.infinity) { $0.isNaN || $0 > $1 ? $0 : $1 }
-    },
+    }.sampled(globalPoolSamples),
     global("GlobalLpPool", since: [2, 22], attributes: ["p": .int(2)], numericClass: .composite) { values, attributes in
         norm(of: values, Double(attributes.int("p")!))
-    },
+    }.sampled(globalPoolSamples),
     OperatorDefinition(
         "MaxUnpool", since: [9, 11, 22], "(X: T1, I: int64, output_shape?: int64) -> (output: T1)", types: ["T1": .floats],
         attributes: ["kernel_shape": .required(.ints), "pads": .optional(.ints), "strides": .optional(.ints)], numericClass: .movement,
@@ -86,7 +86,7 @@ let poolingOperators: [OperatorDefinition] = [
                 y[target] = value
             }
             return [ReferenceTensor(x.dataType, output.shape, .floats(y))]
-        }),
+        }).sampled(maxUnpoolSamples),
 ]
 
 /// A pooling of all spatial axes to one element.
@@ -213,4 +213,77 @@ private func maxPool(_ context: ReferenceContext) throws(OperatorError) -> [Refe
         }
     }
     return [x.gathered(sources, shape: shape), ReferenceTensor(.int64, shape, .integers(indices))]
+}
+
+// MARK: Samples
+
+@Sendable private func poolSamples(_ context: inout SampleContext) -> [Sample] { poolSamples(&context, [:], wanted: [true]) }
+
+private func poolSamples(_ context: inout SampleContext, _ extra: [String: Attribute], wanted: [Bool]) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    let (h, w) = (context.size(7...14), context.size(9...19))
+    func of(_ name: String, _ shape: [Int], _ kernel: [Int64], _ attributes: [String: Attribute] = [:]) -> Sample {
+        Sample(name, [.init(type, shape)], attributes.merging(["kernel_shape": .ints(kernel)]) { $1 }.merging(extra) { $1 }, wanted: wanted)
+    }
+    var samples = [
+        of("plain", [2, 3, h, w], [2, 2]), of("strided", [1, 3, h, w], [3, 3], ["strides": .ints([2, 2])]),
+        of("padded", [1, 3, h, w], [3, 3], ["pads": .ints([1, 1, 1, 1])]), of("uneven-pads", [1, 2, h, w], [3, 2], ["pads": .ints([0, 1, 2, 0])]),
+        of("wide", [1, 2, h, w], [1, 5], ["strides": .ints([1, 3])]), of("same-upper", [1, 2, h, w], [3, 3], ["auto_pad": .string("SAME_UPPER"), "strides": .ints([2, 2])]),
+        of("same-lower", [1, 2, h, w], [2, 2], ["auto_pad": .string("SAME_LOWER")]), of("valid", [1, 2, h, w], [3, 3], ["auto_pad": .string("VALID")]),
+        of("one-axis", [2, 3, 4 * w], [5]), of("three-axes", [1, 2, 5, 6, 7], [2, 3, 2], ["strides": .ints([2, 1, 2])]), of("whole", [2, 5, 7, 9], [7, 9]),
+        of("large", [2, 8, 17, 19], [3, 3], ["pads": .ints([1, 1, 1, 1])]),
+    ]
+    if version >= 10 { samples.append(of("ceiling", [1, 2, h, w], [3, 3], ["strides": .ints([2, 2]), "ceil_mode": .int(1)])) }
+    return samples
+}
+
+@Sendable private func maxPoolSamples(_ context: inout SampleContext) -> [Sample] {
+    var samples = poolSamples(&context)
+    let type = context.type
+    if context.version >= 10 { samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])])) }
+    if context.version >= 8 {
+        samples += poolSamples(&context, [:], wanted: [true, true]).prefix(4).map { Sample("indices-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted) }
+        samples += poolSamples(&context, ["storage_order": .int(1)], wanted: [true, true]).prefix(2).map {
+            Sample("column-indices-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted)
+        }
+    }
+    return samples
+}
+
+@Sendable private func averagePoolSamples(_ context: inout SampleContext) -> [Sample] {
+    var samples = poolSamples(&context)
+    let type = context.type
+    if context.version >= 7 {
+        samples += poolSamples(&context, ["count_include_pad": .int(1)], wanted: [true]).dropFirst(2).prefix(5).map {
+            Sample("counting-pads-\($0.name)", $0.inputs, $0.attributes)
+        }
+    }
+    if context.version >= 19 { samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])])) }
+    return samples
+}
+
+@Sendable private func lpPoolSamples(_ context: inout SampleContext) -> [Sample] {
+    let plain = poolSamples(&context).filter { context.version >= 18 || $0.name != "ceiling" }
+    return plain + plain.prefix(3).flatMap { sample in
+        [Int64(1), 3].map { Sample("p\($0)-\(sample.name)", sample.inputs, sample.attributes.merging(["p": .int($0)]) { $1 }) }
+    }
+}
+
+@Sendable private func globalPoolSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let (h, w) = (context.size(7...14), context.size(9...19))
+    return [("plain", [2, 3, h, w]), ("one-axis", [2, 3, 4 * w]), ("three-axes", [1, 2, 5, 6, 7]), ("one", [2, 3, 1, 1]), ("large", [4, 257, 3, 5]), ("tail", [1, 17, 17, 17])].map {
+        Sample($0.0, [.init(type, $0.1)])
+    }
+}
+
+@Sendable private func maxUnpoolSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    return [
+        Sample("plain", [.init(type, [1, 1, 2, 2]), .init(.int64, [1, 1, 2, 2], .exactly([5, 7, 13, 15]))], ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
+        Sample("large", [.init(type, [1, 1, 33, 32]), .init(.int64, [1, 1, 33, 32], .permutation)], ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
+        Sample(
+            "output-shape", [.init(type, [1, 1, 2, 2]), .init(.int64, [1, 1, 2, 2], .exactly([6, 8, 16, 18])), .vector([1, 1, 5, 5])],
+            ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
+    ]
 }
