@@ -13,14 +13,14 @@ let castOperators: [OperatorDefinition] = [
         },
         reference: { context throws(OperatorError) in
             [try cast(try context.input(0), to: context.output(0).dataType, context.attributes)]
-        }),
+        }).sampled(castSamples),
     OperatorDefinition(
         "CastLike", since: [15, 19, 21, 23, 24, 25], "(input: T1, target_type: T2) -> (output: T2)",
         types: ["T1": castable, "T2": castable], attributes: ["saturate": .int(1), "round_mode": .string("up")], numericClass: .cast,
         infer: { context throws(OperatorError) in [.tensor(try context.input(1).dataType, try context.input(0).shape)] },
         reference: { context throws(OperatorError) in
             [try cast(try context.input(0), to: context.output(0).dataType, context.attributes)]
-        }),
+        }).sampled(castLikeSamples),
     OperatorDefinition(
         "BitCast", since: [26], "(input: T1) -> (output: T2)", types: ["T1": .anyButString, "T2": .anyButString],
         attributes: ["to": .required(.int)], numericClass: .movement,
@@ -40,7 +40,7 @@ let castOperators: [OperatorDefinition] = [
                 }
                 return [ReferenceTensor(copy)]
             } catch { throw .unsupported("\(error)") }
-        }),
+        }).sampled(bitCastSamples),
 ]
 
 private let castable = TypeSet(DataType.allCases.filter { $0.kind != .complex })
@@ -112,4 +112,51 @@ private func number(_ text: String) throws(OperatorError) -> Double {
         throw .invalid("the string '\(text.prefix(40))' is not a number")
     }
     return value
+}
+
+// MARK: Samples
+
+/// The types that a cast of `version` may give.
+private func targets(_ context: SampleContext) -> [DataType] {
+    var types: [DataType] = [.float64, .float32, .float16, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64, .bool]
+    if context.version >= 13 { types.append(.bfloat16) }
+    if context.version >= 19 { types += [.float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz] }
+    if context.version >= 21 { types += [.int4, .uint4] }
+    return types
+}
+
+/// Values that every target type holds, and, by the families, those that it does not. NaN and infinity to an integer differ by device (pytorch#180159): ONNX leaves
+/// them open, so floats to integers stay inside the type.
+private func castValues(from type: DataType, to target: DataType) -> Sample.Values {
+    guard type.isFloat, target.isInteger else { return .data() }
+    return target.kind == .unsignedInteger ? .data(0...Double(min(1 << min(target.bits, 20), 200) - 1)) : .data(-Double(1 << min(target.bits - 1, 7))...Double(min(1 << (min(target.bits, 20) - 1), 128) - 1))
+}
+
+@Sendable private func castSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    let shape = [context.size(5...9), 2 * context.size(20...60) + 1]
+    return targets(context).flatMap { target in
+        let to: [String: Attribute] = ["to": .int(Int64(target.rawValue))]
+        let values = castValues(from: type, to: target)
+        var samples = [Sample("to-\(target.name)", [.init(type, shape, values)], to), Sample("to-\(target.name)-scalar", [.init(type, [], values)], to)]
+        if type.isFloat, type.bits > 4, target.isFloat { samples.append(Sample("to-\(target.name)-all", [.init(type, [300, 5], .data())], to)) }
+        if version >= 19, type.isFloat, target.isFloat, target.bits == 8 {
+            samples.append(Sample("to-\(target.name)-unsaturated", [.init(type, shape)], to.merging(["saturate": .int(0)]) { $1 }))
+        }
+        return samples
+    }
+}
+
+@Sendable private func castLikeSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let shape = [context.size(5...9), 2 * context.size(20...60) + 1]
+    return targets(context).map { Sample("to-\($0.name)", [.init(type, shape, castValues(from: type, to: $0)), .init($0, [2], .integers(0...1))]) }
+}
+
+@Sendable private func bitCastSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let shape = [context.size(5...9), 2 * context.size(20...60) + 1]
+    return [DataType.float64, .float32, .float16, .bfloat16, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64].filter { $0.bits == type.bits }.map {
+        Sample("to-\($0.name)", [.init(type, shape)], ["to": .int(Int64($0.rawValue))])
+    }
 }

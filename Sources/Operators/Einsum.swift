@@ -24,7 +24,7 @@ let einsumOperators: [OperatorDefinition] = [
                     .floats(contract(equation, tensors.map(\.floats), zero: 0, one: 1) { $0 += $1 * $2 })
                 }
             return [ReferenceTensor(type.dataType, type.shape, elements)]
-        })
+        }).sampled(einsumSamples).summing({ context in context.inputs.compactMap { $0?.count }.reduce(1) { max($0, $1) } * context.inputs.count })
 ]
 
 /// A parsed equation. Labels are the letters' codes; the axes of an ellipsis get labels of their own from 1000 on, counted from the last.
@@ -130,4 +130,18 @@ private func contract<Element>(
         (values, labels, shape) = (result, kept, keptShape)
     }
     return values
+}
+
+// MARK: Samples
+
+@Sendable private func einsumSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    let (i, j, k) = (context.size(3...9), context.size(5...17), context.size(3...9))
+    func of(_ name: String, _ equation: String, _ shapes: [Int]...) -> Sample { Sample(name, shapes.map { .init(type, $0) }, ["equation": .string(equation)]) }
+    return [
+        of("product", "ij,jk->ik", [i, j], [j, k]), of("implicit", "ij,jk", [i, j], [j, k]), of("transpose", "ij->ji", [i, j]), of("sum", "ij->", [i, j]), of("row-sums", "ij->i", [i, j]),
+        of("trace", "ii->", [j, j]), of("diagonal", "ii->i", [j, j]), of("outer", "i,j->ij", [i], [j]), of("inner", "i,i->", [j], [j]), of("batch", "bij,bjk->bik", [2, i, j], [2, j, k]),
+        of("ellipsis", "...ij,...jk->...ik", [2, 3, i, j], [2, 3, j, k]), of("ellipsis-broadcast", "...ij,jk->...ik", [2, i, j], [j, k]), of("three", "ij,jk,kl->il", [i, j], [j, k], [k, 3]),
+        of("elementwise", "ij,ij->ij", [i, j], [i, j]), of("spaces", " ij , jk -> ik ", [i, j], [j, k]), of("large", "ij,jk->ik", [33, 17], [17, 40]), of("heads", "bhid,bhjd->bhij", [2, 2, i, 4], [2, 2, k, 4]),
+    ]
 }

@@ -9,7 +9,7 @@ let lossOperators: [OperatorDefinition] = [
         "NegativeLogLikelihoodLoss", since: [12, 13, 22], "(input: T, target: Tind, weight?: T) -> (loss: T)",
         types: ["T": .floats, "Tind": .indices], attributes: lossAttributes, numericClass: .composite,
         infer: { context throws(OperatorError) in [try inferLoss(context)] },
-        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }),
+        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }).sampled(lossSamples),
     OperatorDefinition(
         "SoftmaxCrossEntropyLoss", since: [12, 13], "(scores: T, labels: Tind, weights?: T) -> (output: T, log_prob?: T)",
         types: ["T": .floats, "Tind": .indices], attributes: lossAttributes, numericClass: .composite,
@@ -18,7 +18,7 @@ let lossOperators: [OperatorDefinition] = [
             let scores = try context.input(0)
             let logProbabilities = scores.mappingLines(AxisSpan(scores.shape, axis: 1), logSoftmax)
             return [try loss(context, logProbabilities: logProbabilities), logProbabilities]
-        }),
+        }).sampled(crossEntropySamples),
 ]
 
 private let lossAttributes: [String: AttributeRule] = ["ignore_index": .optional(.int), "reduction": .string("mean")]
@@ -62,5 +62,27 @@ private func loss(_ context: ReferenceContext, logProbabilities: ReferenceTensor
     case "none": return ReferenceTensor(output.dataType, output.shape, .floats(losses))
     case "sum": return ReferenceTensor(output.dataType, [], .floats([losses.reduce(0, +)]))
     default: return ReferenceTensor(output.dataType, [], .floats([losses.reduce(0, +) / totalWeight]))
+    }
+}
+
+// MARK: Samples
+
+@Sendable private func lossSamples(_ context: inout SampleContext) -> [Sample] { lossSamples(&context, wanted: [true]) }
+@Sendable private func crossEntropySamples(_ context: inout SampleContext) -> [Sample] {
+    lossSamples(&context, wanted: [true]) + lossSamples(&context, wanted: [true, true]).prefix(4).map { Sample("log-prob-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted) }
+}
+
+private func lossSamples(_ context: inout SampleContext, wanted: [Bool]) -> [Sample] {
+    let type = context.type
+    let (n, c) = (context.size(3...9), context.size(5...20))
+    return ["none", "mean", "sum"].flatMap { reduction in
+        func of(_ name: String, _ inner: [Int], weights: Bool = false, ignored: Int64? = nil, _ labels: DataType = .int64) -> Sample {
+            var attributes: [String: Attribute] = ["reduction": .string(reduction)]
+            if let ignored { attributes["ignore_index"] = .int(ignored) }
+            return Sample(
+                "\(reduction)-\(name)", [.init(type, [n, c] + inner), .init(labels, [n] + inner, .integers(0...Int64(c - 1))), weights ? .init(type, [c], .data(0.25...2)) : nil].trimmed,
+                attributes, wanted: wanted)
+        }
+        return [of("plain", []), of("weights", [], weights: true), of("image", [3, 4]), of("ignored", [5], ignored: 1), of("int32", [], .int32), of("large", [40, 9], weights: true, ignored: 0)]
     }
 }

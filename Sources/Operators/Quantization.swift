@@ -22,7 +22,7 @@ let quantizationOperators: [OperatorDefinition] = [
             try require(zeroPoint == nil || named == nil || zeroPoint == named, "attribute 'output_dtype' and the zero point's type differ")
             return [.tensor(zeroPoint ?? named ?? .uint8, x.shape)]
         },
-        reference: quantizeLinear),
+        reference: quantizeLinear).sampled(quantizeLinearSamples),
     OperatorDefinition(
         "DequantizeLinear", since: [10, 13, 19, 21, 23, 24, 25, 28], "(x: T1, x_scale: T2, x_zero_point?: T1) -> (y: T3)",
         types: [
@@ -47,7 +47,7 @@ let quantizationOperators: [OperatorDefinition] = [
                 values[index] = (values[index] - (zeroPoints.isEmpty ? 0 : zeroPoints[scale])) * scales[scale]
             }
             return [ReferenceTensor(context.output(0).dataType, x.shape, .floats(values))]
-        }),
+        }).sampled(dequantizeLinearSamples),
     OperatorDefinition(
         "DynamicQuantizeLinear", since: [11], "(x: float32) -> (y: uint8, y_scale: float32, y_zero_point: uint8)", numericClass: .quantised,
         infer: { context throws(OperatorError) in
@@ -68,7 +68,7 @@ let quantizationOperators: [OperatorDefinition] = [
                 ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
                 ReferenceTensor(.uint8, [], .integers([zeroPoint])),
             ]
-        }),
+        }).sampled(unarySamples),
 ]
 
 private let quantized = TypeSet(
@@ -161,5 +161,64 @@ private struct ScaleMap {
                 for offset in 0..<inner { body(row + offset, block == 0 ? first : first + offset) }
             }
         }
+    }
+}
+
+// MARK: Samples
+
+/// The integer types that version `version` quantises to.
+private func quantisedTypes(_ version: Int) -> [DataType] {
+    [.int8, .uint8] + (version >= 19 ? [.float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz] : []) + (version >= 21 ? [.int16, .uint16, .int4, .uint4] : [])
+}
+
+private func zeroPoint(_ type: DataType, _ shape: [Int]) -> Sample.Tensor {
+    if type.isFloat { return .init(type, shape, .exactly([Double](repeating: 0, count: shape.reduce(1, *)))) }
+    let middle: Int64 = type.kind == .unsignedInteger ? 1 << Int64(type.bits - 1) : 0
+    let reach: Int64 = type.bits == 4 ? 2 : 9
+    return .init(type, shape, .integers(middle - reach...middle + reach))
+}
+
+@Sendable private func quantizeLinearSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    guard type == .float32 || version >= 19 && type != .int32 else { return [] }
+    let (a, b) = (context.size(3...9), context.size(11...40))
+    return quantisedTypes(version).flatMap { target in
+        let step = target.bits == 4 ? 0.25 : 0.03125
+        var samples = [
+            Sample("\(target.name)-tensor", [.init(type, [a, b]), .scalar(type, step), zeroPoint(target, [])]),
+            // Ties at quantisation differed by architecture (ComputeLibrary#834).
+            Sample("\(target.name)-field-ties", [.init(type, [a, b], .integers(-40...40)), .scalar(type, 2), zeroPoint(target, [])]),
+            Sample("\(target.name)-large", [.init(type, [17, 65]), .scalar(type, step), zeroPoint(target, [])]),
+        ]
+        if version >= 13 {
+            samples.append(Sample("\(target.name)-axis", [.init(type, [2, a, b]), .init(type, [a], .data(step...(4 * step))), zeroPoint(target, [a])], ["axis": .int(1)]))
+        }
+        if version >= 21 {
+            samples.append(
+                Sample(
+                    "\(target.name)-block", [.init(type, [a, 12]), .init(type, [a, 3], .data(step...(4 * step))), zeroPoint(target, [a, 3])],
+                    ["axis": .int(1), "block_size": .int(4)]))
+        }
+        if target == .uint8 { samples.append(Sample("no-zero-point", [.init(type, [a, b], .data(0...4)), .scalar(type, step)])) }
+        return samples
+    }
+}
+
+@Sendable private func dequantizeLinearSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    guard quantisedTypes(version).contains(type) || type == .int32 else { return [] }
+    let (a, b) = (context.size(3...9), context.size(11...40))
+    let scales: [DataType] = version >= 19 ? [.float32, .float16, .bfloat16] : [.float32]
+    return scales.flatMap { scale in
+        let zero = type == .int32 ? nil : zeroPoint(type, [])
+        var samples = [
+            Sample("\(scale.name)-tensor", [.init(type, [a, b]), .scalar(scale, 0.03125), zero].trimmed), Sample("\(scale.name)-no-zero-point", [.init(type, [a, b]), .scalar(scale, 0.5)]),
+            Sample("\(scale.name)-large", [.init(type, [17, 65]), .scalar(scale, 0.03125), zero].trimmed),
+        ]
+        if version >= 13 {
+            samples.append(
+                Sample("\(scale.name)-axis", [.init(type, [2, a, b]), .init(scale, [a], .data(0.01...0.1)), type == .int32 ? nil : zeroPoint(type, [a])].trimmed, ["axis": .int(1)]))
+        }
+        return samples
     }
 }

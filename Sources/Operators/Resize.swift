@@ -14,10 +14,10 @@ let resizeOperators: [OperatorDefinition] = [
             "exclude_outside": .int(0), "extrapolation_value": .float(0), "keep_aspect_ratio_policy": .string("stretch"),
             "mode": .string("nearest"), "nearest_mode": .optional(.string),
         ],
-        numericClass: .dot, infer: inferResize, reference: resize),
+        numericClass: .dot, infer: inferResize, reference: resize).sampled(resizeSamples),
     OperatorDefinition(
         "Upsample", since: [7, 9, 10], "(X: T, scales?: float32) -> (Y: T)", types: ["T": .any],
-        attributes: ["mode": .string("nearest"), "scales": .optional(.floats)], numericClass: .dot, infer: inferResize, reference: resize),
+        attributes: ["mode": .string("nearest"), "scales": .optional(.floats)], numericClass: .dot, infer: inferResize, reference: resize).sampled(upsampleSamples),
 ]
 
 private func inferResize(_ context: InferenceContext) throws(OperatorError) -> [InferredOutput] {
@@ -255,5 +255,60 @@ private struct ResizePlan {
         let a = coefficient
         if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
         return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0
+    }
+}
+
+// MARK: Samples
+
+@Sendable private func resizeSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    guard type.isFloat || type.isInteger, type.bits >= 8 else { return [] }
+    let (h, w) = (context.size(4...7), context.size(5...9))
+    let image = [1, 2, h, w]
+    func of(_ name: String, scales: [Double]? = nil, sizes: [Int]? = nil, shape: [Int]? = nil, _ attributes: [String: Attribute] = [:]) -> Sample {
+        let data = Sample.Tensor(type, shape ?? image)
+        let factors = scales.map { Sample.Tensor(.float32, [$0.count], .exactly($0)) }
+        if version == 10 { return Sample(name, [data, factors], attributes) }
+        let region: Sample.Tensor? = version < 13 ? .init(.float32, [0], .exactly([])) : nil
+        let none: Sample.Tensor? = version < 13 && sizes != nil ? .init(.float32, [0], .exactly([])) : nil
+        return Sample(name, [data, region, factors ?? none, sizes.map { .vector($0) }].trimmed, attributes)
+    }
+    var samples = [
+        of("nearest-up", scales: [1, 1, 2, 3]), of("nearest-down", scales: [1, 1, 0.5, 0.5]), of("large", scales: [1, 1, 5, 6], shape: [1, 2, 9, 11]),
+        of("linear-up", scales: [1, 1, 2, 2], ["mode": .string("linear")]), of("linear-down", scales: [1, 1, 0.5, 0.75], ["mode": .string("linear")]),
+    ]
+    guard version >= 11 else { return samples }
+    for mode in ["nearest", "linear", "cubic"] {
+        for transformation in ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] + (version >= 19 ? ["half_pixel_symmetric"] : []) {
+            let attributes: [String: Attribute] = ["mode": .string(mode), "coordinate_transformation_mode": .string(transformation)]
+            samples.append(of("\(mode)-\(transformation)", sizes: [1, 2, 2 * h, 3 * w], attributes))
+            samples.append(of("\(mode)-\(transformation)-down", sizes: [1, 2, h - 1, w - 2], attributes))
+        }
+    }
+    for rounding in ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] {
+        samples.append(of("nearest-\(rounding)", scales: [1, 1, 1.5, 0.75], ["nearest_mode": .string(rounding), "coordinate_transformation_mode": .string("asymmetric")]))
+    }
+    samples.append(of("cubic-coefficient", scales: [1, 1, 2, 2], ["mode": .string("cubic"), "cubic_coeff_a": .float(-0.5)]))
+    samples.append(of("cubic-exclude-outside", scales: [1, 1, 2, 2], ["mode": .string("cubic"), "exclude_outside": .int(1)]))
+    samples.append(of("one-axis", scales: [1, 1, 2.5], shape: [2, 3, w], ["mode": .string("linear")]))
+    if version >= 18 {
+        samples.append(of("antialias-linear", scales: [1, 1, 0.6, 0.5], ["mode": .string("linear"), "antialias": .int(1)]))
+        samples.append(of("antialias-cubic", scales: [1, 1, 0.6, 0.5], ["mode": .string("cubic"), "antialias": .int(1)]))
+        samples.append(of("axes", scales: [2, 3], ["axes": .ints([2, 3])]))
+        samples.append(of("not-larger", sizes: [7, 9], ["axes": .ints([2, 3]), "keep_aspect_ratio_policy": .string("not_larger")]))
+        samples.append(of("not-smaller", sizes: [7, 9], ["axes": .ints([2, 3]), "keep_aspect_ratio_policy": .string("not_smaller")]))
+    }
+    return samples
+}
+
+@Sendable private func upsampleSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    guard type.isFloat || type.isInteger, type.bits >= 8 else { return [] }
+    return ["nearest", "linear"].flatMap { mode in
+        ([("two", [1, 1, 2, 2]), ("mixed", [1, 1, 3, 2]), ("half", [1, 1, 2.5, 1])] as [(String, [Double])]).map { name, scales in
+            version < 9
+                ? Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5])], ["mode": .string(mode), "scales": .floats(scales.map(Float.init))])
+                : Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5]), .init(.float32, [4], .exactly(scales))], ["mode": .string(mode)])
+        }
     }
 }

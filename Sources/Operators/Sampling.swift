@@ -24,7 +24,7 @@ let samplingOperators: [OperatorDefinition] = [
                 "an empty image of shape \(x.shape) cannot be sampled")
             return [.tensor(x.dataType, try possible(Array(x.shape[..<2]) + grid.shape[1...rank]))]
         },
-        reference: gridSample),
+        reference: gridSample).sampled(gridSampleSamples).summing({ _ in 16 }),
     OperatorDefinition(
         "AffineGrid", since: [20], "(theta: T1, size: int64) -> (grid: T1)", types: ["T1": .floats], attributes: ["align_corners": .int(0)],
         numericClass: .dot,
@@ -62,7 +62,7 @@ let samplingOperators: [OperatorDefinition] = [
                 }
             }
             return [ReferenceTensor(context.output(0).dataType, shape, .floats(grid))]
-        }),
+        }).sampled(affineGridSamples).summing({ _ in 4 }),
     OperatorDefinition(
         "RoiAlign", since: [10, 16, 22], "(X: T1, rois: T1, batch_indices: int64) -> (Y: T1)", types: ["T1": .floats],
         attributes: [
@@ -82,7 +82,7 @@ let samplingOperators: [OperatorDefinition] = [
                 height > 0 && width > 0 && ratio >= 0 && ratio < 1 << 15, "an output of \(height) by \(width) with sampling ratio \(ratio)")
             return [.tensor(x.dataType, try possible([regions.shape[0], x.shape[1], height, width]))]
         },
-        reference: regionAlign),
+        reference: regionAlign).sampled(roiAlignSamples),
 ]
 
 // MARK: - Grid sampling
@@ -260,4 +260,48 @@ private func regionTaps(y: Double, x: Double, height: Int, width: Int) -> [(offs
         (rows.low * width + columns.high, (1 - rows.part) * columns.part),
         (rows.high * width + columns.low, rows.part * (1 - columns.part)), (rows.high * width + columns.high, rows.part * columns.part),
     ]
+}
+
+// MARK: Samples
+
+@Sendable private func gridSampleSamples(_ context: inout SampleContext) -> [Sample] {
+    let (type, version) = (context.type, context.version)
+    let modes = version >= 20 ? ["linear", "nearest", "cubic"] : ["bilinear", "nearest", "bicubic"]
+    var samples: [Sample] = []
+    for mode in modes {
+        for padding in ["zeros", "border", "reflection"] {
+            for corners in [Int64(0), 1] {
+                let attributes: [String: Attribute] = ["mode": .string(mode), "padding_mode": .string(padding), "align_corners": .int(corners)]
+                samples.append(Sample("\(mode)-\(padding)-\(corners)", [.init(type, [2, 3, 5, 7]), .init(.float32, [2, 4, 6, 2], .data(-1.2...1.2))], attributes))
+            }
+        }
+    }
+    samples.append(Sample("large", [.init(type, [1, 3, 9, 11]), .init(.float32, [1, 20, 20, 2], .data(-1...1))]))
+    if version >= 20 { samples.append(Sample("volume", [.init(type, [1, 2, 4, 5, 6]), .init(.float32, [1, 3, 4, 5, 3], .data(-1.1...1.1))])) }
+    return samples
+}
+
+@Sendable private func affineGridSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    return [Int64(0), 1].flatMap { corners in
+        [
+            Sample("image-\(corners)", [.init(type, [2, 2, 3]), .vector([2, 3, 5, 6])], ["align_corners": .int(corners)]),
+            Sample("volume-\(corners)", [.init(type, [2, 3, 4]), .vector([2, 3, 4, 5, 6])], ["align_corners": .int(corners)]),
+        ]
+    } + [Sample("large", [.init(type, [1, 2, 3]), .vector([1, 1, 33, 40])])]
+}
+
+@Sendable private func roiAlignSamples(_ context: inout SampleContext) -> [Sample] {
+    let type = context.type
+    func of(_ name: String, _ attributes: [String: Attribute]) -> Sample {
+        Sample(
+            name, [.init(type, [2, 3, 11, 13]), .init(type, [3, 4], .exactly([0, 0, 9, 9, 1.5, 2.25, 8, 10, 3, 1, 12, 10])), .init(.int64, [3], .integers(0...1))],
+            attributes.merging(["output_height": .int(4), "output_width": .int(5)]) { own, _ in own })
+    }
+    var samples = [
+        of("default", [:]), of("max", ["mode": .string("max")]), of("ratio", ["sampling_ratio": .int(2)]), of("scale", ["spatial_scale": .float(0.5), "sampling_ratio": .int(3)]),
+        of("large", ["output_height": .int(11), "output_width": .int(12), "sampling_ratio": .int(2)]),
+    ]
+    if context.version >= 16 { samples.append(of("half-pixel-off", ["coordinate_transformation_mode": .string("output_half_pixel"), "sampling_ratio": .int(2)])) }
+    return samples
 }

@@ -160,7 +160,7 @@ private func convolveTransposed(_ context: ReferenceContext) throws(OperatorErro
     }
     return [
         of("plain", [1, 5, 5], [5, 5], [1, 5]), of("overlapping", [2, 18, 9], [5, 5], [3, 3]), of("strided", [1, 9, 4], [5, 5], [3, 3], ["strides": [2, 2]]),
-        of("padded", [1, 15, 12], [5, 5], [1, 5], ["pads": [0, 1, 0, 1]]), of("dilated", [1, 4, 5], [6, 6], [2, 2], ["dilations": [1, 5]]),
+        of("padded", [1, 5, 15], [5, 5], [1, 5], ["pads": [0, 1, 0, 1]]), of("dilated", [1, 4, 5], [6, 6], [2, 2], ["dilations": [1, 5]]),
         of("large", [2, 36, 100], [12, 12], [3, 3]), of("one-axis", [1, 6, 7], [9], [3]),
     ]
 }

@@ -33,7 +33,10 @@ extension CaseRunner {
             return
         }
         switch outcome {
-        case .refused(let reply): refuse(reply, &decision.result)
+        case .refused(let reply):
+            refuse(reply, &decision.result)
+            // The catalogue made the call: that it refuses it is the suite's fault.
+            if reply.code == .notCovered { decision.result.status = .infrastructure }
         case .judged(let finding, let reply, let outputs):
             decision.result.placement = reply.placement
             decision.result.apply(finding)

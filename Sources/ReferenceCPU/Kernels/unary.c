@@ -22,7 +22,7 @@
     OPERATOR(float, SOFTSIGN, x / (1.0f + magnitude(x)))                                                                                   \
     OPERATOR(float, SQRT, __builtin_sqrtf(x))                                                                                              \
     OPERATOR(float, TANH, vector_tanh(x))                                                                                                  \
-    OPERATOR(float, THRESHOLDED_RELU, x > p ? x : 0.0f)
+    OPERATOR(float, THRESHOLDED_RELU, x <= p ? 0.0f : x)
 
 #define UNARY_FLOAT64(OPERATOR)                                                                                                            \
     OPERATOR(double, ABS, __builtin_fabs(x))                                                                                               \
@@ -36,7 +36,7 @@
     OPERATOR(double, ROUND, __builtin_rint(x))                                                                                             \
     OPERATOR(double, SIGN, x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x + 0.0)                                                                       \
     OPERATOR(double, SQRT, __builtin_sqrt(x))                                                                                              \
-    OPERATOR(double, THRESHOLDED_RELU, x > p ? x : 0.0)
+    OPERATOR(double, THRESHOLDED_RELU, x <= p ? 0.0 : x)
 
 /* The negative of the smallest integer is itself. */
 #define UNARY_INTEGER(OPERATOR, TYPE, UNSIGNED)                                                                                            \
