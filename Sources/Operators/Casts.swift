@@ -55,6 +55,7 @@ private func cast(_ input: ReferenceTensor, to target: DataType, _ attributes: N
         // ONNX leaves open what becomes of values out of range; its own results saturate down to 8 bits and wrap below, so both are followed.
         let integers = values.map((target.bits < 8 ? DataType.int64 : target).integer(truncating:))
         return result(.integers(integers))
+    case (.integers, .float) where target == .float64: return result(.floats(input.floats))
     case (.integers(let values), .float):
         return result(.floats(try rounded(values.map(input.dataType.doubleRoundedToOdd), to: target, attributes)))
     case (.integers(let values), .bool): return result(.integers(values.map { $0 == 0 ? 0 : 1 }))

@@ -68,7 +68,7 @@ let quantizationOperators: [OperatorDefinition] = [
                 ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
                 ReferenceTensor(.uint8, [], .integers([zeroPoint])),
             ]
-        }).sampled(unarySamples),
+        }).sampled { context in unarySamples(&context).filter { !$0.name.hasPrefix("empty") }.map { Sample($0.name, $0.inputs, wanted: [true, true, true]) } },
 ]
 
 private let quantized = TypeSet(

@@ -262,7 +262,7 @@ private struct ResizePlan {
 
 @Sendable private func resizeSamples(_ context: inout SampleContext) -> [Sample] {
     let (type, version) = (context.type, context.version)
-    guard type.isFloat || type.isInteger, type.bits >= 8 else { return [] }
+    guard type.isFloat && type.bits >= 16 || type.isInteger && type.bits >= 8 else { return [] }
     let (h, w) = (context.size(4...7), context.size(5...9))
     let image = [1, 2, h, w]
     func of(_ name: String, scales: [Double]? = nil, sizes: [Int]? = nil, shape: [Int]? = nil, _ attributes: [String: Attribute] = [:]) -> Sample {
@@ -303,9 +303,9 @@ private struct ResizePlan {
 
 @Sendable private func upsampleSamples(_ context: inout SampleContext) -> [Sample] {
     let (type, version) = (context.type, context.version)
-    guard type.isFloat || type.isInteger, type.bits >= 8 else { return [] }
+    guard type.isFloat && type.bits >= 16 || type.isInteger && type.bits >= 8 else { return [] }
     return ["nearest", "linear"].flatMap { mode in
-        ([("two", [1, 1, 2, 2]), ("mixed", [1, 1, 3, 2]), ("half", [1, 1, 2.5, 1])] as [(String, [Double])]).map { name, scales in
+        ([("two", [1, 1, 2, 2]), ("mixed", [1, 1, 3, 2]), ("half", [1, 1, 2.5, 1]), ("width", [1, 1, 1, 2])] as [(String, [Double])]).map { name, scales in
             version < 9
                 ? Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5])], ["mode": .string(mode), "scales": .floats(scales.map(Float.init))])
                 : Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5]), .init(.float32, [4], .exactly(scales))], ["mode": .string(mode)])

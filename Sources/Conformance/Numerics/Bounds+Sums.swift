@@ -111,7 +111,8 @@ extension Bounds {
         var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) })
         acceptance.admitRounded(result)
         let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
-        acceptance.rootMeanSquareLimit = (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot()
+        // Of a few elements the root mean square says no more than each of them.
+        if values.count >= 64 { acceptance.rootMeanSquareLimit = (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot() }
         return acceptance
     }
 }
