@@ -32,16 +32,20 @@ final class GraphReader {
         try readInitialisers(proto)
         try readInputs(proto, requiringTypes: requiringInputTypes)
         for node in proto.node { for output in node.output where !output.isEmpty { scope.declare(output) } }
-        for info in proto.valueInfo + proto.output {
+        // Sequences inside the graph are taken apart; as outputs they are refused below.
+        let inner = proto.valueInfo.filter { if case .sequenceType? = $0.type.value { false } else { true } }
+        for info in inner + proto.output {
             guard case .value(let value)? = scope.binding(of: info.name), let type = try valueType(info) else { continue }
             if builder.graph[value].type == nil { builder.graph[value].type = type }
         }
         for (index, node) in proto.node.enumerated() { try readNode(node, index: index) }
         for output in proto.output {
-            guard case .value(let value)? = scope.resolve(output.name) else {
-                throw .invalid("the output '\(output.name)' of graph '\(proto.name)' is written by nothing")
+            switch scope.resolve(output.name) {
+            case .value(let value)?: builder.graph.outputs.append(value)
+            case .sequence?:
+                throw .unsupported("the output '\(output.name)' of graph '\(proto.name)' is a sequence; only tensors are supported")
+            default: throw .invalid("the output '\(output.name)' of graph '\(proto.name)' is written by nothing")
             }
-            builder.graph.outputs.append(value)
         }
         do { try builder.graph.sortTopologically() } catch { throw .invalid(error.description) }
         return builder.graph
@@ -98,6 +102,9 @@ final class GraphReader {
             throw .invalid("\(place): \(importer) imports no operator set of domain '\(domain.isEmpty ? "ai.onnx" : domain)'")
         }
         let attributes = try readAttributes(of: proto, place: place)
+        if domain.isEmpty, let operation = SequenceOperator(rawValue: proto.opType) {
+            return try takeApart(operation, proto, name: name, opset: opset, attributes: attributes, place: place)
+        }
         let inputs = try readInputs(of: proto, place: place)
         if let definition = context.catalog[domain, proto.opType] {
             try check(definition, opset: opset, attributes: attributes, inputs: inputs, outputCount: proto.output.count, place: place)
@@ -138,6 +145,7 @@ final class GraphReader {
             switch name.isEmpty ? .absent : scope.resolve(name) {
             case .value(let value): inputs.append(value)
             case .absent: inputs.append(nil)
+            case .sequence: throw .unsupported("\(place) reads '\(name)', a sequence; only tensors are supported here")
             case nil: throw .invalid("\(place) reads '\(name)', which nothing writes")
             }
         }

@@ -26,6 +26,8 @@ final class Scope {
         case value(ValueID)
         /// A function's optional input that the call left out.
         case absent
+        /// A sequence of tensors, taken apart while the model is read.
+        case sequence([ValueID])
     }
 
     /// Where the values live; a function's body shares the builder of the graph that it is inlined into.
@@ -57,13 +59,20 @@ final class Scope {
     func resolve(_ name: String) -> Binding? {
         if let binding = bindings[name] { return binding }
         guard let parent, let outer = parent.resolve(name) else { return nil }
-        guard case .value(let outerValue) = outer else { return outer }
-        let source = parent.builder.graph[outerValue]
+        switch outer {
+        case .absent: return outer
+        case .value(let value): bindings[name] = .value(capture(value, of: parent, as: name))
+        case .sequence(let values): bindings[name] = .sequence(values.map { capture($0, of: parent, as: parent.builder.graph[$0].name) })
+        }
+        return bindings[name]
+    }
+
+    private func capture(_ outer: ValueID, of parent: Scope, as name: String) -> ValueID {
+        let source = parent.builder.graph[outer]
         let value = builder.addValue(name)
         builder.graph[value].type = source.type
         builder.graph.captures[value] = source.name
-        bindings[name] = .value(value)
-        return .value(value)
+        return value
     }
 }
 

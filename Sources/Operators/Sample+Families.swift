@@ -25,7 +25,9 @@ func unarySamples(in range: ClosedRange<Double>) -> SampleGenerator {
 /// Every way in which two shapes broadcast, for operators of two inputs of one type.
 @Sendable func binarySamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
-    return broadcastShapes(&context).map { Sample($0.name, [.init(type, $0.a), .init(type, $0.b)], $0.attributes) }
+    return broadcastShapes(&context).map {
+        Sample($0.name, [.init(type, $0.a), .init(type, $0.b)], $0.attributes, after: $0.name == "field-factorisation-b" ? "field-factorisation-a" : nil)
+    }
 }
 
 /// Before version 7 the second input is broadcast only where attributes say so.

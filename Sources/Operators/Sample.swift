@@ -40,14 +40,17 @@ package struct Sample: Sendable {
     package let inputs: [Tensor?]
     /// One entry per output that the node names; false is one left out.
     package let wanted: [Bool]
+    /// The sample that is run just before this one, in the same process: what a kernel keeps of one call must not harm the next.
+    package let after: String?
 
     package init(
-        _ name: String, _ inputs: [Tensor?], _ attributes: [String: Attribute] = [:], wanted: [Bool] = [true]
+        _ name: String, _ inputs: [Tensor?], _ attributes: [String: Attribute] = [:], wanted: [Bool] = [true], after: String? = nil
     ) {
         self.name = name
         self.attributes = attributes
         self.inputs = inputs
         self.wanted = wanted
+        self.after = after
     }
 }
 

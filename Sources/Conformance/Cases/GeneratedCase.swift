@@ -39,6 +39,15 @@ package struct GeneratedCase: Sendable, Hashable {
 }
 
 extension GeneratedCase {
+    /// What is run just before; nil for most. See `Sample.after`.
+    func predecessor(seed: UInt64, catalog: OperatorCatalog = .standard) -> GeneratedCase? {
+        guard let samples = catalog[domain, operatorName]?.samples(type: type, version: version, seed: seed),
+            let earlier = samples.first(where: { $0.name == sample })?.after
+        else { return nil }
+        return GeneratedCase(
+            domain: domain, operatorName: operatorName, version: version, type: type, sample: earlier, family: family, isLatestVersion: isLatestVersion)
+    }
+
     /// The inputs that are known before the run, as weights are, by position: those behind the first, in every other case. A plugin may treat them in its
     /// own way.
     package func constants(of call: OperatorCall, seed: UInt64) -> Set<Int> {

@@ -69,6 +69,7 @@ extension Bounds {
         case "TopK": return hasNaN || context.attributes.int("sorted") == 0 ? topK(index) : nil
         case "ArgMax", "ArgMin": return hasNaN ? indicesInRange(index) : nil
         case _ where numericClass == .random && definition.name != "Dropout": return distribution(index)
+        case "Cast", "CastLike": return results[index].map { $0.dataType.isInteger } == true ? consistentCast(index) : nil
         case "Dropout": return context.attributes.version >= 12 && trainingMode ? dropout(index) : nil
         default: return nil
         }
@@ -151,6 +152,30 @@ extension Bounds {
                 return values.first { $0 < 0 || $0 >= classes }.map { "\($0) is no class of \(Int(classes))" }
             default: return nil
             }
+        }
+    }
+
+    /// Floats that an integer type holds are cut off at the point; what comes of NaN and of those outside it is open, but the same value gives the same result at
+    /// every place. Nil where all are inside.
+    private func consistentCast(_ index: Int) -> (@Sendable ([HostTensor?]) -> String?)? {
+        guard let input = context.inputs.first.flatMap({ $0 }), case .floats(let values) = input.elements, let result = results[index] else { return nil }
+        let bits = result.dataType.bits
+        let (low, high) = result.dataType.kind == .unsignedInteger ? (0.0, exp2(Double(bits))) : (-exp2(Double(bits - 1)), exp2(Double(bits - 1)))
+        let isInside = values.map { $0.rounded(.towardZero) >= low && $0.rounded(.towardZero) < high }
+        if isInside.allSatisfy({ $0 }) { return nil }
+        let expected = result.wrappedIntegers
+        return { outputs in
+            let actual = outputs[index]!.decodedIntegers()
+            var outside: [UInt64: Int64] = [:]
+            for element in actual.indices {
+                let value = values[element]
+                if isInside[element] {
+                    if actual[element] != expected[element] { return "\(value) gives \(actual[element]), not \(expected[element])" }
+                } else if let earlier = outside.updateValue(actual[element], forKey: value.bitPattern), earlier != actual[element] {
+                    return "\(value), which the type does not hold, gives \(earlier) at one place and \(actual[element]) at another"
+                }
+            }
+            return nil
         }
     }
 

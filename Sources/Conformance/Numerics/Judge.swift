@@ -65,6 +65,22 @@ package struct Judge: Sendable {
         return Finding(grade: grade, deviation: deviation)
     }
 
+    /// How far each element of an output may be from the reference's; nil where it is judged as a property, or not wanted.
+    func tolerance(of output: Int) -> [Double]? {
+        guard let result = results[output], let rule = rules[output] else { return nil }
+        switch rule {
+        case .property: return nil
+        case .exact: return [Double](repeating: 0, count: result.count)
+        case .steps(let lower, let upper): return zip(lower, upper).map { Double($1 - $0) }
+        case .numbers(let acceptance):
+            return acceptance.expected.indices.map { index in
+                if !acceptance.isFree.isEmpty && acceptance.isFree[index] { return .infinity }
+                let expected = acceptance.expected[index]
+                return expected.isFinite ? max(acceptance.upper[index] - expected, expected - acceptance.lower[index]) : 0
+            }
+        }
+    }
+
     private func mismatch(of tensor: HostTensor, _ result: ReferenceTensor, output: Int) -> String? {
         if tensor.dataType != result.dataType { return "output \(output) is \(tensor.dataType.name), expected \(result.dataType.name)" }
         if tensor.shape != result.shape { return "output \(output) has shape \(tensor.shape), expected \(result.shape)" }

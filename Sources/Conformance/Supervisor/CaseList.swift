@@ -4,6 +4,7 @@ import Foundation
 import Graph
 import ONNX
 import Southbound
+import Synchronization
 import Tensors
 
 /// The cases of a run, in the order in which they are run: level by level, within a level shuffled by the seed, so that nothing can depend on an order.
@@ -21,9 +22,14 @@ struct CaseList {
             all += Case.checks()
             if settings.level >= .operators {
                 generated = GeneratedCase.all(seed: settings.seed)
-                all += generated.map { Case(id: $0.id, level: .operators, body: .generated($0), specification: Case.generatedSpecification) }
+                all += generated.map {
+                    Case(id: $0.id, level: .operators, body: .generated($0), specification: Case.generatedSpecification)
+                }
                 all += Offer.all(generated).map {
                     Case(id: $0.id, level: .operators, body: .offer($0), specification: ["SB-OPS-002", "SB-OPS-003"])
+                }
+                all += RelatedCase.candidates(seed: settings.seed).map {
+                    Case(id: $0.id, level: .operators, body: .relation($0), specification: Case.generatedSpecification)
                 }
                 all += Probe.all.map { Case(id: $0.id, level: .operators, body: .probe($0), specification: ["SB-NUM-001"]) }
                 all += try Case.corpus(try Self.present(installation.corpus), suite: "onnx", level: .operators, folding: false)
@@ -49,10 +55,24 @@ struct CaseList {
             chosen.removeAll { !Self.matches($0, filter) }
             if chosen.isEmpty { throw .usage("no case matches the filter '\(filter)'") }
         }
+        Self.dropUnrelated(&chosen, seed: settings.seed)
         if chosen.isEmpty { throw .usage("the run has no case") }
         let shuffled = chosen.map { ($0, CounterRandom(seed: settings.seed, case: $0.id, tensor: "order").word(0)) }
             .sorted { ($0.0.level, $0.1) < ($1.0.level, $1.1) }.map(\.0)
         cases = settings.cases.map { Array(shuffled.prefix($0)) } ?? shuffled
+    }
+
+    /// Leaves out the relations that operators do not have. Late, for only the reference can tell.
+    private static func dropUnrelated(_ cases: inout [Case], seed: UInt64) {
+        let candidates = cases.indices.filter { if case .relation = cases[$0].body { true } else { false } }
+        let unrelated = Mutex(Set<Int>())
+        let all = cases
+        DispatchQueue.concurrentPerform(iterations: candidates.count) { position in
+            guard case .relation(let related) = all[candidates[position]].body, !related.holds(seed: seed) else { return }
+            unrelated.withLock { _ = $0.insert(candidates[position]) }
+        }
+        let dropped = unrelated.withLock { $0 }
+        cases = cases.indices.filter { !dropped.contains($0) }.map { cases[$0] }
     }
 
     /// The ids of the smoke tier's cases from the level `operators` on; below it every case belongs to it.
@@ -74,7 +94,11 @@ struct CaseList {
         if Compiler.matches(testCase.id, pattern) { return true }
         guard !pattern.contains("/") else { return false }
         if Compiler.matches(String(testCase.id.split(separator: "/").last ?? ""), pattern) { return true }
-        if case .generated(let generated) = testCase.body { return Compiler.matches(generated.operatorName, pattern) }
+        switch testCase.body {
+        case .generated(let generated): return Compiler.matches(generated.operatorName, pattern)
+        case .relation(let related): return Compiler.matches(related.base.operatorName, pattern)
+        default: break
+        }
         guard case .model(let model) = testCase.body, !model.folding, let data = try? Data(contentsOf: model.model, options: .mappedIfSafe),
             let graph = try? readModel(data: data, allowingUnknownOperators: true).graph
         else { return false }

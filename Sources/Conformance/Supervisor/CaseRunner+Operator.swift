@@ -18,6 +18,38 @@ enum CallOutcome {
 }
 
 extension CaseRunner {
+    func run(_ generated: GeneratedCase, _ decision: inout Decision) throws {
+        let earlier = generated.predecessor(seed: target.seed)
+        // Whether that one is right is a case of its own.
+        if let earlier { _ = try launch(try earlier.call(seed: target.seed), constants: []) }
+        let call = try generated.call(seed: target.seed)
+        try run(call, generated.group, constants: generated.constants(of: call, seed: target.seed), &decision)
+        if let earlier, decision.result.status.needsAttention {
+            // One call alone does not show it: reproduced as the suite runs it.
+            decision.dropFiles()
+            decision.result.message = "run just after \(earlier.id): \(decision.result.message ?? "")"
+        }
+    }
+
+    /// Lens 5: the results of two calls are held against each other.
+    func run(_ related: RelatedCase, _ decision: inout Decision) throws {
+        decision.result.operator = related.base.operatorName
+        decision.result.dataType = related.base.type.name
+        let call = try related.base.call(seed: target.seed)
+        guard let related = related.relation.related(to: call) else {
+            throw ConformanceError.internal("the relation does not hold for the reference on this call")
+        }
+        let (reply, results) = try launch(call, constants: [])
+        guard reply.type == .ran else { return refuse(reply, &decision.result) }
+        decision.result.placement = reply.placement
+        let (otherReply, otherResults) = try launch(related.other, constants: [])
+        guard otherReply.type == .ran else { return refuse(otherReply, &decision.result) }
+        let facts = facts(of: otherReply)
+        decision.result.apply(
+            related.finding(on: results, otherResults, try Judge(call, facts: facts), try Judge(related.other, facts: facts)))
+        if decision.result.status == .passed, let generic = genericKernel(of: otherReply) { decision.result.standAside(for: generic) }
+    }
+
     /// - Parameter constants: positions of inputs that are known before the run.
     func run(_ call: OperatorCall, _ group: CaseGroup, constants: Set<Int>, _ decision: inout Decision) throws {
         decision.result.operator = group.operatorName
@@ -42,6 +74,8 @@ extension CaseRunner {
             decision.result.apply(finding)
             if finding.failure != nil {
                 try keepReproducer(of: call, group, constants, outputs, &decision)
+            } else if let generic = genericKernel(of: reply) {
+                decision.result.standAside(for: generic)
             } else if let missed = target.trust.missedFaults(of: group, facts: facts(of: reply)), !missed.isEmpty {
                 decision.result.status = .mistrusted
                 decision.result.message = "passed, but the cases of this operator and type do not notice: \(missed.joined(separator: ", "))"
@@ -100,7 +134,7 @@ extension CaseRunner {
     }
 
     /// The reply, an `error` where the device did not run the call, and one entry per output that the call names.
-    private func launch(_ call: OperatorCall, constants: Set<Int>) throws -> (WorkerReply, [HostTensor?]) {
+    func launch(_ call: OperatorCall, constants: Set<Int>) throws -> (WorkerReply, [HostTensor?]) {
         let (graph, inputs) = call.graph(constants: constants)
         var request = WorkerRequest(.run)
         request.folding = false
@@ -121,10 +155,16 @@ extension CaseRunner {
         return (reply, actual)
     }
 
-    private func facts(of reply: WorkerReply) -> NumericFacts {
+    /// The kernel that ran the one node of a call; nil behind workers that do not tell.
+    private func kernel(of reply: WorkerReply) -> WorkerReply.KernelSummary? {
         let names = Set((reply.ranBy ?? []).map { String($0.split(separator: "/", maxSplits: 1).last ?? "") })
-        return kernels.first { names.contains($0.name) }?.numerics ?? .strict
+        return kernels.first { names.contains($0.name) }
     }
+
+    func facts(of reply: WorkerReply) -> NumericFacts { kernel(of: reply)?.numerics ?? .strict }
+
+    /// The name of the kernel that ran a call, if it declares itself generic.
+    func genericKernel(of reply: WorkerReply) -> String? { kernel(of: reply).flatMap { $0.generic ? $0.name : nil } }
 
     // MARK: Failures
 
@@ -172,6 +212,13 @@ extension CaseResult {
         grade = finding.failure == nil ? finding.grade : nil
         error = finding.deviation
         message = finding.message
+    }
+
+    /// A generic kernel may be the very reference that judges it: right results are no evidence. Golden results and the corpus judge it.
+    mutating func standAside(for kernel: String) {
+        (status, grade) = (.unsupported, nil)
+        message =
+            "only the generic kernel '\(kernel)' takes this call; golden results and the corpus judge it, not the catalogue's reference"
     }
 }
 

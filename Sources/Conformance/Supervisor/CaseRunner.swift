@@ -59,9 +59,8 @@ final class CaseRunner {
             switch testCase.body {
             case .check: try check(testCase, &decision.result)
             case .model(let model): try run(model, testCase, &decision)
-            case .generated(let generated):
-                let call = try generated.call(seed: target.seed)
-                try run(call, generated.group, constants: generated.constants(of: call, seed: target.seed), &decision)
+            case .generated(let generated): try run(generated, &decision)
+            case .relation(let relation): try run(relation, &decision)
             case .offer(let offer): try run(offer, &decision)
             case .probe(let probe): try run(probe, &decision)
             case .call(let reproducer):

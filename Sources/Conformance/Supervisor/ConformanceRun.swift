@@ -174,7 +174,8 @@ package struct ConformanceRun {
         var run = header.run
         run.seconds = seconds
         let settings = RunSettings(configuration)
-        let isComplete = header.options.keys.allSatisfy { !["tier", "suite", "filter", "cases", "shard"].contains($0) } && settings.isComplete
+        let isComplete =
+            header.options.keys.allSatisfy { !["tier", "suite", "filter", "cases", "shard"].contains($0) } && settings.isComplete
         let cases = results.sorted { ($0.level, $0.id) < ($1.level, $1.id) }
         let judgement = Judgement(cases, requested: header.requestedLevel)
         return Report(

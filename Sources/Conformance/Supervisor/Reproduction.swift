@@ -73,7 +73,8 @@ package struct Reproduction {
     private func call(in files: URL) throws(ConformanceError) -> CallCase {
         do {
             let graph = try readModel(data: try Data(contentsOf: files.appending(path: "model.onnx"))).graph
-            guard let node = graph.nodes.first, graph.nodes.count == 1, let definition = OperatorCatalog.standard.definition(of: node) else {
+            guard let node = graph.nodes.first, graph.nodes.count == 1, let definition = OperatorCatalog.standard.definition(of: node)
+            else {
                 throw ConformanceError.usage("\(files.path)/model.onnx is not a model of one known operator")
             }
             var tensors = graph.constants

@@ -99,7 +99,8 @@ struct RunSettings: Codable, Equatable, Sendable {
         func differs<Value: Equatable>(_ given: Value?, _ begun: Value?) -> Bool { given != nil && given != begun }
         let flags: [(String, Bool)] = [
             ("--level", differs(configuration.level, level)), ("--profile", differs(configuration.profile, profile)),
-            ("--tier", differs(configuration.tier, tier ?? .full)), ("--suite", differs(configuration.suite, suite)), ("--filter", differs(configuration.filter, filter)),
+            ("--tier", differs(configuration.tier, tier ?? .full)), ("--suite", differs(configuration.suite, suite)),
+            ("--filter", differs(configuration.filter, filter)),
             ("--corpus", differs(configuration.corpus, corpus)), ("--cases", differs(configuration.cases, cases)),
             ("--seed", differs(configuration.seed, seed)), ("--timeout", differs(configuration.timeout, timeout)),
             ("--time-scale", differs(configuration.timeScale, timeScale)), ("--worker", differs(configuration.worker, worker)),
