@@ -90,7 +90,7 @@ let package = Package(
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
-        tests("Conformance", ["Conformance", "TestSupport", "southbridge"]),
+        tests("Conformance", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]

@@ -48,9 +48,13 @@ package struct Schedule: Sendable {
     }
     private var homes: [Home: Int] = [:]
     private var origin: [ValueID: Int] = [:]
+    private let inputScale: Int
 
-    /// - Parameter inPlace: lets kernels that may work in place do so.
-    package init(_ graph: Graph, _ placement: Placement, devices: [Device], inPlace: Bool = true) throws(GraphError) {
+    /// - Parameters:
+    ///   - inPlace: lets kernels that may work in place do so.
+    ///   - inputScale: how many times its own size a graph input takes, where the caller lays its elements out with gaps.
+    package init(_ graph: Graph, _ placement: Placement, devices: [Device], inPlace: Bool = true, inputScale: Int = 1) throws(GraphError) {
+        self.inputScale = inputScale
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         for (index, placed) in placement.nodes.enumerated() {
             let node = graph[placed.node]
@@ -131,7 +135,7 @@ package struct Schedule: Sendable {
         if let slot = homes[Home(value: value, device: device)] { return slot }
         let size = try byteCount(of: value, graph, placement)
         if let position = inputs[value] {
-            let slot = addSlot(device: device, byteCount: size)
+            let slot = addSlot(device: device, byteCount: size * inputScale)
             steps.append(.input(position, to: slot))
             homes[Home(value: value, device: device)] = slot
             return slot

@@ -34,6 +34,21 @@ extension Program {
         return (first, nil)
     }
 
+    static let spreadScale = 2
+
+    /// The elements of a tensor with a gap behind each, as bytes.
+    static func spread(_ tensor: HostTensor) throws -> HostTensor {
+        let width = tensor.dataType.bits / 8
+        guard width > 0 else { throw ExecutionError.input("elements of \(tensor.dataType.name) have no place of their own") }
+        return try HostTensor(.uint8, [tensor.byteCount * spreadScale]) { target in
+            target.initializeMemory(as: UInt8.self, repeating: 0xFF)
+            for index in 0..<tensor.count {
+                target.baseAddress!.advanced(by: index * width * spreadScale)
+                    .copyMemory(from: tensor.bytes.baseAddress! + index * width, byteCount: width)
+            }
+        }
+    }
+
     private func runOnce(_ inputs: [HostTensor], fill: UInt8) throws -> ([HostTensor], MemoryMisdeed?) {
         for (device, buffer) in usedArenas() { try device.fill(buffer, byteCount: buffer.byteCount, with: fill) }
         let outputs = try run(inputs)
@@ -60,7 +75,8 @@ extension Program {
                 let after = index > 0 ? stray - ranges[index - 1].bytes.upperBound : .max
                 let before = index < ranges.count ? ranges[index].bytes.lowerBound - stray : .max
                 let place =
-                    after <= before ? "\(after + 1) bytes past the end of \(label(ranges[index - 1].slot))"
+                    after <= before
+                    ? "\(after + 1) bytes past the end of \(label(ranges[index - 1].slot))"
                     : "\(before) bytes before \(label(ranges[index].slot))"
                 return MemoryMisdeed(kind: .foreignWrite, message: "something was written \(place)")
             }
@@ -94,7 +110,9 @@ extension Program {
         if unwritten == different.count {
             return MemoryMisdeed(
                 kind: .unwritten,
-                message: "\(unwritten) of \(one.byteCount) bytes of output \(output) were never written, the first at byte \(different[0].offset)")
+                message:
+                    "\(unwritten) of \(one.byteCount) bytes of output \(output) were never written, the first at byte \(different[0].offset)"
+            )
         }
         guard placement.nodes.allSatisfy({ $0.kernel.flags.contains(.deterministic) }) else { return nil }
         return MemoryMisdeed(

@@ -55,9 +55,13 @@ final class Program {
     let memory: ProgramMemory
     private let states: [PreparedState]
 
-    /// - Parameter guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
-    init(_ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0) throws {
-        let schedule = try Schedule(graph, placement, devices: devices, inPlace: guardBytes == 0)
+    /// - Parameters:
+    ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
+    ///   - inputScale: more than 1 gives the first kernel strided inputs, each element that many elements after the one before it; `inputs` are laid out so.
+    init(
+        _ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1
+    ) throws {
+        let schedule = try Schedule(graph, placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
         let used = Set(placement.nodes.map(\.device))
         let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
         let states = try placement.nodes.map { placed in
@@ -93,6 +97,7 @@ final class Program {
             case .launch(let node, let inputs, let outputs, let workspace):
                 let placed = placement.nodes[node]
                 memory.bind(placed, inputs: inputs, outputs: outputs)
+                if inputScale > 1 { placed.spreadInputs(by: inputScale) }
                 let launch = memory.launch(
                     placed, state: states[node], stream: streams[placed.device], workspace: workspace, correlation: node + 1)
                 launches.initializeElement(at: node, to: launch)
@@ -149,6 +154,16 @@ final class Program {
                     && (tensor.byteCount == 0
                         || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0)
             }
+    }
+}
+
+extension PlacedNode {
+    fileprivate func spreadInputs(by scale: Int) {
+        for (index, tensor) in descriptor.inputs.enumerated() {
+            guard let tensor else { continue }
+            let shape = (0..<Int(tensor.pointee.rank)).map { Int(tensor.pointee.shape[$0]) }
+            descriptor.setStrides(denseStrides(shape).map { $0 * scale }, ofInput: index)
+        }
     }
 }
 

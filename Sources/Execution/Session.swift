@@ -44,16 +44,19 @@ package final class Session: Sendable {
     }
 
     /// Runs the model twice, each tensor in memory of its own between guards, and tells what the kernels did to memory that is not theirs.
+    /// - Parameter strided: gives a model of one node, whose kernel takes strides, inputs with a gap behind each element.
     /// - Returns: the outputs of the first run in the graph's order, and the first misdeed.
     package func runGuarded(
-        _ inputs: [String: HostTensor]
+        _ inputs: [String: HostTensor], strided: Bool = false
     ) throws(ExecutionError) -> (outputs: [(name: String, tensor: HostTensor)], misdeed: MemoryMisdeed?) {
         let tensors = try check(inputs)
         do {
             return try program.withLock { program in
-                let guarded = try plan(tensors, reusing: nil, guardBytes: 256)
-                program = guarded
-                let (outputs, misdeed) = try guarded.runGuarded(tensors)
+                // What goes by the strides of an input may overrun the output by as much as the input takes.
+                let guardBytes = strided ? Program.spreadScale * tensors.reduce(256) { $0 + $1.byteCount } : 256
+                let guarded = try plan(tensors, reusing: nil, guardBytes: guardBytes, strided: strided)
+                program = strided ? nil : guarded
+                let (outputs, misdeed) = try guarded.runGuarded(strided ? try tensors.map(Program.spread) : tensors)
                 return (zip(graph.outputs, outputs).map { (graph[$0].name, $1) }, misdeed)
             }
         } catch {
@@ -78,14 +81,20 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0) throws -> Program {
+    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
-        return try Program(graph, placement, devices: devices, inputs: inputs, guardBytes: guardBytes)
+        guard strided else { return try Program(graph, placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
+        guard placement.nodes.count == 1, placement.nodes[0].kernel.flags.contains(.strided), graph.constants.isEmpty else {
+            throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
+        }
+        return try Program(
+            graph, placement, devices: devices, inputs: try inputs.map(Program.spread), guardBytes: guardBytes,
+            inputScale: Program.spreadScale)
     }
 
     private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {

@@ -18,6 +18,13 @@ package enum InferredOutput: Sendable, Hashable {
     /// The shape depends on data: only the kernel knows it, within these bounds.
     case bounded(DataType, [Int])
 
+    var largestShape: [Int] {
+        switch self {
+        case .known(let type): type.shape
+        case .bounded(_, let shape): shape
+        }
+    }
+
     package static func tensor(_ dataType: DataType, _ shape: [Int]) -> InferredOutput {
         .known(ConcreteType(dataType, shape))
     }

@@ -36,6 +36,12 @@ extension OperatorDefinition {
         return version
     }
 
+    /// Ranks and element counts are limited as in the header (SB-TEN-003).
+    static func checkShape(_ shape: [Int], _ what: String) throws(OperatorError) {
+        guard shape.count <= 64 else { throw .invalid("\(what) has \(shape.count) axes; at most 64 are allowed") }
+        guard elementCount(shape) != nil else { throw .invalid("\(what) has shape \(shape), which no 64-bit number of elements holds") }
+    }
+
     private func checkCount(of parameters: [Parameter], named count: Int, _ word: String) throws(OperatorError) {
         let required = parameters.lastIndex { $0.arity == .required }.map { $0 + 1 } ?? 0
         let isVariadic = parameters.last?.arity == .variadic

@@ -46,7 +46,14 @@ package struct OperatorDefinition: Sendable {
         self.types = types
         self.numericClass = numericClass
         self.isHostOperator = isHostOperator
-        self.infer = infer
+        self.infer = { context throws(OperatorError) in
+            for (index, input) in context.inputs.enumerated() {
+                if let input { try Self.checkShape(input.shape, "input \(index) of \(name)") }
+            }
+            let outputs = try infer(context)
+            for (index, output) in outputs.enumerated() { try Self.checkShape(output.largestShape, "output \(index) of \(name)") }
+            return outputs
+        }
         self.reference = reference
         self.valueFromTypes = valueFromTypes
     }

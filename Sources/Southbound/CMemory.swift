@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSouthbridge
+package import CSouthbridge
 
 /// C memory that stays where it is until this object goes: arrays and strings that are handed to a plugin.
-final class CMemory {
+package final class CMemory {
+    package init() {}
+
     private var blocks: [UnsafeMutableRawPointer] = []
 
     deinit { for block in blocks { block.deallocate() } }
 
-    func allocate<Element: BitwiseCopyable>(_ element: Element) -> UnsafeMutablePointer<Element> {
+    package func allocate<Element: BitwiseCopyable>(_ element: Element) -> UnsafeMutablePointer<Element> {
         let pointer = UnsafeMutablePointer<Element>.allocate(capacity: 1)
         pointer.initialize(to: element)
         blocks.append(UnsafeMutableRawPointer(pointer))
@@ -15,7 +17,7 @@ final class CMemory {
     }
 
     /// NULL if there are no elements.
-    func array<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutablePointer<Element>? {
+    package func array<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutablePointer<Element>? {
         guard !elements.isEmpty else { return nil }
         let pointer = UnsafeMutablePointer<Element>.allocate(capacity: elements.count)
         pointer.initialize(from: elements, count: elements.count)
@@ -23,7 +25,7 @@ final class CMemory {
         return pointer
     }
 
-    func string(_ text: String) -> sb_string {
+    package func string(_ text: String) -> sb_string {
         let bytes = Array(text.utf8)
         let data = array(bytes).map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
         return sb_string(data: data, length: bytes.count)

@@ -112,4 +112,9 @@ package final class NodeDescriptor: @unchecked Sendable {
                     outputs: memory.array(outputPointers.map { UnsafePointer($0) }).map { UnsafePointer($0) }, output_count: outputs.count))
         )
     }
+
+    /// Gives an input strides, in elements.
+    package func setStrides(_ strides: [Int], ofInput index: Int) {
+        inputs[index]?.pointee.strides = memory.array(strides.map(Int64.init)).map { UnsafePointer($0) }
+    }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Graph
 import ONNX
 import Tensors
@@ -6,7 +7,7 @@ import Testing
 
 /// Sequences are taken apart while a model is read. What they come to is tried by the corpus (`test_sequence_model*`); here is what cannot be taken apart.
 @Suite struct SequenceTests {
-    private func positions(_ name: String, _ values: [Int64]) -> Wire { tensor(name, type: 7, []).packed(7, values) }
+    private func positions(_ name: String, _ values: [Int64]) -> Wire { tensor(name, type: 7, []).packed(9, values) }
 
     private func sequenceModel(_ nodes: [Wire], position: Int64 = 0, inputs: [Wire] = [value("x"), value("z")]) -> Wire {
         model(

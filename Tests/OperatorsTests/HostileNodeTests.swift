@@ -102,3 +102,35 @@ import Testing
         return tensors
     }
 }
+
+/// The catalogue's own refusals: one sentence that names the operator and what is wrong.
+@Suite struct RefusalTests {
+    private func refusal(
+        _ name: String, _ shapes: [[Int]], types: [DataType] = [.float32, .float32, .float32], _ attributes: [String: Attribute] = [:]
+    ) throws -> String {
+        let definition = try #require(OperatorCatalog.standard["", name])
+        do {
+            let version = try definition.check(
+                opset: OperatorCatalog.opsets.upperBound, attributes: attributes, inputTypes: Array(types.prefix(shapes.count)), outputCount: 1)
+            _ = try definition.infer(
+                InferenceContext(
+                    attributes: NodeAttributes(version: version, given: attributes, rules: definition.attributes),
+                    inputs: zip(types, shapes).map { ConcreteType($0, $1) }, wanted: [true], values: { _ in nil }))
+            return "taken"
+        } catch { return "\(error)" }
+    }
+
+    @Test func namesWhatIsWrong() throws {
+        let hundred = [Int](repeating: 1, count: 100)
+        #expect(try refusal("Add", [hundred, hundred]) == "input 0 of Add has 100 axes; at most 64 are allowed")
+        #expect(try refusal("Add", [[1 << 40, 1 << 40], [1]]).contains("no 64-bit number of elements"))
+        #expect(try refusal("Add", [[1 << 40, 1], [1, 1 << 40]])== "?")
+        #expect(try refusal("MatMul", [[2, 3], [4, 5]]).contains("3") && refusal("MatMul", [[2, 3], [4, 5]]).contains("4"))
+        #expect(try refusal("Relu", [[2]], types: [.bool]) == "input 'X' of Relu cannot have type bool")
+        #expect(try refusal("Add", [[2], [2]], types: [.float32, .int32]).contains("has type int32, but another input of type T has float32"))
+        #expect(try refusal("Softmax", [[2]], ["axis": .string("last")]) == "attribute 'axis' of Softmax must be of kind int, not string")
+        #expect(try refusal("Softmax", [[2]], ["axis": .int(7)]).contains("axis"))
+        #expect(try refusal("Softmax", [[2]], ["temperature": .float(1)]) == "Softmax has no attribute 'temperature'")
+        #expect(try refusal("Softmax", [[2], [2]]).contains("has 1 input, but the node names 2"))
+    }
+}

@@ -13,7 +13,7 @@ package struct WorkerRequest: Codable, Sendable {
         /// Load a plugin and open a device: `plugin`, `name`, `options`, `libraries`, `device`.
         case load
         /// Run a model on the open device: blob 1 is the model (empty: it is in the file `model`), the rest are its inputs as TensorProto in the graph's
-        /// order; `folding`; `guarded`: between guards, twice, see `violation`.
+        /// order; `folding`; `guarded`: between guards, twice; `strided`: the inputs with a gap behind each element, for one node whose kernel takes strides.
         case run
         /// Do one named check of the levels `load` and `driver`: `check`, `seed`, and the members of `load`.
         case check
@@ -30,6 +30,7 @@ package struct WorkerRequest: Codable, Sendable {
     package var device: Int?
     package var folding: Bool?
     package var guarded: Bool?
+    package var strided: Bool?
     package var model: String?
     package var check: String?
     package var seed: UInt64?
@@ -71,6 +72,8 @@ package struct WorkerReply: Codable, Sendable {
         package var domain: String
         package var `operator`: String
         package var generic: Bool
+        /// Takes inputs with strides; nil from workers that do not tell.
+        package var strided: Bool?
         package var since: Int
         /// Nil: no limit.
         package var until: Int?

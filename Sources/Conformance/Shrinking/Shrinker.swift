@@ -23,7 +23,7 @@ package struct Shrinker {
     ///   - limit: most calls that are run.
     ///   - seconds: no call is begun later than this.
     package init(
-        limit: Int = 200, seconds: Double = 5, attempt: @escaping (OperatorCall) throws -> (finding: Finding, outputs: [HostTensor?]?)?
+        limit: Int = 400, seconds: Double = 5, attempt: @escaping (OperatorCall) throws -> (finding: Finding, outputs: [HostTensor?]?)?
     ) {
         self.attempt = attempt
         self.limit = limit
@@ -57,7 +57,7 @@ package struct Shrinker {
     }
 
     private static let moves: [@Sendable (OperatorCall) -> [OperatorCall]] = [
-        smallerSizes, fewerAttributes, fewerInputs, fewerOutputs, simplerValues,
+        smallerSizes, fewerAxes, fewerAttributes, fewerInputs, fewerOutputs, simplerValues,
     ]
 
     // MARK: Moves, each giving the boldest candidates first
@@ -82,11 +82,27 @@ package struct Shrinker {
     }
 
     private static func reductions(of size: Int) -> [(Int, fromEnd: Bool)] {
-        var targets: [Int] = []
-        for target in [1, 2, size / 2, size - size / 4, size - 1] where target >= 1 && target < size && !targets.contains(target) {
-            targets.append(target)
-        }
+        // Faults often hang on multiples of a vector's or a tile's width and what is left over.
+        let around = (1...7).map { 1 << $0 }.flatMap { [$0 - 1, $0, $0 + 1] }
+        let less = (0...7).map { size - (1 << $0) }
+        let targets = Set([1, size / 2, size - size / 4] + around + less).filter { $0 >= 1 && $0 < size }.sorted()
         return targets.flatMap { [($0, false), ($0, true)] }
+    }
+
+    /// An axis of one element, of all inputs that have as many axes.
+    @Sendable private static func fewerAxes(_ call: OperatorCall) -> [OperatorCall] {
+        let rank = call.inputs.compactMap { $0?.shape.count }.max() ?? 0
+        return (0..<rank).compactMap { axis in
+            var candidate = call
+            for (index, input) in call.inputs.enumerated() {
+                guard let input, input.shape.count == rank else { continue }
+                guard input.shape[axis] == 1 else { return nil }
+                var shape = input.shape
+                shape.remove(at: axis)
+                candidate.inputs[index] = try? HostTensor(input.dataType, shape, viewing: input.bytes, owner: input.owner)
+            }
+            return candidate
+        }
     }
 
     @Sendable private static func fewerAttributes(_ call: OperatorCall) -> [OperatorCall] {

@@ -19,11 +19,19 @@ enum CallOutcome {
 
 extension CaseRunner {
     func run(_ generated: GeneratedCase, _ decision: inout Decision) throws {
+        decision.result.operator = generated.operatorName
+        decision.result.dataType = generated.type.name
+        if let refusal = undeclared(generated) {
+            decision.result.status = .unsupported
+            decision.result.message = refusal
+            return
+        }
         let earlier = generated.predecessor(seed: target.seed)
         // Whether that one is right is a case of its own.
         if let earlier { _ = try launch(try earlier.call(seed: target.seed), constants: []) }
         let call = try generated.call(seed: target.seed)
         try run(call, generated.group, constants: generated.constants(of: call, seed: target.seed), &decision)
+        if decision.result.status == .passed, call.canBeStrided { try runStrided(call, &decision) }
         if let earlier, decision.result.status.needsAttention {
             // One call alone does not show it: reproduced as the suite runs it.
             decision.dropFiles()
@@ -31,10 +39,58 @@ extension CaseRunner {
         }
     }
 
+    /// Why the plugin need not be asked: it lists its kernels, and none is for this operator, version and type. Nil where one is, or where the list is not all.
+    private func undeclared(_ generated: GeneratedCase) -> String? {
+        guard target.libraries.isEmpty, (try? negotiate()) != nil, !kernels.isEmpty,
+            kernels(for: generated.group, version: generated.version).isEmpty
+        else {
+            return nil
+        }
+        return "no kernel is declared for \(generated.operatorName) of \(generated.type.name), version \(generated.version)"
+    }
+
+    private func kernels(for group: CaseGroup, version: Int) -> [WorkerReply.KernelSummary] {
+        kernels.filter {
+            $0.domain == group.domain && $0.operator == group.operatorName && $0.dataTypes & (1 << UInt64(group.type.rawValue)) != 0
+                && $0.since <= version && version <= $0.until ?? .max
+        }
+    }
+
+    /// A kernel that takes strides is given some. One that writes past a dense tensor's end for a strided one did so on a real chip (pytorch#183419).
+    private func runStrided(_ call: OperatorCall, _ decision: inout Decision) throws {
+        guard kernels.contains(where: { $0.strided == true && $0.operator == call.definition.name }) else { return }
+        let reply: WorkerReply
+        let outputs: [HostTensor?]
+        do {
+            (reply, outputs) = try launch(call, constants: [], strided: true)
+        } catch let death as WorkerDeath where death.cause != .interrupted {
+            discardWorker()
+            (decision.result.status, decision.result.failure) = death.cause.verdict
+            decision.result.message = "with strided inputs: \(death.description)"
+            return
+        }
+        guard reply.type == .ran else {
+            // Where another kernel, which takes no strides, runs the node, the request is not carried out.
+            guard reply.code == .device else { return }
+            refuse(reply, &decision.result)
+            decision.result.message = "with strided inputs: \(reply.message ?? "")"
+            return
+        }
+        let finding = try finding(on: call, reply, outputs)
+        guard finding.failure != nil else { return }
+        decision.result.apply(finding)
+        decision.result.message = "with strided inputs: \(finding.message ?? "")"
+    }
+
     /// Lens 5: the results of two calls are held against each other.
     func run(_ related: RelatedCase, _ decision: inout Decision) throws {
         decision.result.operator = related.base.operatorName
         decision.result.dataType = related.base.type.name
+        if let refusal = undeclared(related.base) {
+            decision.result.status = .unsupported
+            decision.result.message = refusal
+            return
+        }
         let call = try related.base.call(seed: target.seed)
         guard let related = related.relation.related(to: call) else {
             throw ConformanceError.internal("the relation does not hold for the reference on this call")
@@ -103,11 +159,7 @@ extension CaseRunner {
         decision.result.operator = group.operatorName
         decision.result.dataType = group.type.name
         _ = try negotiate()
-        let declared = kernels.filter {
-            $0.domain == group.domain && $0.operator == group.operatorName && $0.dataTypes & (1 << UInt64(group.type.rawValue)) != 0
-                && $0.since <= offer.version && offer.version <= $0.until ?? .max
-        }
-        guard let kernel = declared.first else {
+        guard let kernel = kernels(for: group, version: offer.version).first else {
             decision.result.status = .unsupported
             decision.result.message = "no kernel is declared for version \(offer.version)"
             return
@@ -128,17 +180,25 @@ extension CaseRunner {
     func execute(_ call: OperatorCall, constants: Set<Int>) throws -> CallOutcome {
         let (reply, actual) = try launch(call, constants: constants)
         guard reply.type == .ran else { return .refused(reply) }
-        var finding = try Judge(call, facts: facts(of: reply)).finding(on: actual)
-        if finding.failure == nil, let failure = reply.failure { finding = Finding(failure: failure, message: reply.message) }
-        return .judged(finding, reply, outputs: actual)
+        return .judged(try finding(on: call, reply, actual), reply, outputs: actual)
+    }
+
+    /// What the judge finds, and what the kernel did to memory that is not its own.
+    private func finding(on call: OperatorCall, _ reply: WorkerReply, _ outputs: [HostTensor?]) throws -> Finding {
+        var finding = try Judge(call, facts: facts(of: reply)).finding(on: outputs)
+        guard let failure = reply.failure else { return finding }
+        if finding.failure == nil { return Finding(failure: failure, message: reply.message) }
+        finding.message = [finding.message, reply.message].compactMap { $0 }.joined(separator: "; besides, ")
+        return finding
     }
 
     /// The reply, an `error` where the device did not run the call, and one entry per output that the call names.
-    func launch(_ call: OperatorCall, constants: Set<Int>) throws -> (WorkerReply, [HostTensor?]) {
+    func launch(_ call: OperatorCall, constants: Set<Int>, strided: Bool = false) throws -> (WorkerReply, [HostTensor?]) {
         let (graph, inputs) = call.graph(constants: constants)
         var request = WorkerRequest(.run)
         request.folding = false
         request.guarded = true
+        request.strided = strided ? true : nil
         let blobs = try [modelData(graph)] + inputs.map { try tensorProtoData(name: "", $0) }
         let (reply, outputs) = try exchange(request, blobs)
         guard reply.type == .ran else { return (reply, []) }
@@ -223,6 +283,8 @@ extension CaseResult {
 }
 
 extension OperatorCall {
+    fileprivate var canBeStrided: Bool { inputs.allSatisfy { ($0?.dataType.bits ?? 8) >= 8 } }
+
     /// For a person: `MatMul(float32 [1, 1], float32 [1, 17])`.
     package var summary: String {
         let list = inputs.map { $0.map { "\($0.dataType.name) \($0.shape)" } ?? "-" }.joined(separator: ", ")

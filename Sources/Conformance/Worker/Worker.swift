@@ -93,7 +93,8 @@ package struct Worker {
         reply.devices = try (0..<plugin.deviceCount).map { try plugin.model(ofDevice: $0) }
         reply.kernels = (plugin.library?.kernels ?? []).map {
             WorkerReply.KernelSummary(
-                name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic), since: $0.since,
+                name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic),
+                strided: $0.flags.contains(.strided) ? true : nil, since: $0.since,
                 until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue, numerics: $0.numerics == .strict ? nil : $0.numerics)
         }
         libraries = try (request.libraries ?? []).compactMap {
@@ -119,7 +120,7 @@ package struct Worker {
         let outputs: [(name: String, tensor: HostTensor)]
         if request.guarded == true {
             let misdeed: MemoryMisdeed?
-            (outputs, misdeed) = try session.runGuarded(inputs)
+            (outputs, misdeed) = try session.runGuarded(inputs, strided: request.strided == true)
             reply.failure = misdeed.map { $0.kind == .notDeterministic ? .determinism : .memory }
             reply.message = misdeed?.message
         } else {

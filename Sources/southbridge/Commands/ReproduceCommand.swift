@@ -39,7 +39,7 @@ struct ReproduceCommand: ParsableCommand {
             try printJSON(result)
         } else {
             print("\(result.status.rawValue) \(result.id)")
-            if let message = result.message { print(printable(message)) }
+            for line in (result.message ?? "").split(separator: "\n") { print(printable(String(line))) }
         }
         if result.status.needsAttention { throw CommandFailure.negative }
     }
