@@ -124,7 +124,7 @@ import Testing
         let hundred = [Int](repeating: 1, count: 100)
         #expect(try refusal("Add", [hundred, hundred]) == "input 0 of Add has 100 axes; at most 64 are allowed")
         #expect(try refusal("Add", [[1 << 40, 1 << 40], [1]]).contains("no 64-bit number of elements"))
-        #expect(try refusal("Add", [[1 << 40, 1], [1, 1 << 40]])== "?")
+        #expect(try refusal("Add", [[1 << 40, 1], [1, 1 << 40]]).contains("1099511627776"))
         #expect(try refusal("MatMul", [[2, 3], [4, 5]]).contains("3") && refusal("MatMul", [[2, 3], [4, 5]]).contains("4"))
         #expect(try refusal("Relu", [[2]], types: [.bool]) == "input 'X' of Relu cannot have type bool")
         #expect(try refusal("Add", [[2], [2]], types: [.float32, .int32]).contains("has type int32, but another input of type T has float32"))

@@ -13,37 +13,14 @@ struct CaseList {
     let trust: GroupTrust
 
     init(_ settings: RunSettings, installation: Installation) throws(ConformanceError) {
-        var all: [Case] = []
-        var generated: [GeneratedCase] = []
-        if let corpus = settings.corpus {
-            all += try Case.corpus(URL(fileURLWithPath: corpus), suite: "corpus", level: .operators, folding: false)
+        let suites = Self.suites(settings, installation).filter { $0.level <= settings.level }
+        if let suite = settings.suite, !suites.contains(where: { $0.name == suite }) {
+            throw .usage("there is no suite '\(suite)'; there are \(suites.map(\.name).sorted().joined(separator: ", "))")
         }
-        if settings.corpus == nil || settings.suite != "corpus" {
-            all += Case.checks()
-            if settings.level >= .operators {
-                generated = GeneratedCase.all(seed: settings.seed)
-                all += generated.map {
-                    Case(id: $0.id, level: .operators, body: .generated($0), specification: Case.generatedSpecification)
-                }
-                all += Offer.all(generated).map {
-                    Case(id: $0.id, level: .operators, body: .offer($0), specification: ["SB-OPS-002", "SB-OPS-003"])
-                }
-                all += RelatedCase.candidates(seed: settings.seed).map {
-                    Case(id: $0.id, level: .operators, body: .relation($0), specification: Case.generatedSpecification)
-                }
-                all += Probe.all.map { Case(id: $0.id, level: .operators, body: .probe($0), specification: ["SB-NUM-001"]) }
-                all += try Case.corpus(try Self.present(installation.corpus), suite: "onnx", level: .operators, folding: false)
-            }
-            if settings.level >= .models {
-                all += try Case.corpus(try Self.present(installation.networks), suite: "networks", level: .models, folding: true)
-            }
-        }
-        trust = GroupTrust(generated, seed: settings.seed)
-        let suites = Set(all.map(\.suite))
-        if let suite = settings.suite, !suites.contains(suite) {
-            throw .usage("there is no suite '\(suite)'; there are \(suites.sorted().joined(separator: ", "))")
-        }
-        var chosen = all.filter { $0.level <= settings.level && (settings.suite == nil || $0.suite == settings.suite) }
+        var chosen: [Case] = []
+        for suite in suites where settings.suite == nil || settings.suite == suite.name { chosen += try suite.cases() }
+        let isGenerated = settings.suite.map { [Case.generatedSuite, RelatedCase.suite].contains($0) } ?? (settings.level >= .operators)
+        trust = GroupTrust(isGenerated ? GeneratedCase.all(seed: settings.seed) : [], seed: settings.seed)
         if settings.tier == .smoke {
             let members = try Self.smokeMembers(installation)
             chosen.removeAll { !members.contains($0.id) && $0.level >= .operators }
@@ -60,6 +37,54 @@ struct CaseList {
         let shuffled = chosen.map { ($0, CounterRandom(seed: settings.seed, case: $0.id, tensor: "order").word(0)) }
             .sorted { ($0.0.level, $0.1) < ($1.0.level, $1.1) }.map(\.0)
         cases = settings.cases.map { Array(shuffled.prefix($0)) } ?? shuffled
+    }
+
+    /// Every suite with what makes its cases.
+    private static func suites(
+        _ settings: RunSettings, _ installation: Installation
+    ) -> [(name: String, level: Level, cases: () throws(ConformanceError) -> [Case])] {
+        let seed = settings.seed
+        func operators<Body>(_ bodies: [Body], _ specification: [String], _ make: (Body) -> (id: String, body: Case.Body)) -> [Case] {
+            bodies.map { body in
+                let (id, body) = make(body)
+                return Case(id: id, level: .operators, body: body, specification: specification)
+            }
+        }
+        var suites: [(name: String, level: Level, cases: () throws(ConformanceError) -> [Case])] = [
+            ("load", .load, { Case.checks().filter { $0.level == .load } }), ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
+            (
+                Case.generatedSuite, .operators,
+                { operators(GeneratedCase.all(seed: seed), Case.generatedSpecification) { ($0.id, .generated($0)) } }
+            ),
+            ("offers", .operators, { operators(Offer.all(GeneratedCase.all(seed: seed)), ["SB-OPS-002", "SB-OPS-003"]) { ($0.id, .offer($0)) } }),
+            (
+                RelatedCase.suite, .operators,
+                { operators(RelatedCase.candidates(seed: seed), Case.generatedSpecification) { ($0.id, .relation($0)) } }
+            ),
+            ("probes", .operators, { operators(Probe.all, ["SB-NUM-001"]) { ($0.id, .probe($0)) } }),
+            (
+                "onnx", .operators,
+                { () throws(ConformanceError) in
+                    try Case.corpus(try present(installation.corpus), suite: "onnx", level: .operators, folding: false)
+                }
+            ),
+            (
+                "networks", .models,
+                { () throws(ConformanceError) in
+                    try Case.corpus(try present(installation.networks), suite: "networks", level: .models, folding: true)
+                }
+            ),
+        ]
+        if let corpus = settings.corpus {
+            suites.append(
+                (
+                    "corpus", .operators,
+                    { () throws(ConformanceError) in
+                        try Case.corpus(URL(fileURLWithPath: corpus), suite: "corpus", level: .operators, folding: false)
+                    }
+                ))
+        }
+        return suites
     }
 
     /// Leaves out the relations that operators do not have. Late, for only the reference can tell.
