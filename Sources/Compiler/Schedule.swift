@@ -50,7 +50,8 @@ package struct Schedule: Sendable {
     private var origin: [ValueID: Int] = [:]
 
     /// - Parameter inPlace: lets kernels that may work in place do so.
-    package init(_ graph: Graph, _ placement: Placement, devices: [Device], inPlace: Bool = true) throws(GraphError) {
+    package init(_ placement: Placement, devices: [Device], inPlace: Bool = true) throws(GraphError) {
+        let graph = placement.graph
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         for (index, placed) in placement.nodes.enumerated() {
             let node = graph[placed.node]
@@ -118,7 +119,7 @@ package struct Schedule: Sendable {
     }
 
     private func byteCount(of value: ValueID, _ graph: Graph, _ placement: Placement) throws(GraphError) -> Int {
-        guard let size = placement.inference.types[value.index]?.byteCount else {
+        guard let size = placement.types[value.index]?.byteCount else {
             throw GraphError("'\(graph[value].name)' has no size in bytes")
         }
         return size
