@@ -134,7 +134,8 @@ package struct Placer {
                     offer.placed =
                         offer.placed
                         ?? PlacedNode(
-                            node: id, source: scope.source, device: index, library: library, kernel: kernel, descriptor: descriptor, answer: answer)
+                            node: id, source: scope.source, device: index, library: library, kernel: kernel, descriptor: descriptor,
+                            answer: answer)
                     offer.hasTuned = !isGeneric
                     if offer.hasTuned { return offer }
                 }

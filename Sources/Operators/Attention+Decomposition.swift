@@ -6,6 +6,7 @@ import Tensors
 @Sendable func attentionParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
     let shapes = try AttentionShapes(g.inference)
     guard !g.has(6) else { throw .unsupported("lengths per batch are not decomposed") }
+    guard try multiplied(shapes.queries, shapes.keys) <= 1 << 24 else { throw .unsupported("the constants would be too large") }
     guard shapes.keys > 0, shapes.queries > 0 else { throw .unsupported("there is nothing to attend to") }
     func heads(_ index: Int, _ count: Int) throws(OperatorError) -> Term {
         let x = try g.input(index)

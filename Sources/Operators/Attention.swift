@@ -27,7 +27,8 @@ let attentionOperators: [OperatorDefinition] = [
                 .tensor(q.dataType, try possible([shapes.batch, shapes.queryHeads, shapes.queries, shapes.keys])),
             ]
         },
-        reference: attention).sampled(attentionSamples).decomposing(attentionParts),
+        reference: attention
+    ).sampled(attentionSamples).decomposing(attentionParts),
     OperatorDefinition(
         "RotaryEmbedding", since: [23], "(X: T, cos_cache: T, sin_cache: T, position_ids?: int64) -> (Y: T)",
         types: ["T": TypeSet(.float32, .float16, .bfloat16)],
@@ -48,7 +49,8 @@ let attentionOperators: [OperatorDefinition] = [
             }
             return [.known(x)]
         },
-        reference: rotaryEmbedding).sampled(rotarySamples).decomposing(rotaryParts),
+        reference: rotaryEmbedding
+    ).sampled(rotarySamples).decomposing(rotaryParts),
 ]
 
 /// The sizes that take part in an attention, checked.

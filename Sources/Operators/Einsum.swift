@@ -24,8 +24,10 @@ let einsumOperators: [OperatorDefinition] = [
                     .floats(contract(equation, tensors.map(\.floats), zero: 0, one: 1) { $0 += $1 * $2 })
                 }
             return [ReferenceTensor(type.dataType, type.shape, elements)]
-        }).sampled(einsumSamples).summing({ context in context.inputs.compactMap { $0?.count }.reduce(1) { max($0, $1) } * context.inputs.count })
-        .decomposing(einsumParts)
+        }
+    ).sampled(einsumSamples).summing({ context in context.inputs.compactMap { $0?.count }.reduce(1) { max($0, $1) } * context.inputs.count }
+    )
+    .decomposing(einsumParts)
 ]
 
 /// A parsed equation. Labels are the letters' codes; the axes of an ellipsis get labels of their own from 1000 on, counted from the last.
@@ -182,7 +184,8 @@ private func product(_ left: Labelled, _ right: Labelled, keeping needed: Set<In
     let (rows, columns) = (left.labels.filter { !shared.contains($0) }, right.labels.filter { !shared.contains($0) })
     let sizes = left.shape(batch)
     let a = try left.ordered(batch + rows + depth).term.reshaped(sizes + [elements(left.shape(rows)), elements(left.shape(depth))])
-    let b = try right.ordered(batch + depth + columns).term.reshaped(sizes + [elements(right.shape(depth)), elements(right.shape(columns))])
+    let b = try right.ordered(batch + depth + columns).term.reshaped(
+        sizes + [elements(right.shape(depth)), elements(right.shape(columns))])
     let product = try a.builder("MatMul", a, b)
     return Labelled(term: try product.reshaped(sizes + left.shape(rows) + right.shape(columns)), labels: batch + rows + columns)
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Graph
 import Foundation
 import Tensors
@@ -118,10 +119,16 @@ private let domains: [String: ClosedRange<Double>] = [
 ]
 
 /// What a unary operator does to one element, by kind of type. `unsigned` sees uint64, where `integer` would misread the sign.
-struct ElementFunction {
-    var float: ((Double) -> Double)?
-    var integer: ((Int64) -> Int64)?
-    var unsigned: ((UInt64) -> UInt64)?
+package struct ElementFunction {
+    let float: ((Double) -> Double)?
+    let integer: ((Int64) -> Int64)?
+    let unsigned: ((UInt64) -> UInt64)?
+
+    package init(float: ((Double) -> Double)? = nil, integer: ((Int64) -> Int64)? = nil, unsigned: ((UInt64) -> UInt64)? = nil) {
+        self.float = float
+        self.integer = integer
+        self.unsigned = unsigned
+    }
 
     func apply(to x: ReferenceTensor) throws(OperatorError) -> ReferenceTensor {
         switch (x.elements, float, integer) {
@@ -138,7 +145,7 @@ struct ElementFunction {
 }
 
 /// An operator of one input that maps every element alone; the output has the input's type. `function` is asked once per tensor.
-func unary(
+package func unary(
     _ name: String, since: [Int], types: TypeSet, attributes: [String: AttributeRule] = [:], numericClass: NumericClass,
     _ function: @escaping @Sendable (NodeAttributes) throws(OperatorError) -> ElementFunction
 ) -> OperatorDefinition {

@@ -32,7 +32,8 @@ package final class FragmentBuilder {
     private let catalog: OperatorCatalog
 
     init(
-        opset: Int, attributes: NodeAttributes, inputs types: [ConcreteType?], outputs: [InferredOutput], wanted: [Bool], values: [Int: HostTensor],
+        opset: Int, attributes: NodeAttributes, inputs types: [ConcreteType?], outputs: [InferredOutput], wanted: [Bool],
+        values: [Int: HostTensor],
         catalog: OperatorCatalog
     ) throws(OperatorError) {
         // Before, two shapes were broadcast only where an attribute said so.
@@ -67,7 +68,9 @@ package final class FragmentBuilder {
 
     /// The type that inference tells of an output of the node.
     package func output(_ index: Int = 0) throws(OperatorError) -> ConcreteType {
-        guard index < outputs.count, case .known(let type) = outputs[index] else { throw .unsupported("the shape of output \(index) depends on data") }
+        guard index < outputs.count, case .known(let type) = outputs[index] else {
+            throw .unsupported("the shape of output \(index) depends on data")
+        }
         return type
     }
 
@@ -99,7 +102,8 @@ package final class FragmentBuilder {
     /// A scalar of any numeric type.
     package func constant(_ value: Double, _ type: DataType) throws(OperatorError) -> Term {
         do {
-            return add(constant: type.isFloat ? try HostTensor(type, [], doubles: [value]) : try HostTensor(type, [], integers: [Int64(value)]))
+            return add(
+                constant: type.isFloat ? try HostTensor(type, [], doubles: [value]) : try HostTensor(type, [], integers: [Int64(value)]))
         } catch { throw .unsupported("\(error)") }
     }
 
@@ -117,7 +121,9 @@ package final class FragmentBuilder {
     }
 
     /// Adds a node with one output. Throws `unsupported` if the node's operator set has no such operator, or not for these types.
-    package func callAsFunction(_ operatorName: String, _ arguments: Term?..., attributes: [String: Attribute] = [:]) throws(OperatorError) -> Term {
+    package func callAsFunction(_ operatorName: String, _ arguments: Term?..., attributes: [String: Attribute] = [:]) throws(OperatorError)
+        -> Term
+    {
         try add(operatorName, arguments, attributes)
     }
 
@@ -132,7 +138,8 @@ package final class FragmentBuilder {
         for (index, input) in inputs.enumerated() { if let input, let value = values[index] { known[input] = value } }
         let tensors = arguments.map { argument in argument.flatMap { known[$0.value] } }
         let context = InferenceContext(
-            attributes: NodeAttributes(version: version, given: given, rules: definition.attributes), inputs: arguments.map { $0?.type }, wanted: [true]
+            attributes: NodeAttributes(version: version, given: given, rules: definition.attributes), inputs: arguments.map { $0?.type },
+            wanted: [true]
         ) { index in
             tensors[index].map { ReferenceTensor($0) }
         }
@@ -143,7 +150,9 @@ package final class FragmentBuilder {
         let name = number == 1 ? operatorName : "\(operatorName)_\(number)"
         let output = add(name, type)
         fragment.graph.addNode(
-            Node(name: name, operatorName: operatorName, opset: opset, inputs: arguments.map { $0?.value }, outputs: [output], attributes: given))
+            Node(
+                name: name, operatorName: operatorName, opset: opset, inputs: arguments.map { $0?.value }, outputs: [output],
+                attributes: given))
         return term(output)
     }
 

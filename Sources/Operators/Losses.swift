@@ -9,7 +9,8 @@ let lossOperators: [OperatorDefinition] = [
         "NegativeLogLikelihoodLoss", since: [12, 13, 22], "(input: T, target: Tind, weight?: T) -> (loss: T)",
         types: ["T": .floats, "Tind": .indices], attributes: lossAttributes, numericClass: .composite,
         infer: { context throws(OperatorError) in [try inferLoss(context)] },
-        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }).sampled(lossSamples)
+        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }
+    ).sampled(lossSamples)
         .decomposing(lossParts),
     OperatorDefinition(
         "SoftmaxCrossEntropyLoss", since: [12, 13], "(scores: T, labels: Tind, weights?: T) -> (output: T, log_prob?: T)",
@@ -19,15 +20,16 @@ let lossOperators: [OperatorDefinition] = [
             let scores = try context.input(0)
             let logProbabilities = scores.mappingLines(AxisSpan(scores.shape, axis: 1), logSoftmax)
             return [try loss(context, logProbabilities: logProbabilities), logProbabilities]
-        }).sampled(crossEntropySamples).decomposing { g throws(OperatorError) in
-            guard g.opset >= 13 else { throw .unsupported("a softmax along axis 1 alone came with operator set 13") }
-            let logProbabilities = try g("LogSoftmax", g.wide(0), attributes: ["axis": .int(1)])
-            let weights = g.has(2) ? try g.wide(2) : nil
-            var attributes: [String: Attribute] = [:]
-            for name in lossAttributes.keys { attributes[name] = g.attributes[name] }
-            let arguments = [logProbabilities, try g.input(1), weights].prefix(weights == nil ? 2 : 3)
-            return [try g.add("NegativeLogLikelihoodLoss", Array(arguments), attributes), logProbabilities]
-        },
+        }
+    ).sampled(crossEntropySamples).decomposing { g throws(OperatorError) in
+        guard g.opset >= 13 else { throw .unsupported("a softmax along axis 1 alone came with operator set 13") }
+        let logProbabilities = try g("LogSoftmax", g.wide(0), attributes: ["axis": .int(1)])
+        let weights = g.has(2) ? try g.wide(2) : nil
+        var attributes: [String: Attribute] = [:]
+        for name in lossAttributes.keys { attributes[name] = g.attributes[name] }
+        let arguments = [logProbabilities, try g.input(1), weights].prefix(weights == nil ? 2 : 3)
+        return [try g.add("NegativeLogLikelihoodLoss", Array(arguments), attributes), logProbabilities]
+    },
 ]
 
 private let lossAttributes: [String: AttributeRule] = ["ignore_index": .optional(.int), "reduction": .string("mean")]
@@ -77,7 +79,9 @@ private func loss(_ context: ReferenceContext, logProbabilities: ReferenceTensor
 /// Labels that are ignored read class 0 and count nothing.
 @Sendable private func lossParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
     let (scores, labels) = (try g.wide(0), try g.input(1))
-    let isIgnored = try g.attributes.int("ignore_index").map { label throws(OperatorError) in try g("Equal", labels, labels.same(Double(label))) }
+    let isIgnored = try g.attributes.int("ignore_index").map { label throws(OperatorError) in
+        try g("Equal", labels, labels.same(Double(label)))
+    }
     func counted(_ term: Term) throws(OperatorError) -> Term {
         guard let isIgnored else { return term }
         return try isIgnored.choose(term.same(0), term)

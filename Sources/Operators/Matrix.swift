@@ -21,7 +21,8 @@ let matrixOperators: [OperatorDefinition] = [
                     .floats(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct))
                 }
             return [ReferenceTensor(a.dataType, shapes.output, elements)]
-        }).sampled(matMulSamples).summing({ context in context.inputs[0]?.shape.last ?? 1 })
+        }
+    ).sampled(matMulSamples).summing({ context in context.inputs[0]?.shape.last ?? 1 })
         .differentiated(matMulGradient),
     OperatorDefinition(
         "Gemm", since: [6, 7, 9, 11, 13], "(A: T, B: T, C?: T) -> (Y: T)",
@@ -55,7 +56,8 @@ let matrixOperators: [OperatorDefinition] = [
             let values = zip(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct), c.floats).map { alpha * $0 + beta * $1 }
             if a.dataType.isFloat { return [ReferenceTensor(output.dataType, output.shape, .floats(values))] }
             return [ReferenceTensor(output.dataType, output.shape, .integers(values.map { Int64(exactly: $0.rounded(.towardZero)) ?? 0 }))]
-        }).sampled(gemmSamples).summing({ context in context.inputs[0]?.shape[context.attributes.flag("transA") ? 0 : 1] ?? 1 })
+        }
+    ).sampled(gemmSamples).summing({ context in context.inputs[0]?.shape[context.attributes.flag("transA") ? 0 : 1] ?? 1 })
         .decomposing(gemmParts),
     OperatorDefinition(
         "MatMulInteger", since: [10], "(A: T1, B: T2, a_zero_point?: T1, b_zero_point?: T2) -> (Y: int32)",
@@ -74,15 +76,16 @@ let matrixOperators: [OperatorDefinition] = [
             // Sums of products of eight-bit numbers are exact in float64.
             let values = batchedProduct(shapes, left, right, zero: 0, addProduct)
             return [ReferenceTensor(.int32, shapes.output, .integers(values.map { Int64($0) }))]
-        }).sampled(matMulIntegerSamples).decomposing { g throws(OperatorError) in
-            // Sums of products of eight-bit numbers fit int32, which wraps where they do not.
-            func shifted(_ index: Int, perRow: Bool) throws(OperatorError) -> Term {
-                let operand = try g.input(index).cast(to: .int32)
-                guard g.has(index + 2) else { return operand }
-                return try operand - spread(g.input(index + 2), perRow: perRow).cast(to: .int32)
-            }
-            return [try g("MatMul", shifted(0, perRow: true), shifted(1, perRow: false))]
-        },
+        }
+    ).sampled(matMulIntegerSamples).decomposing { g throws(OperatorError) in
+        // Sums of products of eight-bit numbers fit int32, which wraps where they do not.
+        func shifted(_ index: Int, perRow: Bool) throws(OperatorError) -> Term {
+            let operand = try g.input(index).cast(to: .int32)
+            guard g.has(index + 2) else { return operand }
+            return try operand - spread(g.input(index + 2), perRow: perRow).cast(to: .int32)
+        }
+        return [try g("MatMul", shifted(0, perRow: true), shifted(1, perRow: false))]
+    },
     OperatorDefinition(
         "QLinearMatMul", since: [10, 21],
         "(a: T1, a_scale: TS, a_zero_point: T1, b: T2, b_scale: TS, b_zero_point: T2, y_scale: TS, y_zero_point: T3) -> (y: T3)",
@@ -110,13 +113,14 @@ let matrixOperators: [OperatorDefinition] = [
                 sum * aScale[aScale.count == 1 ? 0 : index / columns % rows] * bScale[bScale.count == 1 ? 0 : index % columns]
             }
             return [quantise(scaled, scale: try context.input(6).floats[0], zeroPoint: try context.input(7), shape: shapes.output)]
-        }).sampled(qLinearMatMulSamples).decomposing { g throws(OperatorError) in
-            // MatMulInteger refuses small floats, and with it so does this.
-            let sums = try g("MatMulInteger", g.input(0), g.input(3), g.input(2), g.input(5)).cast(to: .float32)
-            let rowScale = try spread(g.input(1), perRow: true).cast(to: .float32)
-            let columnScale = try spread(g.input(4), perRow: false).cast(to: .float32)
-            return [try g("QuantizeLinear", sums * rowScale * columnScale, g.input(6).reshaped([]).cast(to: .float32), g.input(7).reshaped([]))]
-        },
+        }
+    ).sampled(qLinearMatMulSamples).decomposing { g throws(OperatorError) in
+        // MatMulInteger refuses small floats, and with it so does this.
+        let sums = try g("MatMulInteger", g.input(0), g.input(3), g.input(2), g.input(5)).cast(to: .float32)
+        let rowScale = try spread(g.input(1), perRow: true).cast(to: .float32)
+        let columnScale = try spread(g.input(4), perRow: false).cast(to: .float32)
+        return [try g("QuantizeLinear", sums * rowScale * columnScale, g.input(6).reshaped([]).cast(to: .float32), g.input(7).reshaped([]))]
+    },
     OperatorDefinition(
         "Det", since: [11, 22], "(X: T) -> (Y: T)", types: ["T": .floats], numericClass: .composite,
         infer: { context throws(OperatorError) in

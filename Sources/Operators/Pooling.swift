@@ -38,8 +38,11 @@ let poolingOperators: [OperatorDefinition] = [
             let (_, window) = try pooled(context.inference)
             let p = Double(context.attributes.int("p")!)
             return try reduce(context, window) { values, taps, _ in norm(of: taps.lazy.map { values[$0] }, p) }
-        }).sampled(lpPoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
-    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) }.sampled(globalPoolSamples).summing({ context in context.inputs[0].map { $0.shape.dropFirst(2).reduce(1, *) } ?? 1 })
+        }
+    ).sampled(lpPoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
+    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) }.sampled(
+        globalPoolSamples
+    ).summing({ context in context.inputs[0].map { $0.shape.dropFirst(2).reduce(1, *) } ?? 1 })
         .decomposing { g throws(OperatorError) in [try planes(g, "ReduceMean")] },
     global("GlobalMaxPool", since: [1, 22], numericClass: .movement) { values, _ in
         values.reduce(-.infinity) { $0.isNaN || $0 > $1 ? $0 : $1 }

@@ -22,7 +22,8 @@ let quantizationOperators: [OperatorDefinition] = [
             try require(zeroPoint == nil || named == nil || zeroPoint == named, "attribute 'output_dtype' and the zero point's type differ")
             return [.tensor(zeroPoint ?? named ?? .uint8, x.shape)]
         },
-        reference: quantizeLinear).sampled(quantizeLinearSamples).decomposing(quantizeLinearParts),
+        reference: quantizeLinear
+    ).sampled(quantizeLinearSamples).decomposing(quantizeLinearParts),
     OperatorDefinition(
         "DequantizeLinear", since: [10, 13, 19, 21, 23, 24, 25, 28], "(x: T1, x_scale: T2, x_zero_point?: T1) -> (y: T3)",
         types: [
@@ -47,7 +48,8 @@ let quantizationOperators: [OperatorDefinition] = [
                 values[index] = (values[index] - (zeroPoints.isEmpty ? 0 : zeroPoints[scale])) * scales[scale]
             }
             return [ReferenceTensor(context.output(0).dataType, x.shape, .floats(values))]
-        }).sampled(dequantizeLinearSamples).decomposing(dequantizeLinearParts),
+        }
+    ).sampled(dequantizeLinearSamples).decomposing(dequantizeLinearParts),
     OperatorDefinition(
         "DynamicQuantizeLinear", since: [11], "(x: float32) -> (y: uint8, y_scale: float32, y_zero_point: uint8)", numericClass: .quantised,
         infer: { context throws(OperatorError) in
@@ -68,17 +70,20 @@ let quantizationOperators: [OperatorDefinition] = [
                 ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
                 ReferenceTensor(.uint8, [], .integers([zeroPoint])),
             ]
-        }).sampled { context in unarySamples(&context).filter { !$0.name.hasPrefix("empty") }.map { Sample($0.name, $0.inputs, wanted: [true, true, true]) } }
-        .decomposing { g throws(OperatorError) in
-            let x = try g.input(0)
-            let axes = Array(x.shape.indices)
-            let least = try g("Min", x.reduced("ReduceMin", axes, keepsDimensions: false), x.same(0))
-            let greatest = try g("Max", x.reduced("ReduceMax", axes, keepsDimensions: false), x.same(0))
-            let isFlat = try g("Equal", least, greatest)
-            let scale = try isFlat.choose(x.same(1), (greatest - least) / 255)
-            let zeroPoint = try g("QuantizeLinear", -least, scale, g.constant(0, .uint8))
-            return [try g("QuantizeLinear", x, scale, zeroPoint), scale, zeroPoint]
-        },
+        }
+    ).sampled { context in
+        unarySamples(&context).filter { !$0.name.hasPrefix("empty") }.map { Sample($0.name, $0.inputs, wanted: [true, true, true]) }
+    }
+    .decomposing { g throws(OperatorError) in
+        let x = try g.input(0)
+        let axes = Array(x.shape.indices)
+        let least = try g("Min", x.reduced("ReduceMin", axes, keepsDimensions: false), x.same(0))
+        let greatest = try g("Max", x.reduced("ReduceMax", axes, keepsDimensions: false), x.same(0))
+        let isFlat = try g("Equal", least, greatest)
+        let scale = try isFlat.choose(x.same(1), (greatest - least) / 255)
+        let zeroPoint = try g("QuantizeLinear", -least, scale, g.constant(0, .uint8))
+        return [try g("QuantizeLinear", x, scale, zeroPoint), scale, zeroPoint]
+    },
 ]
 
 private let quantized = TypeSet(

@@ -7,48 +7,54 @@ import Tensors
 let reductionOperators: [OperatorDefinition] = [
     reduction(
         "ReduceSum", since: [1, 11, 13], axesAreInputSince: 13, numericClass: .sum, float: Fold(from: 0) { $0 + $1 },
-        integer: { _ in Fold(from: 0) { $0 &+ $1 } })
-        .differentiated { g, given throws(OperatorError) in [try Reduced(g, inputVersion: 13).spread(given.gradient())] },
+        integer: { _ in Fold(from: 0) { $0 &+ $1 } }
+    )
+    .differentiated { g, given throws(OperatorError) in [try Reduced(g, inputVersion: 13).spread(given.gradient())] },
     reduction(
         "ReduceMean", since: [1, 11, 13, 18], numericClass: .sum, float: Fold(from: 0, finish: { $0 / Double($1) }) { $0 + $1 },
-        integer: { type in Fold(from: 0, finish: { truncatingMean($0, $1, of: type) }) { $0 &+ $1 } })
-        .decomposing { g throws(OperatorError) in
-            let data = try Reduced(g)
-            guard data.x.type.dataType.isFloat || data.length > 0 else { throw .unsupported("the mean of no integers is told by the whole") }
-            return [try data.sum() / Double(data.length)]
-        }
-        .differentiated { g, given throws(OperatorError) in
-            let data = try Reduced(g)
-            return [try data.spread(given.gradient() / Double(data.length))]
-        },
+        integer: { type in Fold(from: 0, finish: { truncatingMean($0, $1, of: type) }) { $0 &+ $1 } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        guard data.x.type.dataType.isFloat || data.length > 0 else { throw .unsupported("the mean of no integers is told by the whole") }
+        return [try data.sum() / Double(data.length)]
+    }
+    .differentiated { g, given throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.spread(given.gradient() / Double(data.length))]
+    },
     reduction(
         "ReduceProd", since: [1, 11, 13, 18], numericClass: .product, float: Fold(from: 1) { $0 * $1 },
         integer: { _ in Fold(from: 1) { $0 &* $1 } }),
     reduction(
         "ReduceL1", since: [1, 11, 13, 18], numericClass: .sum, float: Fold(from: 0) { $0 + abs($1) },
-        integer: { type in type == .uint64 ? Fold(from: 0) { $0 &+ $1 } : Fold(from: 0) { $0 &+ ($1 < 0 ? 0 &- $1 : $1) } })
-        .decomposing { g throws(OperatorError) in
-            let data = try Reduced(g)
-            return [try data.sum(of: g("Abs", data.x))]
-        },
+        integer: { type in type == .uint64 ? Fold(from: 0) { $0 &+ $1 } : Fold(from: 0) { $0 &+ ($1 < 0 ? 0 &- $1 : $1) } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.sum(of: g("Abs", data.x))]
+    },
     reduction(
         "ReduceL2", since: [1, 11, 13, 18], numericClass: .composite,
-        float: Fold(from: 0, finish: { sum, _ in sum.squareRoot() }) { $0 + $1 * $1 })
-        .decomposing { g throws(OperatorError) in
-            let data = try Reduced(g, floatsOnly: true)
-            return [try g("Sqrt", data.sum(of: data.x * data.x))]
-        },
+        float: Fold(from: 0, finish: { sum, _ in sum.squareRoot() }) { $0 + $1 * $1 }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g, floatsOnly: true)
+        return [try g("Sqrt", data.sum(of: data.x * data.x))]
+    },
     reduction(
         "ReduceSumSquare", since: [1, 11, 13, 18], numericClass: .dot, float: Fold(from: 0) { $0 + $1 * $1 },
-        integer: { _ in Fold(from: 0) { $0 &+ $1 &* $1 } })
-        .decomposing { g throws(OperatorError) in
-            let data = try Reduced(g)
-            return [try data.sum(of: data.x * data.x)]
-        },
+        integer: { _ in Fold(from: 0) { $0 &+ $1 &* $1 } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.sum(of: data.x * data.x)]
+    },
     reduction(
         "ReduceLogSum", since: [1, 11, 13, 18, 28], numericClass: .composite,
-        float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 })
-        .decomposing { g throws(OperatorError) in [try g("Log", Reduced(g, floatsOnly: true).sum())] },
+        float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 }
+    )
+    .decomposing { g throws(OperatorError) in [try g("Log", Reduced(g, floatsOnly: true).sum())] },
     reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .composite, float: nil)
         .decomposing { g throws(OperatorError) in
             let data = try Reduced(g, floatsOnly: true)
@@ -73,12 +79,13 @@ let reductionOperators: [OperatorDefinition] = [
             let highest = type.integerLimits.upper
             return type == .uint64
                 ? Fold(from: highest) { UInt64(bitPattern: $1) < UInt64(bitPattern: $0) ? $1 : $0 } : Fold(from: highest) { min($0, $1) }
-        })
-        .decomposing { g throws(OperatorError) in
-            guard try g.input(0).type.dataType.isFloat else { throw .unsupported("the lowest integer has no negative") }
-            let data = try Reduced(g)
-            return [try -(-data.x).reduced("ReduceMax", data.axes).reshaped(data.shape)]
-        },
+        }
+    )
+    .decomposing { g throws(OperatorError) in
+        guard try g.input(0).type.dataType.isFloat else { throw .unsupported("the lowest integer has no negative") }
+        let data = try Reduced(g)
+        return [try -(-data.x).reduced("ReduceMax", data.axes).reshaped(data.shape)]
+    },
 ]
 
 /// What the decompositions and gradients of reductions start from.
@@ -108,7 +115,6 @@ private struct Reduced {
         return try x.builder("Expand", gradient.reshaped(kept), x.builder.constant(x.shape))
     }
 }
-
 
 private let reducible: TypeSet = [.floats, TypeSet(.int32, .int64, .uint32, .uint64)]
 

@@ -57,19 +57,21 @@ let samplingOperators: [OperatorDefinition] = [
                 }
             }
             return [ReferenceTensor(context.output(0).dataType, shape, .floats(grid))]
-        }).sampled(affineGridSamples).summing({ _ in 4 }).decomposing { g throws(OperatorError) in
-            let (theta, shape) = (try g.wide(0), try g.output().shape)
-            let (spatial, rank) = (Array(shape[1..<shape.count - 1]), shape.count - 2)
-            let isAligned = g.attributes.flag("align_corners")
-            let strides = denseStrides(spatial)
-            var places: [Double] = []
-            for position in 0..<product(spatial) {
-                let place = zip(spatial, strides).map { normalizedPlace(position / $1 % $0, $0, isAligned: isAligned) }
-                places += place.reversed() + [1]
-            }
-            let base = try g.constant(places, theta.type.dataType, shape: [product(spatial), rank + 1])
-            return [try g("MatMul", base, theta.transposed([0, 2, 1])).reshaped(shape)]
-        },
+        }
+    ).sampled(affineGridSamples).summing({ _ in 4 }).decomposing { g throws(OperatorError) in
+        let (theta, shape) = (try g.wide(0), try g.output().shape)
+        let (spatial, rank) = (Array(shape[1..<shape.count - 1]), shape.count - 2)
+        guard product(spatial) <= 1 << 20 else { throw .unsupported("the constants would be too large") }
+        let isAligned = g.attributes.flag("align_corners")
+        let strides = denseStrides(spatial)
+        var places: [Double] = []
+        for position in 0..<product(spatial) {
+            let place = zip(spatial, strides).map { normalizedPlace(position / $1 % $0, $0, isAligned: isAligned) }
+            places += place.reversed() + [1]
+        }
+        let base = try g.constant(places, theta.type.dataType, shape: [product(spatial), rank + 1])
+        return [try g("MatMul", base, theta.transposed([0, 2, 1])).reshaped(shape)]
+    },
     OperatorDefinition(
         "RoiAlign", since: [10, 16, 22], "(X: T1, rois: T1, batch_indices: int64) -> (Y: T1)", types: ["T1": .floats],
         attributes: [

@@ -12,7 +12,8 @@ let shapeOperators: [OperatorDefinition] = [
             let shape = try reshaped(data.shape, to: try context.integers(1), allowZero: context.attributes.flag("allowzero"))
             return [.tensor(data.dataType, shape)]
         },
-        reference: viewed).sampled(reshapeSamples)
+        reference: viewed
+    ).sampled(reshapeSamples)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Squeeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (squeezed: T)", types: ["T": .any],
@@ -28,7 +29,8 @@ let shapeOperators: [OperatorDefinition] = [
             }
             return [.tensor(data.dataType, data.shape.indices.filter { !removed.contains($0) }.map { data.shape[$0] })]
         },
-        reference: viewed).sampled(squeezeSamples).decomposing(asReshape)
+        reference: viewed
+    ).sampled(squeezeSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Unsqueeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (expanded: T)", types: ["T": .any],
@@ -41,7 +43,8 @@ let shapeOperators: [OperatorDefinition] = [
             var rest = data.shape.makeIterator()
             return [.tensor(data.dataType, (0..<rank).map { added.contains($0) ? 1 : rest.next() ?? 1 })]
         },
-        reference: viewed).sampled(unsqueezeSamples).decomposing(asReshape)
+        reference: viewed
+    ).sampled(unsqueezeSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Flatten", since: [1, 9, 11, 13, 21, 23, 24, 25], "(input: T) -> (output: T)", types: ["T": .any],
@@ -51,7 +54,8 @@ let shapeOperators: [OperatorDefinition] = [
             let axis = try context.axis(context.attributes.int("axis")!, rank: input.shape.count, inclusive: true)
             return [.tensor(input.dataType, [try multiplied(input.shape[..<axis]), try multiplied(input.shape[axis...])])]
         },
-        reference: viewed).sampled(flattenSamples).decomposing(asReshape)
+        reference: viewed
+    ).sampled(flattenSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Shape", since: [1, 13, 15, 19, 21, 23, 24, 25], "(data: T) -> (shape: int64)", types: ["T": .any],

@@ -59,7 +59,8 @@ private struct LineView {
     init(_ g: FragmentBuilder) throws(OperatorError) {
         var x = try g.wide(0)
         shape = x.shape
-        let axis = try normalizedAxis(g.attributes.int("axis") ?? (g.version < 13 ? 1 : -1), rank: max(x.rank, 1), inclusive: g.version < 13)
+        let axis = try normalizedAxis(
+            g.attributes.int("axis") ?? (g.version < 13 ? 1 : -1), rank: max(x.rank, 1), inclusive: g.version < 13)
         if g.version < 13 {
             x = try x.reshaped([product(x.shape[..<axis]), product(x.shape[axis...])])
             axes = [1]
