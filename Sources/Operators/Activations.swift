@@ -115,7 +115,8 @@ let activationOperators: [OperatorDefinition] = [
         case "none": return ElementFunction(float: { 0.5 * $0 * erfc(-$0 * 0.5.squareRoot()) })
         case "tanh":
             let scale = (2 / Double.pi).squareRoot()
-            return ElementFunction(float: { 0.5 * $0 * (1 + tanh(scale * ($0 + 0.044715 * $0 * $0 * $0))) })
+            // (1 + tanh z) / 2 is sigmoid(2 z), which does not cancel.
+            return ElementFunction(float: { $0 * sigmoid(2 * scale * ($0 + 0.044715 * $0 * $0 * $0)) })
         case let other: throw .invalid("attribute 'approximate' must be 'none' or 'tanh', not '\(other ?? "")'")
         }
     }
@@ -129,7 +130,6 @@ let activationOperators: [OperatorDefinition] = [
             // There is no Erfc: for x below -1 the sum cancels, and only the absolute error is small.
             return [try x * 0.5 * (g("Erf", x * 0.5.squareRoot()) + 1)]
         }
-        // (1 + tanh z) / 2 is sigmoid(2 z), which does not cancel.
         let cubic = try (x * x * 0.044715 + 1) * x
         return [try x * g("Sigmoid", cubic * (2 * (2 / Double.pi).squareRoot()))]
     },

@@ -48,7 +48,7 @@ import Testing
     /// Tries all samples: those of the newest version at the newest operator set, too.
     static func checkDecomposition(of definition: OperatorDefinition, catalog: OperatorCatalog = .standard) throws -> Outcome {
         var outcome = Outcome()
-        let whole = definition.sampledTypes.first { [.int32, .int64, .int8, .uint8].contains($0) }
+        let whole = [DataType.int64, .int8, .int32].first(where: definition.sampledTypes.contains)
         let types = definition.sampledTypes.filter { [.float32, .float64, .float16, .bool].contains($0) || $0 == whole }
         for (age, version) in definition.sampledVersions.enumerated() {
             for type in types {
@@ -97,8 +97,7 @@ import Testing
                 if isExact { return true }
                 // A quantised value may fall to the other side of a tie that the noise crosses, too.
                 if !actual.dataType.isFloat { return abs(pair.0 - pair.1) > 1 || allowance[position] == 0 }
-                let smallest = actual.dataType == .float16 ? 0x1p-24 : actual.dataType == .float64 ? 0x1p-1074 : 0x1p-149
-                return !(abs(pair.0 - pair.1) <= allowance[position] + smallest)
+                return !(abs(pair.0 - pair.1) <= allowance[position])
             }
             if let (position, pair) = worst {
                 Issue.record(
@@ -125,5 +124,18 @@ import Testing
     }
 
     /// Why samples of the newest version stay whole, where some do.
-    private static let expectedRefusals: [String: Set<String>] = [:]
+    private static let expectedRefusals: [String: Set<String>] = [
+        "Attention": ["lengths per batch are not decomposed"],
+        "BatchNormalization": ["the statistics of training are not decomposed"],
+        "Einsum": ["a term names a label twice"],
+        "Hardmax": ["an empty line has no greatest element"],
+        "OneHot": ["only int32 and int64 indices are compared"],
+        "QuantizeLinear": ["blocks are not decomposed", "only float32 is quantised in parts, and to 8 or 16 bits"],
+        "ReduceL2": ["integers go through float64"],
+        "ReduceLogSum": ["integers go through float64"],
+        "ReduceLogSumExp": ["integers go through float64"],
+        "ReduceMin": ["the lowest integer has no negative"],
+        "Shrink": ["integers are shrunk by parts of one"],
+        "Tile": ["nothing is repeated"],
+    ]
 }

@@ -58,7 +58,9 @@ import Testing
             #expect(gradient.dataType == tensor.dataType && gradient.shape == tensor.shape, "\(label), input \(input)")
             let direction = (0..<tensor.count).map { CounterRandom(seed: 7, case: label, tensor: "\(input)").normal(UInt64($0)) }
             let analytic = zip(gradient.decodedDoubles(), direction).reduce(0) { $0 + $1.0 * $1.1 }
-            let difference = try Difference(call, input, direction, weights.flatMap { $0.decodedDoubles() })
+            // A point beside x is rounded to the type.
+            let steepness = zip(gradient.decodedDoubles(), tensor.decodedDoubles()).reduce(0) { $0 + abs($1.0 * $1.1) }
+            let difference = try Difference(call, input, direction, weights.flatMap { $0.decodedDoubles() }, steepness: steepness)
             #expect(
                 abs(analytic - difference.value) <= difference.allowance,
                 "\(label), input \(input): \(analytic), by differences \(difference.value) within \(difference.allowance)")
@@ -78,7 +80,7 @@ import Testing
         /// Of the step, which a half as long step tells, and of the roundings: n u per sum of n terms of the largest size that occurs.
         let allowance: Double
 
-        init(_ call: OperatorCall, _ input: Int, _ direction: [Double], _ weights: [Double]) throws {
+        init(_ call: OperatorCall, _ input: Int, _ direction: [Double], _ weights: [Double], steepness: Double) throws {
             let x = call.inputs[input]!
             func weighted(_ step: Double) throws -> [Double] {
                 var moved = call
@@ -97,7 +99,7 @@ import Testing
             let largest = call.inputs.compactMap { $0 }.flatMap { $0.decodedDoubles() }.map(abs).max() ?? 1
             let size = zip(try weighted(0), weights).reduce(0) { $0 + abs($1.0) + abs($1.1) * max(largest * largest, 1) * (terms - 1) }
             value = short
-            allowance = abs(long - short) + 8 * 0x1p-53 * terms * size / step
+            allowance = abs(long - short) + (8 * terms * size + 2 * steepness) * 0x1p-53 / step
         }
     }
 }

@@ -4,16 +4,16 @@ import Operators
 import Tensors
 import Testing
 
-/// How far roundings may carry the results of a graph: each value is run again with every rounding replaced by a random error of one unit in the last place.
+/// How far roundings may carry the results of a graph: it is run again and again with a random error in the place of each rounding.
 ///
-/// With errors δ_k of the m roundings and first-order sensitivities c_k, the result is off by Σ c_k δ_k. Runs with δ_k = ±u at random have the mean square
-/// u² Σ c_k²; and for whatever errors up to u, |Σ c_k δ_k| ≤ u Σ |c_k| ≤ √m · √(u² Σ c_k²) (Cauchy and Schwarz). A sum of n terms is, in any order, the exact sum of
-/// terms changed by (n - 1) u at most (Higham), so its terms get errors of n u. Here u is twice the unit round-off, since a smaller change could round to none:
-/// that also covers the error of the estimate, whose runs are few.
+/// With errors δ_k of the m roundings and first-order sensitivities c_k, a result is off by Σ c_k δ_k. Runs with independent errors of mean square u² have the mean
+/// square u² Σ c_k²; and for whatever errors up to u, |Σ c_k δ_k| ≤ u Σ |c_k| ≤ √m · √(u² Σ c_k²) (Cauchy and Schwarz). A sum of n terms is, in any order, the exact
+/// sum of terms changed by (n - 1) u at most (Higham), so its terms get errors of n u. The errors here are those of a u twice the unit round-off: that
+/// covers the spread of an estimate from a few runs. Both results are rounded to their type, which is another unit in the last place.
 struct NoisyEvaluation {
     let graph: Graph
     var catalog = OperatorCatalog.standard
-    private static let runs = 8
+    private static let runs = 16
 
     /// Results, and for each of their elements how far other roundings may move it.
     func results(_ inputs: [ValueID: HostTensor]) throws -> [(tensor: HostTensor, allowance: [Double])] {
@@ -31,7 +31,13 @@ struct NoisyEvaluation {
             }
         }
         return zip(clean, squares).map { tensor, squares in
-            (tensor, squares.map { (roundings * $0 / Double(Self.runs)).squareRoot() })
+            (
+                tensor,
+                zip(tensor.decodedDoubles(), squares).map { value, square in
+                    let last = tensor.dataType.isFloat ? abs(value) * tensor.dataType.unitInLastPlace + tensor.dataType.smallest : 0
+                    return (roundings * square / Double(Self.runs)).squareRoot() + last
+                }
+            )
         }
     }
 
@@ -45,7 +51,9 @@ struct NoisyEvaluation {
                 tensor.dataType, tensor.shape,
                 doubles: tensor.decodedDoubles().map { value in
                     drawn += 1
-                    return value * (random.word(drawn) & 1 == 0 ? 1 + step : 1 - step)
+                    // Even over ±√3, whose mean square is 1.
+                    let error = (2 * random.uniform(drawn) - 1) * 3.0.squareRoot()
+                    return value.isFinite ? value + error * (abs(value) * step + units * tensor.dataType.smallest) : value
                 })
         }
         for node in graph.nodes {
@@ -80,6 +88,15 @@ extension DataType {
         case .float32: 0x1p-23
         case .float16: 0x1p-10
         default: 0x1p-7
+        }
+    }
+
+    /// The least number above 0.
+    fileprivate var smallest: Double {
+        switch self {
+        case .float64: 0x1p-1074
+        case .float16: 0x1p-24
+        default: 0x1p-149
         }
     }
 }
