@@ -87,11 +87,11 @@ let package = Package(
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
         tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
-        tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
+        tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
         tests("Conformance", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
-        tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
+        tests("Operators", ["Conformance", "Graph", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]
 )

@@ -53,8 +53,9 @@ package struct Schedule: Sendable {
     /// - Parameters:
     ///   - inPlace: lets kernels that may work in place do so.
     ///   - inputScale: how many times its own size a graph input takes, where the caller lays its elements out with gaps.
-    package init(_ graph: Graph, _ placement: Placement, devices: [Device], inPlace: Bool = true, inputScale: Int = 1) throws(GraphError) {
+    package init(_ placement: Placement, devices: [Device], inPlace: Bool = true, inputScale: Int = 1) throws(GraphError) {
         self.inputScale = inputScale
+        let graph = placement.graph
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         for (index, placed) in placement.nodes.enumerated() {
             let node = graph[placed.node]
@@ -122,7 +123,7 @@ package struct Schedule: Sendable {
     }
 
     private func byteCount(of value: ValueID, _ graph: Graph, _ placement: Placement) throws(GraphError) -> Int {
-        guard let size = placement.inference.types[value.index]?.byteCount else {
+        guard let size = placement.types[value.index]?.byteCount else {
             throw GraphError("'\(graph[value].name)' has no size in bytes")
         }
         return size

@@ -58,10 +58,9 @@ final class Program {
     /// - Parameters:
     ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
     ///   - inputScale: more than 1 gives the first kernel strided inputs, each element that many elements after the one before it; `inputs` are laid out so.
-    init(
-        _ graph: Graph, _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1
-    ) throws {
-        let schedule = try Schedule(graph, placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
+    init(_ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1) throws {
+        let graph = placement.graph
+        let schedule = try Schedule(placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
         let used = Set(placement.nodes.map(\.device))
         let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
         let states = try placement.nodes.map { placed in
@@ -137,7 +136,7 @@ final class Program {
                 return .device(device, buffer, offset: offset, type, tensor: tensor)
             }
         }
-        summary = PlanSummary(graph, placement, devices: devices, memory: memory)
+        summary = PlanSummary(placement, devices: devices, memory: memory)
     }
 
     deinit {
@@ -181,17 +180,20 @@ extension Placement {
 }
 
 extension PlanSummary {
-    fileprivate init(_ graph: Graph, _ placement: Placement, devices: [Device], memory: ProgramMemory) {
-        var counts: [String: Int] = [:]
-        var nodes: [(NodeID, String, String)] = placement.nodes.map {
-            ($0.node, devices[$0.device].name, "\($0.library.plugin.name)/\($0.kernel.name)")
+    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory) {
+        let graph = placement.graph
+        var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
+        var runners: [NodeID: Int] = [:]
+        for placed in placement.nodes {
+            nodes.append((placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
+            runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
         }
-        nodes += placement.folded.map { ($0, "host", "folded") }
-        nodes.sort { $0.0.index < $1.0.index }
-        for (_, device, _) in nodes { counts[device, default: 0] += 1 }
+        nodes.sort { ($0.source.index, $0.id.index) < ($1.source.index, $1.id.index) }
+        var counts = Dictionary(grouping: runners.values) { devices[$0].name }.mapValues(\.count)
+        if !placement.folded.isEmpty { counts["host", default: 0] += placement.folded.count }
         self.init(
             placement: counts,
-            nodes: nodes.map { (graph[$0].name, graph[$0].operatorName, $1, $2) },
+            nodes: nodes.map { (graph[$0.id].name, graph[$0.id].operatorName, $0.device, $0.kernel) },
             byteCount: memory.byteCount,
             arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) })
     }

@@ -88,12 +88,12 @@ package final class Session: Sendable {
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
-        guard strided else { return try Program(graph, placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
+        guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.nodes.count == 1, placement.nodes[0].kernel.flags.contains(.strided), graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
         return try Program(
-            graph, placement, devices: devices, inputs: try inputs.map(Program.spread), guardBytes: guardBytes,
+            placement, devices: devices, inputs: try inputs.map(Program.spread), guardBytes: guardBytes,
             inputScale: Program.spreadScale)
     }
 
@@ -137,9 +137,10 @@ package final class Session: Sendable {
 
 /// What a plan came to, for people and reports.
 package struct PlanSummary: Sendable {
-    /// The model's own nodes by the device that runs them; computed by the stack itself: `host`.
+    /// The model's own nodes by the device that runs them; computed by the stack itself: `host`. A node that runs in parts on several devices counts for the
+    /// least preferred of them, so that no device is credited with a node that it could not run alone.
     package let placement: [String: Int]
-    /// Node by node: name, operator, device, library and kernel, in order of execution.
+    /// Node by node: name, operator, device, library and kernel, in the order of the model's nodes; a node that runs in parts as these, named `node/part`.
     package let nodes: [(name: String, operatorName: String, device: String, kernel: String)]
     /// Bytes of arenas, constants and staging memory on all devices and the host.
     package let byteCount: Int

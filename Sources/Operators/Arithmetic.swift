@@ -7,18 +7,36 @@ import Tensors
 let arithmeticOperators: [OperatorDefinition] = [
     binary("Add", since: [1, 6, 7, 13, 14], types: .numeric, numericClass: .arithmetic) { _ in
         PairFunction(float: { $0 + $1 }, integer: { $0 &+ $1 })
+    }
+    .differentiated { g, given throws(OperatorError) in
+        let dy = try given.gradient()
+        return [try dy.summed(to: g.input(0).shape), try dy.summed(to: g.input(1).shape)]
     },
     binary("Sub", since: [1, 6, 7, 13, 14], types: .numeric, numericClass: .arithmetic) { _ in
         PairFunction(float: { $0 - $1 }, integer: { $0 &- $1 })
+    }
+    .decomposing { g throws(OperatorError) in [try g.input(0) + -g.input(1)] }
+    .differentiated { g, given throws(OperatorError) in
+        let dy = try given.gradient()
+        return [try dy.summed(to: g.input(0).shape), try -dy.summed(to: g.input(1).shape)]
     },
     binary("Mul", since: [1, 6, 7, 13, 14], types: .numeric, numericClass: .arithmetic) { _ in
         PairFunction(float: { $0 * $1 }, integer: { $0 &* $1 })
+    }
+    .differentiated { g, given throws(OperatorError) in
+        let (a, b, dy) = (try g.input(0), try g.input(1), try given.gradient())
+        return [try (dy * b).summed(to: a.shape), try (dy * a).summed(to: b.shape)]
     },
     // Integers truncate; division by zero gives 0, minimum / −1 wraps.
     binary("Div", since: [1, 6, 7, 13, 14], types: .numeric, numericClass: .division) { _ in
         PairFunction(
             float: { $0 / $1 }, integer: { $1 == 0 ? 0 : $0.dividedReportingOverflow(by: $1).partialValue },
             unsigned: { $1 == 0 ? 0 : $0 / $1 })
+    }
+    .differentiated { g, given throws(OperatorError) in
+        let (a, b) = (try g.input(0), try g.input(1))
+        let share = try given.gradient() / b
+        return [try share.summed(to: a.shape), try -(share * given.output()).summed(to: b.shape)]
     },
     binary("Mod", since: [10, 13, 28], types: .numeric, attributes: ["fmod": .int(0)], numericClass: .arithmetic) { attributes in
         attributes.flag("fmod")
@@ -37,15 +55,40 @@ let arithmeticOperators: [OperatorDefinition] = [
     power,
     variadic("Max", since: [1, 6, 8, 12, 13], types: .numeric, numericClass: .movement) {
         PairFunction(float: propagatingMaximum, integer: { max($0, $1) }, unsigned: { max($0, $1) })
-    },
+    }
+    .decomposing { g throws(OperatorError) in [try extremes(g, "Max", "GreaterOrEqual")] },
     variadic("Min", since: [1, 6, 8, 12, 13], types: .numeric, numericClass: .movement) {
         PairFunction(float: propagatingMinimum, integer: { min($0, $1) }, unsigned: { min($0, $1) })
-    },
-    variadic("Sum", since: [1, 6, 8, 13], types: .floats, numericClass: .sum) { PairFunction(float: { $0 + $1 }) },
+    }
+    .decomposing { g throws(OperatorError) in [try extremes(g, "Min", "LessOrEqual")] },
+    variadic("Sum", since: [1, 6, 8, 13], types: .floats, numericClass: .sum) { PairFunction(float: { $0 + $1 }) }
+        .decomposing { g throws(OperatorError) in [try total(g)] },
     variadic("Mean", since: [1, 6, 8, 13], types: .floats, numericClass: .sum, finish: { $0 / Double($1) }) {
         PairFunction(float: { $0 + $1 })
-    },
+    }
+    .decomposing { g throws(OperatorError) in [try total(g) / Double(g.inputCount)] },
 ]
+
+// MARK: Parts of decompositions
+
+private func total(_ g: FragmentBuilder) throws(OperatorError) -> Term {
+    var sum = try g.wide(0)
+    for index in 1..<max(g.inputCount, 1) { sum = try sum + g.wide(index) }
+    return sum
+}
+
+/// Pair by pair; a pair by comparison. NaN stays on either side: on the left it is asked for, on the right it loses no comparison.
+private func extremes(_ g: FragmentBuilder, _ name: String, _ comparison: String) throws(OperatorError) -> Term {
+    var result = try g.input(0)
+    if g.inputCount == 2 {
+        let other = try g.input(1)
+        var takesLeft = try g(comparison, result, other)
+        if result.type.dataType.isFloat { takesLeft = try g("Or", takesLeft, g("IsNaN", result)) }
+        return try takesLeft.choose(result, other)
+    }
+    for index in 1..<max(g.inputCount, 1) { result = try g(name, result, g.input(index)) }
+    return result
+}
 
 /// What a binary operator does to one pair of elements, by kind of type. `unsigned` sees uint64, where `integer` would misread the sign.
 struct PairFunction {

@@ -27,7 +27,8 @@ let attentionOperators: [OperatorDefinition] = [
                 .tensor(q.dataType, try possible([shapes.batch, shapes.queryHeads, shapes.queries, shapes.keys])),
             ]
         },
-        reference: attention).sampled(attentionSamples),
+        reference: attention
+    ).sampled(attentionSamples).decomposing(attentionParts),
     OperatorDefinition(
         "RotaryEmbedding", since: [23], "(X: T, cos_cache: T, sin_cache: T, position_ids?: int64) -> (Y: T)",
         types: ["T": TypeSet(.float32, .float16, .bfloat16)],
@@ -48,11 +49,12 @@ let attentionOperators: [OperatorDefinition] = [
             }
             return [.known(x)]
         },
-        reference: rotaryEmbedding).sampled(rotarySamples),
+        reference: rotaryEmbedding
+    ).sampled(rotarySamples).decomposing(rotaryParts),
 ]
 
 /// The sizes that take part in an attention, checked.
-private struct AttentionShapes {
+struct AttentionShapes {
     let batch: Int
     let queryHeads: Int
     /// Heads of key and value.
@@ -232,7 +234,7 @@ func softmax(_ row: inout [Double]) {
 }
 
 /// The sizes of a rotary embedding, checked.
-private struct RotaryShapes {
+struct RotaryShapes {
     let batch: Int
     let heads: Int
     let steps: Int

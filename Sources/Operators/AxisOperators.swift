@@ -73,6 +73,12 @@ let axisOperators: [OperatorDefinition] = [
         var other = context
         return axisSamples(default: -1, extra: ["p": .int(2)])(&context)
             + axisSamples(default: -1, extra: ["p": .int(1)])(&other).map { Sample("p1-\($0.name)", $0.inputs, $0.attributes) }
+    }
+    .decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        let axis = try normalizedAxis(g.int("axis"), rank: x.rank)
+        let norm = try x.reduced(g.int("p") == 2 ? "ReduceL2" : "ReduceL1", [axis])
+        return [try x / g("Equal", norm, norm.same(0)).choose(norm.same(1), norm)]
     },
     OperatorDefinition(
         "MeanVarianceNormalization", since: [9, 13], "(X: T) -> (Y: T)", types: ["T": .floats], attributes: ["axes": .ints([0, 2, 3])],
@@ -91,6 +97,13 @@ let axisOperators: [OperatorDefinition] = [
             Sample("last", [.init(type, [9, 65])], ["axes": .ints([1])]), Sample("first", [.init(type, [33, 5])], ["axes": .ints([0])]),
             Sample("long", [.init(type, [2, context.size(1025...2049)])], ["axes": .ints([1])]),
         ]
+    }
+    .decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        let axes = try normalizedAxes(g.attributes.ints("axes")!, rank: x.rank).sorted()
+        let deviation = try x - x.reduced("ReduceMean", axes)
+        let variance = try (deviation * deviation).reduced("ReduceMean", axes)
+        return [try deviation / (g("Sqrt", variance) + 1e-9)]
     },
 ]
 

@@ -96,7 +96,21 @@ let creationOperators: [OperatorDefinition] = [
                 choice[(position / inner * depth + (index < 0 ? index + depth : index)) * inner + position % inner] = 1
             }
             return [values.gathered(choice, shape: shape)]
-        }).sampled(oneHotSamples),
+        }
+    ).sampled(oneHotSamples).decomposing { g throws(OperatorError) in
+        let (indices, values, shape) = (try g.input(0), try g.input(2), try g.output().shape)
+        guard TypeSet.indices.contains(indices.type.dataType) else { throw .unsupported("only int32 and int64 indices are compared") }
+        let axis = try normalizedAxis(g.int("axis"), rank: shape.count)
+        let depth = shape[axis]
+        guard depth <= 1 << 20 else { throw .unsupported("the constants would be too large") }
+        var placed = shape
+        placed[axis] = 1
+        let given = try indices.cast(to: .int64)
+        let counted = try given.isLess(than: 0).choose(given + Double(depth), given).reshaped(placed)
+        let places = g.constant(Array(0..<depth), shape: [depth] + [Int](repeating: 1, count: shape.count - axis - 1))
+        let (off, on) = (try g("Gather", values, g.constant([0], shape: [])), try g("Gather", values, g.constant([1], shape: [])))
+        return [try g("Equal", counted, places).choose(on, off)]
+    },
 ]
 
 private func constant(_ attributes: NodeAttributes) throws(OperatorError) -> ReferenceTensor {

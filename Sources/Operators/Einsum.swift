@@ -24,7 +24,10 @@ let einsumOperators: [OperatorDefinition] = [
                     .floats(contract(equation, tensors.map(\.floats), zero: 0, one: 1) { $0 += $1 * $2 })
                 }
             return [ReferenceTensor(type.dataType, type.shape, elements)]
-        }).sampled(einsumSamples).summing({ context in context.inputs.compactMap { $0?.count }.reduce(1) { max($0, $1) } * context.inputs.count })
+        }
+    ).sampled(einsumSamples).summing({ context in context.inputs.compactMap { $0?.count }.reduce(1) { max($0, $1) } * context.inputs.count }
+    )
+    .decomposing(einsumParts)
 ]
 
 /// A parsed equation. Labels are the letters' codes; the axes of an ellipsis get labels of their own from 1000 on, counted from the last.
@@ -131,6 +134,63 @@ private func contract<Element>(
     }
     return values
 }
+
+// MARK: Decomposition
+
+/// A tensor whose axes have labels.
+private struct Labelled {
+    var term: Term
+    var labels: [Int]
+
+    func shape(_ wanted: [Int]) -> [Int] { wanted.map { term.shape[labels.firstIndex(of: $0)!] } }
+
+    func ordered(_ wanted: [Int]) throws(OperatorError) -> Labelled {
+        Labelled(term: try term.transposed(wanted.map { labels.firstIndex(of: $0)! }), labels: wanted)
+    }
+
+    /// Without the labels that nobody needs any more.
+    func summed(keeping needed: Set<Int>) throws(OperatorError) -> Labelled {
+        let axes = labels.indices.filter { !needed.contains(labels[$0]) }
+        return Labelled(
+            term: try term.reduced("ReduceSum", axes, keepsDimensions: false), labels: labels.filter(needed.contains))
+    }
+}
+
+/// Operand by operand, each step a product of matrices: labels of both that stay are batches, those that go are summed. A label that comes twice in a term, or
+/// with two sizes, is left to the whole operator.
+@Sendable private func einsumParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    var operands: [Labelled] = []
+    var terms: [Term] = []
+    for index in 0..<g.inputCount { terms.append(try g.wide(index)) }
+    let equation = try Equation(g.attributes.string("equation") ?? "", shapes: terms.map(\.shape))
+    for (term, labels) in zip(terms, equation.operands) {
+        guard Set(labels).count == labels.count else { throw .unsupported("a term names a label twice") }
+        guard zip(labels, term.shape).allSatisfy({ equation.sizes[$0] == $1 }) else { throw .unsupported("a label has two sizes") }
+        operands.append(Labelled(term: term, labels: labels))
+    }
+    func needed(after index: Int) -> Set<Int> { Set(equation.output).union(equation.operands[(index + 1)...].joined()) }
+    var result = try operands[0].summed(keeping: needed(after: 0))
+    for index in operands.indices.dropFirst() {
+        let later = needed(after: index)
+        let right = try operands[index].summed(keeping: later.union(result.labels))
+        result = try product(result.summed(keeping: later.union(right.labels)), right, keeping: later)
+    }
+    return [try result.ordered(equation.output).term]
+}
+
+private func product(_ left: Labelled, _ right: Labelled, keeping needed: Set<Int>) throws(OperatorError) -> Labelled {
+    let shared = left.labels.filter(right.labels.contains)
+    let (batch, depth) = (shared.filter(needed.contains), shared.filter { !needed.contains($0) })
+    let (rows, columns) = (left.labels.filter { !shared.contains($0) }, right.labels.filter { !shared.contains($0) })
+    let sizes = left.shape(batch)
+    let a = try left.ordered(batch + rows + depth).term.reshaped(sizes + [elements(left.shape(rows)), elements(left.shape(depth))])
+    let b = try right.ordered(batch + depth + columns).term.reshaped(
+        sizes + [elements(right.shape(depth)), elements(right.shape(columns))])
+    let product = try a.builder("MatMul", a, b)
+    return Labelled(term: try product.reshaped(sizes + left.shape(rows) + right.shape(columns)), labels: batch + rows + columns)
+}
+
+private func elements(_ shape: [Int]) -> Int { shape.reduce(1, *) }
 
 // MARK: Samples
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Graph
 import Foundation
 import Tensors
@@ -7,14 +8,17 @@ import Tensors
 let elementwiseOperators: [OperatorDefinition] =
     floatFunctions.map { name, since, numericClass, function in
         unary(name, since: since, types: .floats, numericClass: numericClass) { _ in ElementFunction(float: function) }
-            .sampled(domains[name].map { unarySamples(in: $0) } ?? unarySamples)
+            .sampled(domains[name].map { unarySamples(in: $0) } ?? unarySamples).with(functionDecompositions[name], functionGradients[name])
     } + [
         unary("Abs", since: [1, 6, 13], types: .numeric, numericClass: .movement) { _ in
             ElementFunction(float: { abs($0) }, integer: { $0 < 0 ? 0 &- $0 : $0 }, unsigned: { $0 })
-        },
+        }
+        .differentiated { g, given throws(OperatorError) in [try given.gradient() * g("Sign", g.input(0))] },
         unary("Neg", since: [1, 6, 13], types: .signedNumeric, numericClass: .movement) { _ in
             ElementFunction(float: { -$0 }, integer: { 0 &- $0 })
-        },
+        }
+        .decomposing { g throws(OperatorError) in [try g.input(0) * -1] }
+        .differentiated { g, given throws(OperatorError) in [try -given.gradient()] },
         unary("Sign", since: [9, 13], types: .numeric, numericClass: .movement) { _ in
             ElementFunction(
                 float: { $0 > 0 ? 1 : $0 < 0 ? -1 : $0.isNaN ? $0 : 0 }, integer: { $0.signum() }, unsigned: { $0 == 0 ? 0 : 1 })
@@ -22,10 +26,18 @@ let elementwiseOperators: [OperatorDefinition] =
         unary("Erf", since: [9, 13], types: .numeric, numericClass: .transcendental) { _ in
             // Integers (version 9 only) truncate: only |x| ≥ 6 rounds to 1.
             ElementFunction(float: { erf($0) }, integer: { Int64(erf(Double($0))) }, unsigned: { $0 >= 6 ? 1 : 0 })
+        }
+        .differentiated { g, given throws(OperatorError) in
+            let x = try g.input(0)
+            return [try given.gradient() * g("Exp", -(x * x)) * (2 / Double.pi.squareRoot())]
         },
         unary("Not", since: [1], types: .bool, numericClass: .movement) { _ in ElementFunction(integer: { 1 - $0 }) },
         unary("BitwiseNot", since: [18], types: .integers, numericClass: .movement) { _ in ElementFunction(integer: { ~$0 }) },
-        predicate("IsNaN", since: [9, 13, 20]) { _ in { $0.isNaN } },
+        predicate("IsNaN", since: [9, 13, 20]) { _ in { $0.isNaN } }
+            .decomposing { g throws(OperatorError) in
+                let x = try g.input(0)
+                return [try g("Not", g("Equal", x, x))]
+            },
         predicate("IsInf", since: [10, 20], attributes: ["detect_negative": .int(1), "detect_positive": .int(1)]) { attributes in
             let (negative, positive) = (attributes.flag("detect_negative"), attributes.flag("detect_positive"))
             return { $0 == .infinity && positive || $0 == -.infinity && negative }
@@ -36,7 +48,7 @@ let elementwiseOperators: [OperatorDefinition] =
             numericClass: .movement,
             infer: { context throws(OperatorError) in [.known(try context.input(0))] },
             reference: { context throws(OperatorError) in [try context.input(0)] }
-        ).sampled(unarySamples),
+        ).sampled(unarySamples).differentiated { g, given throws(OperatorError) in [try given.gradient()] },
     ]
 
 private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) -> Double)] = [
@@ -61,6 +73,45 @@ private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) ->
     ("Atanh", [9, 22], .transcendental, { atanh($0) }),
 ]
 
+/// Decompositions of the functions above: all of them keep the precision of their parts, and none overflows where the function does not.
+private let functionDecompositions: [String: Decomposer] = [
+    "Reciprocal": { g throws(OperatorError) in [try g.input(0).inverse()] },
+    "Tan": { g throws(OperatorError) in
+        let x = try g.wide(0)
+        return [try g("Sin", x) / g("Cos", x)]
+    },
+    // exp(|x|) overflows before cosh(x) does, its root does not.
+    "Cosh": { g throws(OperatorError) in
+        let x = try g.wide(0)
+        let root = try g("Exp", g("Abs", x) * 0.5)
+        return [try root * 0.5 * root + 0.5 / root / root]
+    },
+]
+
+private let functionGradients: [String: Differentiator] = [
+    "Sqrt": { g, given throws(OperatorError) in [try given.gradient() * 0.5 / given.output()] },
+    "Reciprocal": { g, given throws(OperatorError) in
+        let y = try given.output()
+        return [try -(given.gradient() * y * y)]
+    },
+    "Exp": { g, given throws(OperatorError) in [try given.gradient() * given.output()] },
+    "Log": { g, given throws(OperatorError) in [try given.gradient() / g.input(0)] },
+    "Sin": { g, given throws(OperatorError) in [try given.gradient() * g("Cos", g.input(0))] },
+    "Cos": { g, given throws(OperatorError) in [try -(given.gradient() * g("Sin", g.input(0)))] },
+    "Tanh": { g, given throws(OperatorError) in
+        let y = try given.output()
+        return [try given.gradient() * (1 - y * y)]
+    },
+]
+
+extension OperatorDefinition {
+    fileprivate func with(_ parts: Decomposer?, _ gradient: Differentiator?) -> OperatorDefinition {
+        var copy = self
+        (copy.decomposer, copy.differentiator) = (parts, gradient)
+        return copy
+    }
+}
+
 /// Where functions that are not defined everywhere, or overflow soon, are worth trying.
 private let domains: [String: ClosedRange<Double>] = [
     "Sqrt": 0...1000, "Log": 1e-3...1000, "Asin": -1...1, "Acos": -1...1, "Acosh": 1...100, "Atanh": -0.99...0.99, "Exp": -8...8, "Sinh": -8...8,
@@ -68,10 +119,16 @@ private let domains: [String: ClosedRange<Double>] = [
 ]
 
 /// What a unary operator does to one element, by kind of type. `unsigned` sees uint64, where `integer` would misread the sign.
-struct ElementFunction {
-    var float: ((Double) -> Double)?
-    var integer: ((Int64) -> Int64)?
-    var unsigned: ((UInt64) -> UInt64)?
+package struct ElementFunction {
+    let float: ((Double) -> Double)?
+    let integer: ((Int64) -> Int64)?
+    let unsigned: ((UInt64) -> UInt64)?
+
+    package init(float: ((Double) -> Double)? = nil, integer: ((Int64) -> Int64)? = nil, unsigned: ((UInt64) -> UInt64)? = nil) {
+        self.float = float
+        self.integer = integer
+        self.unsigned = unsigned
+    }
 
     func apply(to x: ReferenceTensor) throws(OperatorError) -> ReferenceTensor {
         switch (x.elements, float, integer) {
@@ -88,7 +145,7 @@ struct ElementFunction {
 }
 
 /// An operator of one input that maps every element alone; the output has the input's type. `function` is asked once per tensor.
-func unary(
+package func unary(
     _ name: String, since: [Int], types: TypeSet, attributes: [String: AttributeRule] = [:], numericClass: NumericClass,
     _ function: @escaping @Sendable (NodeAttributes) throws(OperatorError) -> ElementFunction
 ) -> OperatorDefinition {
@@ -163,6 +220,18 @@ private let clip = OperatorDefinition(
         of("low-only", [5, 33], low, nil), of("high-only", [5, 33], nil, 1), of("no-limit", [5, 33], nil, nil), of("crossed", [5, 33], 2, 1),
         of("equal", [7], 1, 1),
     ]
+}
+.decomposing { g throws(OperatorError) in
+    var x = try g.input(0)
+    func limit(_ name: String, _ index: Int) throws(OperatorError) -> Term? {
+        if g.version >= 11 { return g.has(index) ? try g.input(index).reshaped([]) : nil }
+        guard let value = g.attributes.float(name) else { return nil }
+        guard x.type.dataType.isFloat, x.type.dataType.bits >= 32 else { throw .unsupported("the limit may be no number of the type") }
+        return try x.same(value)
+    }
+    if let low = try limit("min", 1) { x = try g("Max", x, low) }
+    if let high = try limit("max", 2) { x = try g("Min", x, high) }
+    return [x]
 }
 
 /// The greater of two; NaN if either is.

@@ -6,13 +6,23 @@ import Tensors
 let logicOperators: [OperatorDefinition] = [
     comparison(
         "Equal", since: [1, 7, 11, 13, 19], types: [.numeric, .bool, TypeSet(.string)], { $0 == $1 }, { $0 == $1 }, strings: { $0 == $1 }),
-    comparison("Greater", since: [1, 7, 9, 13], { $0 > $1 }, { $0 > $1 }),
+    comparison("Greater", since: [1, 7, 9, 13], { $0 > $1 }, { $0 > $1 })
+        .decomposing { g throws(OperatorError) in [try g.input(1).isLess(than: g.input(0))] },
     comparison("Less", since: [1, 7, 9, 13], { $0 < $1 }, { $0 < $1 }),
-    comparison("GreaterOrEqual", since: [12, 16], { $0 >= $1 }, { $0 >= $1 }),
-    comparison("LessOrEqual", since: [12, 16], { $0 <= $1 }, { $0 <= $1 }),
+    comparison("GreaterOrEqual", since: [12, 16], { $0 >= $1 }, { $0 >= $1 })
+        .decomposing { g throws(OperatorError) in
+            let (a, b) = (try g.input(0), try g.input(1))
+            return [try g("Or", b.isLess(than: a), g("Equal", a, b))]
+        },
+    comparison("LessOrEqual", since: [12, 16], { $0 <= $1 }, { $0 <= $1 })
+        .decomposing { g throws(OperatorError) in
+            let (a, b) = (try g.input(0), try g.input(1))
+            return [try g("Or", a.isLess(than: b), g("Equal", a, b))]
+        },
     binary("And", since: [1, 7], types: .bool, numericClass: .movement) { _ in PairFunction(integer: { $0 & $1 }) },
     binary("Or", since: [1, 7], types: .bool, numericClass: .movement) { _ in PairFunction(integer: { $0 | $1 }) },
-    binary("Xor", since: [1, 7], types: .bool, numericClass: .movement) { _ in PairFunction(integer: { $0 ^ $1 }) },
+    binary("Xor", since: [1, 7], types: .bool, numericClass: .movement) { _ in PairFunction(integer: { $0 ^ $1 }) }
+        .decomposing { g throws(OperatorError) in [try g("Not", g("Equal", g.input(0), g.input(1)))] },
     binary("BitwiseAnd", since: [18], types: .integers, numericClass: .movement) { _ in PairFunction(integer: { $0 & $1 }) },
     binary("BitwiseOr", since: [18], types: .integers, numericClass: .movement) { _ in PairFunction(integer: { $0 | $1 }) },
     binary("BitwiseXor", since: [18], types: .integers, numericClass: .movement) { _ in PairFunction(integer: { $0 ^ $1 }) },

@@ -9,7 +9,9 @@ let lossOperators: [OperatorDefinition] = [
         "NegativeLogLikelihoodLoss", since: [12, 13, 22], "(input: T, target: Tind, weight?: T) -> (loss: T)",
         types: ["T": .floats, "Tind": .indices], attributes: lossAttributes, numericClass: .composite,
         infer: { context throws(OperatorError) in [try inferLoss(context)] },
-        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }).sampled(lossSamples),
+        reference: { context throws(OperatorError) in [try loss(context, logProbabilities: try context.input(0))] }
+    ).sampled(lossSamples)
+        .decomposing(lossParts),
     OperatorDefinition(
         "SoftmaxCrossEntropyLoss", since: [12, 13], "(scores: T, labels: Tind, weights?: T) -> (output: T, log_prob?: T)",
         types: ["T": .floats, "Tind": .indices], attributes: lossAttributes, numericClass: .composite,
@@ -18,7 +20,16 @@ let lossOperators: [OperatorDefinition] = [
             let scores = try context.input(0)
             let logProbabilities = scores.mappingLines(AxisSpan(scores.shape, axis: 1), logSoftmax)
             return [try loss(context, logProbabilities: logProbabilities), logProbabilities]
-        }).sampled(crossEntropySamples),
+        }
+    ).sampled(crossEntropySamples).decomposing { g throws(OperatorError) in
+        guard g.opset >= 13 else { throw .unsupported("a softmax along axis 1 alone came with operator set 13") }
+        let logProbabilities = try g("LogSoftmax", g.wide(0), attributes: ["axis": .int(1)])
+        let weights = g.has(2) ? try g.wide(2) : nil
+        var attributes: [String: Attribute] = [:]
+        for name in lossAttributes.keys { attributes[name] = g.attributes[name] }
+        let arguments = [logProbabilities, try g.input(1), weights].prefix(weights == nil ? 2 : 3)
+        return [try g.add("NegativeLogLikelihoodLoss", Array(arguments), attributes), logProbabilities]
+    },
 ]
 
 private let lossAttributes: [String: AttributeRule] = ["ignore_index": .optional(.int), "reduction": .string("mean")]
@@ -62,6 +73,39 @@ private func loss(_ context: ReferenceContext, logProbabilities: ReferenceTensor
     case "none": return ReferenceTensor(output.dataType, output.shape, .floats(losses))
     case "sum": return ReferenceTensor(output.dataType, [], .floats([losses.reduce(0, +)]))
     default: return ReferenceTensor(output.dataType, [], .floats([losses.reduce(0, +) / totalWeight]))
+    }
+}
+
+/// Labels that are ignored read class 0 and count nothing.
+@Sendable private func lossParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    let (scores, labels) = (try g.wide(0), try g.input(1))
+    let isIgnored = try g.attributes.int("ignore_index").map { label throws(OperatorError) in
+        try g("Equal", labels, labels.same(Double(label)))
+    }
+    func counted(_ term: Term) throws(OperatorError) -> Term {
+        guard let isIgnored else { return term }
+        return try isIgnored.choose(term.same(0), term)
+    }
+    let classes = try counted(labels)
+    let column = try classes.reshaped([labels.shape[0], 1] + labels.shape.dropFirst())
+    var losses = try -g("GatherElements", scores, column, attributes: ["axis": .int(1)]).reshaped(labels.shape)
+    var weights: Term?
+    if g.has(2) {
+        let given = try g("Gather", g.wide(2), classes)
+        losses = try losses * given
+        weights = try counted(given)
+    } else if isIgnored != nil {
+        weights = try counted(g("Expand", losses.same(1), g.constant(labels.shape)))
+    }
+    losses = try counted(losses)
+    let axes = Array(labels.shape.indices)
+    func sum(_ term: Term) throws(OperatorError) -> Term { try term.reduced("ReduceSum", axes, keepsDimensions: false) }
+    switch g.attributes.string("reduction") {
+    case "none": return [losses]
+    case "sum": return [try sum(losses)]
+    default:
+        guard let weights else { return [try sum(losses) / Double(labels.count)] }
+        return [try sum(losses) / sum(weights)]
     }
 }
 

@@ -21,7 +21,9 @@ let matrixOperators: [OperatorDefinition] = [
                     .floats(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct))
                 }
             return [ReferenceTensor(a.dataType, shapes.output, elements)]
-        }).sampled(matMulSamples).summing({ context in context.inputs[0]?.shape.last ?? 1 }),
+        }
+    ).sampled(matMulSamples).summing({ context in context.inputs[0]?.shape.last ?? 1 })
+        .differentiated(matMulGradient),
     OperatorDefinition(
         "Gemm", since: [6, 7, 9, 11, 13], "(A: T, B: T, C?: T) -> (Y: T)",
         types: ["T": [.floats, TypeSet(.int32, .int64, .uint32, .uint64)]],
@@ -54,7 +56,9 @@ let matrixOperators: [OperatorDefinition] = [
             let values = zip(batchedProduct(shapes, a.floats, b.floats, zero: 0, addProduct), c.floats).map { alpha * $0 + beta * $1 }
             if a.dataType.isFloat { return [ReferenceTensor(output.dataType, output.shape, .floats(values))] }
             return [ReferenceTensor(output.dataType, output.shape, .integers(values.map { Int64(exactly: $0.rounded(.towardZero)) ?? 0 }))]
-        }).sampled(gemmSamples).summing({ context in context.inputs[0]?.shape[context.attributes.flag("transA") ? 0 : 1] ?? 1 }),
+        }
+    ).sampled(gemmSamples).summing({ context in context.inputs[0]?.shape[context.attributes.flag("transA") ? 0 : 1] ?? 1 })
+        .decomposing(gemmParts),
     OperatorDefinition(
         "MatMulInteger", since: [10], "(A: T1, B: T2, a_zero_point?: T1, b_zero_point?: T2) -> (Y: int32)",
         types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8)], numericClass: .integer,
@@ -72,7 +76,16 @@ let matrixOperators: [OperatorDefinition] = [
             // Sums of products of eight-bit numbers are exact in float64.
             let values = batchedProduct(shapes, left, right, zero: 0, addProduct)
             return [ReferenceTensor(.int32, shapes.output, .integers(values.map { Int64($0) }))]
-        }).sampled(matMulIntegerSamples),
+        }
+    ).sampled(matMulIntegerSamples).decomposing { g throws(OperatorError) in
+        // Sums of products of eight-bit numbers fit int32, which wraps where they do not.
+        func shifted(_ index: Int, perRow: Bool) throws(OperatorError) -> Term {
+            let operand = try g.input(index).cast(to: .int32)
+            guard g.has(index + 2) else { return operand }
+            return try operand - spread(g.input(index + 2), perRow: perRow).cast(to: .int32)
+        }
+        return [try g("MatMul", shifted(0, perRow: true), shifted(1, perRow: false))]
+    },
     OperatorDefinition(
         "QLinearMatMul", since: [10, 21],
         "(a: T1, a_scale: TS, a_zero_point: T1, b: T2, b_scale: TS, b_zero_point: T2, y_scale: TS, y_zero_point: T3) -> (y: T3)",
@@ -100,7 +113,14 @@ let matrixOperators: [OperatorDefinition] = [
                 sum * aScale[aScale.count == 1 ? 0 : index / columns % rows] * bScale[bScale.count == 1 ? 0 : index % columns]
             }
             return [quantise(scaled, scale: try context.input(6).floats[0], zeroPoint: try context.input(7), shape: shapes.output)]
-        }).sampled(qLinearMatMulSamples),
+        }
+    ).sampled(qLinearMatMulSamples).decomposing { g throws(OperatorError) in
+        // MatMulInteger refuses small floats, and with it so does this.
+        let sums = try g("MatMulInteger", g.input(0), g.input(3), g.input(2), g.input(5)).cast(to: .float32)
+        let rowScale = try spread(g.input(1), perRow: true).cast(to: .float32)
+        let columnScale = try spread(g.input(4), perRow: false).cast(to: .float32)
+        return [try g("QuantizeLinear", sums * rowScale * columnScale, g.input(6).reshaped([]).cast(to: .float32), g.input(7).reshaped([]))]
+    },
     OperatorDefinition(
         "Det", since: [11, 22], "(X: T) -> (Y: T)", types: ["T": .floats], numericClass: .composite,
         infer: { context throws(OperatorError) in
@@ -226,6 +246,45 @@ private func determinant(_ matrix: [Double], size: Int) -> Double {
         }
     }
     return result
+}
+
+// MARK: Decompositions and gradients
+
+private func gemmParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    var (a, b) = (try g.wide(0), try g.wide(1))
+    let (alpha, beta) = (try g.float("alpha"), try g.float("beta"))
+    guard a.type.dataType.isFloat || alpha == 1 && beta == 1 else { throw .unsupported("integers are scaled by parts of one") }
+    if g.attributes.flag("transA") { a = try a.transposed([1, 0]) }
+    if g.attributes.flag("transB") { b = try b.transposed([1, 0]) }
+    var y = try g("MatMul", a, b)
+    if alpha != 1 { y = try y * alpha }
+    guard g.has(2) else { return [y] }
+    let c = try g.wide(2)
+    return [try y + (beta == 1 ? c : c * beta)]
+}
+
+/// A scale or zero point for all, per row or per column of a matrix, in a shape that broadcasts to it.
+private func spread(_ parameter: Term, perRow: Bool) throws(OperatorError) -> Term {
+    let count = parameter.count
+    return try parameter.reshaped(count == 1 ? [] : perRow ? [count, 1] : [count])
+}
+
+/// dA = dY Bᵀ and dB = Aᵀ dY, each summed over the batches that it was broadcast to.
+@Sendable private func matMulGradient(_ g: FragmentBuilder, _ given: Gradients) throws(OperatorError) -> [Term?] {
+    let (a, b) = (try g.input(0), try g.input(1))
+    let left = try a.reshaped(a.rank == 1 ? [1] + a.shape : a.shape)
+    let right = try b.reshaped(b.rank == 1 ? b.shape + [1] : b.shape)
+    let rows = left.shape[left.rank - 2]
+    let columns = right.shape[right.rank - 1]
+    let output = try g.output().shape
+    let batch = output.dropLast((a.rank == 1 ? 0 : 1) + (b.rank == 1 ? 0 : 1))
+    let dy = try given.gradient().reshaped(batch + [rows, columns])
+    func turned(_ term: Term) throws(OperatorError) -> Term {
+        try term.transposed(Array(0..<term.rank - 2) + [term.rank - 1, term.rank - 2])
+    }
+    let da = try g("MatMul", dy, turned(right)).summed(to: left.shape)
+    let db = try g("MatMul", turned(left), dy).summed(to: right.shape)
+    return [try da.reshaped(a.shape), try db.reshaped(b.shape)]
 }
 
 // MARK: Samples

@@ -16,7 +16,11 @@ let movementOperators: [OperatorDefinition] = [
         reference: { context throws(OperatorError) in
             let data = try context.input(0)
             return [data.transposed(permutation(context.attributes, rank: data.shape.count))]
-        }).sampled(transposeSamples),
+        }
+    ).sampled(transposeSamples).differentiated { g, given throws(OperatorError) in
+        let order = permutation(g.attributes, rank: try g.input(0).rank)
+        return [try given.gradient().transposed(order.indices.map { order.firstIndex(of: $0)! })]
+    },
     OperatorDefinition(
         "Expand", since: [8, 13], "(input: T, shape: int64) -> (output: T)", types: ["T": .any], numericClass: .movement,
         infer: { context throws(OperatorError) in
@@ -46,7 +50,13 @@ let movementOperators: [OperatorDefinition] = [
             let strides = denseStrides(input.shape)
             let offsets = shape.indices.map { axis in (0..<shape[axis]).map { $0 % input.shape[axis] * strides[axis] } }
             return [input.gathered(combinedOffsets(offsets), shape: shape)]
-        }).sampled(tileSamples),
+        }
+    ).sampled(tileSamples).decomposing { g throws(OperatorError) in
+        let (input, shape) = (try g.input(0), try g.output().shape)
+        guard product(shape) > 0 else { throw .unsupported("nothing is repeated") }
+        let (view, stretched) = (input.shape.flatMap { [1, $0] }, zip(input.shape, shape).flatMap { [$1 / $0, $0] })
+        return [try g("Expand", input.reshaped(view), g.constant(stretched)).reshaped(shape)]
+    },
     OperatorDefinition(
         "Concat", since: [4, 11, 13], "(inputs: T...) -> (concat_result: T)", types: ["T": .any], attributes: ["axis": .required(.int)],
         numericClass: .movement,
@@ -103,7 +113,18 @@ let movementOperators: [OperatorDefinition] = [
                 start += length
                 return input.gathered(runs: runs, shape: shape)
             }
-        }).sampled(splitSamples),
+        }
+    ).sampled(splitSamples).decomposing { g throws(OperatorError) in
+        let input = try g.input(0)
+        let axis = try normalizedAxis(g.int("axis"), rank: input.rank)
+        var (results, start) = ([Term?](), 0)
+        for index in g.wanted.indices {
+            let size = try g.output(index).shape[axis]
+            results.append(g.wanted[index] ? try input.sliced(axis: axis, from: start, count: size) : nil)
+            start += size
+        }
+        return results
+    },
     OperatorDefinition(
         "Slice", since: [1, 10, 11, 13], "(data: T, starts?: Tind, ends?: Tind, axes?: Tind, steps?: Tind) -> (output: T)",
         types: ["T": .any, "Tind": .indices],
@@ -141,7 +162,16 @@ let movementOperators: [OperatorDefinition] = [
                 indices.append((upper ? column >= row + shift : column <= row + shift) ? index : noElement)
             }
             return [input.gathered(indices, padding: .zeros(input.dataType, [1]), shape: input.shape)]
-        }).sampled(triluSamples),
+        }
+    ).sampled(triluSamples).decomposing { g throws(OperatorError) in
+        let input = try g.input(0)
+        guard input.type.dataType != .string else { throw .unsupported("there is no empty string among the constants") }
+        let (rows, columns) = (input.shape[input.rank - 2], input.shape[input.rank - 1])
+        let diagonals = try g.constant(Array(0..<columns)) - g.constant(Array(0..<rows), shape: [rows, 1])
+        let limit = g.has(1) ? try g.input(1).reshaped([]) : g.constant([0], shape: [])
+        let isKept = try g(g.attributes.flag("upper") ? "GreaterOrEqual" : "LessOrEqual", diagonals, limit)
+        return [try isKept.choose(input, input.same(0))]
+    },
     OperatorDefinition(
         "DepthToSpace", since: [1, 11, 13, 28], "(input: T) -> (output: T)", types: ["T": .any],
         attributes: ["blocksize": .required(.int), "mode": .string("DCR")], numericClass: .movement,
@@ -164,7 +194,14 @@ let movementOperators: [OperatorDefinition] = [
             let isDCR = context.attributes.string("mode") == "DCR"
             let view = input.reshaped(isDCR ? [n, block, block, depth, height, width] : [n, depth, block, block, height, width])
             return [view.transposed(isDCR ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]).reshaped(shape)]
-        }).sampled(depthToSpaceSamples),
+        }
+    ).sampled(depthToSpaceSamples).decomposing { g throws(OperatorError) in
+        let (input, block, shape) = (try g.input(0), try g.int("blocksize"), try g.output().shape)
+        let (n, depth, height, width) = (shape[0], shape[1], input.shape[2], input.shape[3])
+        let isDCR = g.attributes.string("mode") == "DCR"
+        let view = try input.reshaped(isDCR ? [n, block, block, depth, height, width] : [n, depth, block, block, height, width])
+        return [try view.transposed(isDCR ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]).reshaped(shape)]
+    },
     OperatorDefinition(
         "SpaceToDepth", since: [1, 13, 28], "(input: T) -> (output: T)", types: ["T": .any],
         attributes: ["blocksize": .required(.int), "mode": .string("DCR")], numericClass: .movement,
@@ -182,7 +219,12 @@ let movementOperators: [OperatorDefinition] = [
             let view = input.reshaped([shape[0], input.shape[1], shape[2], block, shape[3], block])
             let isDCR = context.attributes.string("mode") == "DCR"
             return [view.transposed(isDCR ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]).reshaped(shape)]
-        }).sampled(spaceToDepthSamples),
+        }
+    ).sampled(spaceToDepthSamples).decomposing { g throws(OperatorError) in
+        let (input, block, shape) = (try g.input(0), try g.int("blocksize"), try g.output().shape)
+        let view = try input.reshaped([shape[0], input.shape[1], shape[2], block, shape[3], block])
+        return [try view.transposed(g.attributes.string("mode") == "DCR" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]).reshaped(shape)]
+    },
     OperatorDefinition(
         "ReverseSequence", since: [10, 28], "(input: T, sequence_lens: int64) -> (Y: T)", types: ["T": .any],
         attributes: ["batch_axis": .int(1), "time_axis": .int(0)], numericClass: .movement,

@@ -12,7 +12,9 @@ let normalizationOperators: [OperatorDefinition] = [
         attributes: [
             "epsilon": .float(1e-5), "momentum": .float(0.9), "training_mode": .int(0), "spatial": .int(1), "is_test": .int(0),
         ],
-        numericClass: .normalisation, infer: inferBatchNormalization, reference: batchNormalization).sampled(batchNormalizationSamples),
+        numericClass: .normalisation, infer: inferBatchNormalization, reference: batchNormalization
+    ).sampled(batchNormalizationSamples)
+        .decomposing(batchNormalizationParts),
     OperatorDefinition(
         "InstanceNormalization", since: [6, 22], "(input: T, scale: T, B: T) -> (output: T)", types: ["T": .floats],
         attributes: ["epsilon": .float(1e-5)], numericClass: .normalisation,
@@ -24,7 +26,12 @@ let normalizationOperators: [OperatorDefinition] = [
         },
         reference: { context throws(OperatorError) in
             try normalizeGroups(context, groups: try context.input(0).shape[1], perChannel: true)
-        }).sampled(instanceNormalizationSamples),
+        }
+    ).sampled(instanceNormalizationSamples).decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        let normal = try standardized(x, Array(2..<x.rank), epsilon: g.float("epsilon")).values
+        return [try normal * perChannel(g.wide(1), x) + perChannel(g.wide(2), x)]
+    },
     OperatorDefinition(
         "GroupNormalization", since: [18, 21], "(X: T, scale: T, bias: T) -> (Y: T)", types: ["T": .floats],
         attributes: ["epsilon": .float(1e-5), "num_groups": .required(.int), "stash_type": .int(1)], numericClass: .normalisation,
@@ -39,7 +46,17 @@ let normalizationOperators: [OperatorDefinition] = [
         },
         reference: { context throws(OperatorError) in
             try normalizeGroups(context, groups: context.attributes.int("num_groups")!, perChannel: context.version >= 21)
-        }).sampled(groupNormalizationSamples),
+        }
+    ).sampled(groupNormalizationSamples).decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        guard x.count > 0 else { throw .unsupported("nothing is normalised") }
+        let groups = try g.int("num_groups")
+        let view = try x.reshaped([x.shape[0], groups, x.count / (x.shape[0] * groups)])
+        let normal = try standardized(view, [2], epsilon: g.float("epsilon")).values
+        let (scale, bias) = (try g.wide(1), try g.wide(2))
+        if g.version >= 21 { return [try normal.reshaped(x.shape) * perChannel(scale, x) + perChannel(bias, x)] }
+        return [try (normal * perChannel(scale, view) + perChannel(bias, view)).reshaped(x.shape)]
+    },
     OperatorDefinition(
         "LayerNormalization", since: [17], "(X: T, Scale: T, B?: T) -> (Y: T, Mean?: U, InvStdDev?: U)",
         types: ["T": .floats, "U": TypeSet(.float32, .bfloat16)],
@@ -52,7 +69,15 @@ let normalizationOperators: [OperatorDefinition] = [
             let statistics = x.shape[..<axis] + Array(repeating: 1, count: x.shape.count - axis)
             return [.known(x), .tensor(stash, Array(statistics)), .tensor(stash, Array(statistics))]
         },
-        reference: layerNormalization).sampled(layerNormalizationSamples),
+        reference: layerNormalization
+    ).sampled(layerNormalizationSamples).decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        guard x.count > 0 else { throw .unsupported("nothing is normalised") }
+        let axis = try normalizedAxis(g.int("axis"), rank: x.rank)
+        let (normal, mean, inverse) = try standardized(x, Array(axis..<x.rank), epsilon: g.float("epsilon"))
+        let scaled = try normal * g.wide(1)
+        return [g.has(2) ? try scaled + g.wide(2) : scaled, mean, inverse]
+    },
     OperatorDefinition(
         "RMSNormalization", since: [23], "(X: T, scale: V) -> (Y: V)", types: ["T": .floats, "V": .floats],
         attributes: ["axis": .int(-1), "epsilon": .float(1e-5), "stash_type": .int(1)], numericClass: .normalisation,
@@ -76,7 +101,14 @@ let normalizationOperators: [OperatorDefinition] = [
                 for index in 0..<length { values[start + index] *= factor * scale[index] }
             }
             return [ReferenceTensor(context.output(0).dataType, x.shape, .floats(values))]
-        }).sampled(rmsNormalizationSamples),
+        }
+    ).sampled(rmsNormalizationSamples).decomposing { g throws(OperatorError) in
+        let (x, scale) = (try g.wide(0), try g.wide(1))
+        guard x.type.dataType == scale.type.dataType else { throw .unsupported("X and scale are computed in different types") }
+        let axis = try normalizedAxis(g.int("axis"), rank: x.rank)
+        let power = try (x * x).reduced("ReduceMean", Array(axis..<x.rank))
+        return [try x * g("Sqrt", power + g.float("epsilon")).inverse() * scale]
+    },
     OperatorDefinition(
         "LRN", since: [1, 13], "(X: T) -> (Y: T)", types: ["T": .floats],
         attributes: ["alpha": .float(1e-4), "beta": .float(0.75), "bias": .float(1), "size": .required(.int)], numericClass: .composite,
@@ -87,7 +119,22 @@ let normalizationOperators: [OperatorDefinition] = [
             try require(size > 0 && size < 1 << 31, "the size \(size) is no number of channels")
             return [.known(x)]
         },
-        reference: localResponseNormalization).sampled(lrnSamples),
+        reference: localResponseNormalization
+    ).sampled(lrnSamples).decomposing { g throws(OperatorError) in
+        let x = try g.wide(0)
+        guard x.count > 0 else { throw .unsupported("nothing is normalised") }
+        // The mean over neighbouring channels, absent ones counted as 0, is a pooling of an image whose rows are the channels.
+        let (size, channels) = (try g.int("size"), x.shape[1])
+        let image = try (x * x).reshaped([x.shape[0], 1, channels, x.count / (x.shape[0] * channels)])
+        let before = Int64((size - 1) / 2)
+        let means = try g(
+            "AveragePool", image,
+            attributes: [
+                "kernel_shape": .ints([Int64(size), 1]), "pads": .ints([before, 0, Int64(size / 2), 0]), "count_include_pad": .int(1),
+            ])
+        let base = try means.reshaped(x.shape) * g.float("alpha") + g.float("bias")
+        return [try x / g("Pow", base, base.same(g.float("beta")))]
+    },
 ]
 
 /// Throws unless inputs 1 and 2 are vectors of `count` elements.
@@ -250,6 +297,40 @@ private func localResponseNormalization(_ context: ReferenceContext) throws(Oper
         }
     }
     return [ReferenceTensor(x.dataType, x.shape, .floats(result))]
+}
+
+// MARK: Decompositions
+
+/// (x − mean) / √(variance + epsilon) over `axes`, with the mean and the factor.
+private func standardized(
+    _ x: Term, _ axes: [Int], epsilon: Double
+) throws(OperatorError) -> (values: Term, mean: Term, inverse: Term) {
+    let mean = try x.reduced("ReduceMean", axes)
+    let deviation = try x - mean
+    let variance = try (deviation * deviation).reduced("ReduceMean", axes)
+    let inverse = try x.builder("Sqrt", variance + epsilon).inverse()
+    return (try deviation * inverse, mean, inverse)
+}
+
+/// A parameter of each channel (axis 1), in a shape that broadcasts to `x`.
+private func perChannel(_ parameter: Term, _ x: Term) throws(OperatorError) -> Term {
+    try parameter.reshaped([parameter.count] + [Int](repeating: 1, count: max(x.rank - 2, 0)))
+}
+
+/// With given statistics alone.
+@Sendable private func batchNormalizationParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    guard !isTraining(g.inference) else { throw .unsupported("the statistics of training are not decomposed") }
+    guard g.version >= 9 || g.attributes.flag("spatial") else { throw .unsupported("statistics per element are not decomposed") }
+    let type = try g.output().dataType.wide
+    let x = try g.wide(0)
+    var parameters: [Term] = []
+    for index in 1...4 {
+        let parameter = try g.wide(index)
+        guard parameter.type.dataType == type else { throw .unsupported("the statistics are computed in another type than X") }
+        parameters.append(try perChannel(parameter, x))
+    }
+    let factor = try parameters[0] / g("Sqrt", parameters[3] + g.float("epsilon"))
+    return [try (x - parameters[2]) * factor + parameters[1]]
 }
 
 // MARK: Samples

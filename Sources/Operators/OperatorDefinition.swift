@@ -2,7 +2,8 @@
 package import Graph
 package import Tensors
 
-/// One operator of the catalogue, with everything the stack knows about it: signature, shape inference, float64 reference, numeric class, samples.
+/// One operator of the catalogue, with everything the stack knows about it: signature, shape inference, float64 reference, numeric class, samples, decomposition,
+/// gradient.
 package struct OperatorDefinition: Sendable {
     package let name: String
     /// Empty for ONNX's default domain.
@@ -27,6 +28,10 @@ package struct OperatorDefinition: Sendable {
     package var samples: SampleGenerator?
     /// See `summing`; nil where no output element is a sum or a product of many.
     package var terms: (@Sendable (ReferenceContext) throws(OperatorError) -> Int)?
+    /// See `decomposing`.
+    package var decomposer: Decomposer?
+    /// See `differentiated`.
+    package var differentiator: Differentiator?
 
     /// - Parameters:
     ///   - signature: `"(X: T, min?: T, rest: T...) -> (Y: T)"`. A type is a variable of `types` or a `DataType` name; `?` marks an

@@ -38,14 +38,22 @@ let poolingOperators: [OperatorDefinition] = [
             let (_, window) = try pooled(context.inference)
             let p = Double(context.attributes.int("p")!)
             return try reduce(context, window) { values, taps, _ in norm(of: taps.lazy.map { values[$0] }, p) }
-        }).sampled(lpPoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
-    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) }.sampled(globalPoolSamples).summing({ context in context.inputs[0].map { $0.shape.dropFirst(2).reduce(1, *) } ?? 1 }),
+        }
+    ).sampled(lpPoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
+    global("GlobalAveragePool", since: [1, 22], numericClass: .dot) { values, _ in values.reduce(0, +) / Double(values.count) }.sampled(
+        globalPoolSamples
+    ).summing({ context in context.inputs[0].map { $0.shape.dropFirst(2).reduce(1, *) } ?? 1 })
+        .decomposing { g throws(OperatorError) in [try planes(g, "ReduceMean")] },
     global("GlobalMaxPool", since: [1, 22], numericClass: .movement) { values, _ in
         values.reduce(-.infinity) { $0.isNaN || $0 > $1 ? $0 : $1 }
-    }.sampled(globalPoolSamples),
+    }.sampled(globalPoolSamples).decomposing { g throws(OperatorError) in [try planes(g, "ReduceMax")] },
     global("GlobalLpPool", since: [2, 22], attributes: ["p": .int(2)], numericClass: .composite) { values, attributes in
         norm(of: values, Double(attributes.int("p")!))
-    }.sampled(globalPoolSamples),
+    }.sampled(globalPoolSamples).decomposing { g throws(OperatorError) in
+        let p = try g.int("p")
+        guard p == 1 || p == 2 else { throw .unsupported("no reduction takes the norm with p = \(p)") }
+        return [try planes(g, "ReduceL\(p)")]
+    },
     OperatorDefinition(
         "MaxUnpool", since: [9, 11, 22], "(X: T1, I: int64, output_shape?: int64) -> (output: T1)", types: ["T1": .floats],
         attributes: ["kernel_shape": .required(.ints), "pads": .optional(.ints), "strides": .optional(.ints)], numericClass: .movement,
@@ -107,6 +115,12 @@ private func global(
             let y = (0..<x.shape[0] * x.shape[1]).map { reduce(values[$0 * plane..<($0 + 1) * plane], context.attributes) }
             return [ReferenceTensor(x.dataType, context.output(0).shape, .floats(y))]
         })
+}
+
+/// All axes behind the channels reduced to one element.
+private func planes(_ g: FragmentBuilder, _ reduction: String) throws(OperatorError) -> Term {
+    let x = try g.input(0)
+    return try x.reduced(reduction, Array(2..<x.rank))
 }
 
 private func norm(of values: some Sequence<Double>, _ p: Double) -> Double {

@@ -22,7 +22,8 @@ let quantizationOperators: [OperatorDefinition] = [
             try require(zeroPoint == nil || named == nil || zeroPoint == named, "attribute 'output_dtype' and the zero point's type differ")
             return [.tensor(zeroPoint ?? named ?? .uint8, x.shape)]
         },
-        reference: quantizeLinear).sampled(quantizeLinearSamples),
+        reference: quantizeLinear
+    ).sampled(quantizeLinearSamples).decomposing(quantizeLinearParts),
     OperatorDefinition(
         "DequantizeLinear", since: [10, 13, 19, 21, 23, 24, 25, 28], "(x: T1, x_scale: T2, x_zero_point?: T1) -> (y: T3)",
         types: [
@@ -47,7 +48,8 @@ let quantizationOperators: [OperatorDefinition] = [
                 values[index] = (values[index] - (zeroPoints.isEmpty ? 0 : zeroPoints[scale])) * scales[scale]
             }
             return [ReferenceTensor(context.output(0).dataType, x.shape, .floats(values))]
-        }).sampled(dequantizeLinearSamples),
+        }
+    ).sampled(dequantizeLinearSamples).decomposing(dequantizeLinearParts),
     OperatorDefinition(
         "DynamicQuantizeLinear", since: [11], "(x: float32) -> (y: uint8, y_scale: float32, y_zero_point: uint8)", numericClass: .quantised,
         infer: { context throws(OperatorError) in
@@ -68,7 +70,20 @@ let quantizationOperators: [OperatorDefinition] = [
                 ReferenceTensor(.uint8, x.shape, .integers(values)), ReferenceTensor(.float32, [], .floats([scale])),
                 ReferenceTensor(.uint8, [], .integers([zeroPoint])),
             ]
-        }).sampled { context in unarySamples(&context).filter { !$0.name.hasPrefix("empty") }.map { Sample($0.name, $0.inputs, wanted: [true, true, true]) } },
+        }
+    ).sampled { context in
+        unarySamples(&context).filter { !$0.name.hasPrefix("empty") }.map { Sample($0.name, $0.inputs, wanted: [true, true, true]) }
+    }
+    .decomposing { g throws(OperatorError) in
+        let x = try g.input(0)
+        let axes = Array(x.shape.indices)
+        let least = try g("Min", x.reduced("ReduceMin", axes, keepsDimensions: false), x.same(0))
+        let greatest = try g("Max", x.reduced("ReduceMax", axes, keepsDimensions: false), x.same(0))
+        let isFlat = try g("Equal", least, greatest)
+        let scale = try isFlat.choose(x.same(1), (greatest - least) / 255)
+        let zeroPoint = try g("QuantizeLinear", -least, scale, g.constant(0, .uint8))
+        return [try g("QuantizeLinear", x, scale, zeroPoint), scale, zeroPoint]
+    },
 ]
 
 private let quantized = TypeSet(
@@ -162,6 +177,43 @@ private struct ScaleMap {
             }
         }
     }
+}
+
+// MARK: Decompositions
+
+/// A scale or zero point in a shape that broadcasts to the data. Throws where it comes in blocks.
+private func spread(_ g: FragmentBuilder, _ index: Int, rank: Int) throws(OperatorError) -> Term {
+    guard g.attributes.int("block_size") ?? 0 == 0 else { throw .unsupported("blocks are not decomposed") }
+    let parameter = try g.input(index)
+    if parameter.rank == 0 || parameter.count == 1 { return try parameter.reshaped([]) }
+    let axis = try normalizedAxis(rank == 1 ? 0 : g.int("axis"), rank: rank)
+    return try parameter.reshaped([parameter.count] + [Int](repeating: 1, count: rank - axis - 1))
+}
+
+/// The quotient is rounded to float32 and then to an integer, as the whole operator does it; the rest is exact.
+@Sendable private func quantizeLinearParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    let x = try g.input(0)
+    let target = try g.output().dataType
+    guard x.type.dataType == .float32, try g.input(1).type.dataType == .float32, g.attributes.int("precision") ?? 0 == 0,
+        TypeSet(.int8, .uint8, .int16, .uint16).contains(target)
+    else { throw .unsupported("only float32 is quantised in parts, and to 8 or 16 bits") }
+    var steps = try g("Round", x / spread(g, 1, rank: x.rank))
+    if g.has(2) { steps = try steps + spread(g, 2, rank: x.rank).cast(to: .float32) }
+    let limits = target.integerLimits
+    let clipped = try g("Min", g("Max", steps, steps.same(Double(limits.lower))), steps.same(Double(limits.upper)))
+    return [try clipped.cast(to: target)]
+}
+
+/// The difference is exact in int32 and in float32, so that the product is rounded once.
+@Sendable private func dequantizeLinearParts(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    let (x, scale) = (try g.input(0), try g.input(1))
+    let type = x.type.dataType
+    guard type.isInteger, type.bits <= 8 || type.bits == 16 && scale.type.dataType == .float32, scale.type.dataType.isFloat,
+        scale.type.dataType.bits >= 16, try g.output().dataType == scale.type.dataType
+    else { throw .unsupported("what is dequantised in parts has at most 8 bits, or 16 with a scale in float32") }
+    var steps = try x.cast(to: .int32)
+    if g.has(2) { steps = try steps - spread(g, 2, rank: x.rank).cast(to: .int32) }
+    return [try steps.cast(to: .float32) * spread(g, 1, rank: x.rank).cast(to: .float32)]
 }
 
 // MARK: Samples

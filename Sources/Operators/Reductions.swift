@@ -7,26 +7,63 @@ import Tensors
 let reductionOperators: [OperatorDefinition] = [
     reduction(
         "ReduceSum", since: [1, 11, 13], axesAreInputSince: 13, numericClass: .sum, float: Fold(from: 0) { $0 + $1 },
-        integer: { _ in Fold(from: 0) { $0 &+ $1 } }),
+        integer: { _ in Fold(from: 0) { $0 &+ $1 } }
+    )
+    .differentiated { g, given throws(OperatorError) in [try Reduced(g, inputVersion: 13).spread(given.gradient())] },
     reduction(
         "ReduceMean", since: [1, 11, 13, 18], numericClass: .sum, float: Fold(from: 0, finish: { $0 / Double($1) }) { $0 + $1 },
-        integer: { type in Fold(from: 0, finish: { truncatingMean($0, $1, of: type) }) { $0 &+ $1 } }),
+        integer: { type in Fold(from: 0, finish: { truncatingMean($0, $1, of: type) }) { $0 &+ $1 } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        guard data.x.type.dataType.isFloat || data.length > 0 else { throw .unsupported("the mean of no integers is told by the whole") }
+        return [try data.sum() / Double(data.length)]
+    }
+    .differentiated { g, given throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.spread(given.gradient() / Double(data.length))]
+    },
     reduction(
         "ReduceProd", since: [1, 11, 13, 18], numericClass: .product, float: Fold(from: 1) { $0 * $1 },
         integer: { _ in Fold(from: 1) { $0 &* $1 } }),
     reduction(
         "ReduceL1", since: [1, 11, 13, 18], numericClass: .sum, float: Fold(from: 0) { $0 + abs($1) },
-        integer: { type in type == .uint64 ? Fold(from: 0) { $0 &+ $1 } : Fold(from: 0) { $0 &+ ($1 < 0 ? 0 &- $1 : $1) } }),
+        integer: { type in type == .uint64 ? Fold(from: 0) { $0 &+ $1 } : Fold(from: 0) { $0 &+ ($1 < 0 ? 0 &- $1 : $1) } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.sum(of: g("Abs", data.x))]
+    },
     reduction(
         "ReduceL2", since: [1, 11, 13, 18], numericClass: .composite,
-        float: Fold(from: 0, finish: { sum, _ in sum.squareRoot() }) { $0 + $1 * $1 }),
+        float: Fold(from: 0, finish: { sum, _ in sum.squareRoot() }) { $0 + $1 * $1 }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g, floatsOnly: true)
+        return [try g("Sqrt", data.sum(of: data.x * data.x))]
+    },
     reduction(
         "ReduceSumSquare", since: [1, 11, 13, 18], numericClass: .dot, float: Fold(from: 0) { $0 + $1 * $1 },
-        integer: { _ in Fold(from: 0) { $0 &+ $1 &* $1 } }),
+        integer: { _ in Fold(from: 0) { $0 &+ $1 &* $1 } }
+    )
+    .decomposing { g throws(OperatorError) in
+        let data = try Reduced(g)
+        return [try data.sum(of: data.x * data.x)]
+    },
     reduction(
         "ReduceLogSum", since: [1, 11, 13, 18, 28], numericClass: .composite,
-        float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 }),
-    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .composite, float: nil),
+        float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 }
+    )
+    .decomposing { g throws(OperatorError) in [try g("Log", Reduced(g, floatsOnly: true).sum())] },
+    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .composite, float: nil)
+        .decomposing { g throws(OperatorError) in
+            let data = try Reduced(g, floatsOnly: true)
+            let greatest = try data.x.reduced("ReduceMax", data.axes)
+            // An infinite maximum is no shift: infinity − infinity would be NaN.
+            let shift = try g("IsInf", greatest).choose(greatest.same(0), greatest)
+            let sums = try g("Exp", data.x - shift).reduced("ReduceSum", data.axes)
+            return [try (g("Log", sums) + shift).reshaped(data.shape)]
+        },
     reduction(
         "ReduceMax", since: [1, 11, 12, 13, 18, 20], types: [reducible, TypeSet(.int8, .uint8, .bool)], numericClass: .movement,
         float: Fold(from: -.infinity, propagatingMaximum),
@@ -42,8 +79,42 @@ let reductionOperators: [OperatorDefinition] = [
             let highest = type.integerLimits.upper
             return type == .uint64
                 ? Fold(from: highest) { UInt64(bitPattern: $1) < UInt64(bitPattern: $0) ? $1 : $0 } : Fold(from: highest) { min($0, $1) }
-        }),
+        }
+    )
+    .decomposing { g throws(OperatorError) in
+        guard try g.input(0).type.dataType.isFloat else { throw .unsupported("the lowest integer has no negative") }
+        let data = try Reduced(g)
+        return [try -(-data.x).reduced("ReduceMax", data.axes).reshaped(data.shape)]
+    },
 ]
+
+/// What the decompositions and gradients of reductions start from.
+private struct Reduced {
+    let x: Term
+    /// Counted from the front.
+    let axes: [Int]
+    /// Of the output.
+    let shape: [Int]
+
+    init(_ g: FragmentBuilder, floatsOnly: Bool = false, inputVersion: Int = 18) throws(OperatorError) {
+        x = try g.wide(0)
+        if floatsOnly, !x.type.dataType.isFloat { throw .unsupported("integers go through float64") }
+        axes = try reducedAxes(g.inference, inputVersion: inputVersion).sorted()
+        let (axes, keeps) = (axes, g.attributes.flag("keepdims"))
+        shape = x.shape.enumerated().compactMap { axes.contains($0) ? keeps ? 1 : nil : $1 }
+    }
+
+    /// How many elements become one.
+    var length: Int { product(axes.map { x.shape[$0] }) }
+
+    func sum(of terms: Term? = nil) throws(OperatorError) -> Term { try (terms ?? x).reduced("ReduceSum", axes).reshaped(shape) }
+
+    /// A gradient of the output, for every element that went into it.
+    func spread(_ gradient: Term) throws(OperatorError) -> Term {
+        let kept = x.shape.enumerated().map { axes.contains($0) ? 1 : $1 }
+        return try x.builder("Expand", gradient.reshaped(kept), x.builder.constant(x.shape))
+    }
+}
 
 private let reducible: TypeSet = [.floats, TypeSet(.int32, .int64, .uint32, .uint64)]
 

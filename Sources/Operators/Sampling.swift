@@ -40,18 +40,13 @@ let samplingOperators: [OperatorDefinition] = [
             let (theta, shape) = (try context.input(0).floats, context.output(0).shape)
             let (spatial, rank) = (shape[1..<shape.count - 1], shape.count - 2)
             let isAligned = context.attributes.flag("align_corners")
-            func normalized(_ index: Int, _ size: Int) -> Double {
-                let (x, size) = (Double(index), Double(size))
-                if isAligned { return size > 1 ? 2 * x / (size - 1) - 1 : -1 }
-                return (2 * x + 1) / size - 1
-            }
             let strides = denseStrides(Array(spatial))
             var grid: [Double] = []
             grid.reserveCapacity(product(shape))
             for image in 0..<shape[0] {
                 for position in 0..<product(spatial) {
                     // Coordinates come with the last axis (x) first.
-                    var place = zip(spatial, strides).map { normalized(position / $1 % $0, $0) }
+                    var place = zip(spatial, strides).map { normalizedPlace(position / $1 % $0, $0, isAligned: isAligned) }
                     place.reverse()
                     for row in 0..<rank {
                         let start = (image * rank + row) * (rank + 1)
@@ -62,7 +57,21 @@ let samplingOperators: [OperatorDefinition] = [
                 }
             }
             return [ReferenceTensor(context.output(0).dataType, shape, .floats(grid))]
-        }).sampled(affineGridSamples).summing({ _ in 4 }),
+        }
+    ).sampled(affineGridSamples).summing({ _ in 4 }).decomposing { g throws(OperatorError) in
+        let (theta, shape) = (try g.wide(0), try g.output().shape)
+        let (spatial, rank) = (Array(shape[1..<shape.count - 1]), shape.count - 2)
+        guard product(spatial) <= 1 << 20 else { throw .unsupported("the constants would be too large") }
+        let isAligned = g.attributes.flag("align_corners")
+        let strides = denseStrides(spatial)
+        var places: [Double] = []
+        for position in 0..<product(spatial) {
+            let place = zip(spatial, strides).map { normalizedPlace(position / $1 % $0, $0, isAligned: isAligned) }
+            places += place.reversed() + [1]
+        }
+        let base = try g.constant(places, theta.type.dataType, shape: [product(spatial), rank + 1])
+        return [try g("MatMul", base, theta.transposed([0, 2, 1])).reshaped(shape)]
+    },
     OperatorDefinition(
         "RoiAlign", since: [10, 16, 22], "(X: T1, rois: T1, batch_indices: int64) -> (Y: T1)", types: ["T1": .floats],
         attributes: [
@@ -260,6 +269,13 @@ private func regionTaps(y: Double, x: Double, height: Int, width: Int) -> [(offs
         (rows.low * width + columns.high, (1 - rows.part) * columns.part),
         (rows.high * width + columns.low, rows.part * (1 - columns.part)), (rows.high * width + columns.high, rows.part * columns.part),
     ]
+}
+
+/// The place of element `index` of `size` between -1 and 1.
+private func normalizedPlace(_ index: Int, _ size: Int, isAligned: Bool) -> Double {
+    let (x, size) = (Double(index), Double(size))
+    if isAligned { return size > 1 ? 2 * x / (size - 1) - 1 : -1 }
+    return (2 * x + 1) / size - 1
 }
 
 // MARK: Samples

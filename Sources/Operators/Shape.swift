@@ -12,7 +12,9 @@ let shapeOperators: [OperatorDefinition] = [
             let shape = try reshaped(data.shape, to: try context.integers(1), allowZero: context.attributes.flag("allowzero"))
             return [.tensor(data.dataType, shape)]
         },
-        reference: viewed).sampled(reshapeSamples),
+        reference: viewed
+    ).sampled(reshapeSamples)
+        .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Squeeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (squeezed: T)", types: ["T": .any],
         attributes: ["axes": .optional(.ints)], numericClass: .movement,
@@ -27,7 +29,9 @@ let shapeOperators: [OperatorDefinition] = [
             }
             return [.tensor(data.dataType, data.shape.indices.filter { !removed.contains($0) }.map { data.shape[$0] })]
         },
-        reference: viewed).sampled(squeezeSamples),
+        reference: viewed
+    ).sampled(squeezeSamples).decomposing(asReshape)
+        .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Unsqueeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (expanded: T)", types: ["T": .any],
         attributes: ["axes": .optional(.ints)], numericClass: .movement,
@@ -39,7 +43,9 @@ let shapeOperators: [OperatorDefinition] = [
             var rest = data.shape.makeIterator()
             return [.tensor(data.dataType, (0..<rank).map { added.contains($0) ? 1 : rest.next() ?? 1 })]
         },
-        reference: viewed).sampled(unsqueezeSamples),
+        reference: viewed
+    ).sampled(unsqueezeSamples).decomposing(asReshape)
+        .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Flatten", since: [1, 9, 11, 13, 21, 23, 24, 25], "(input: T) -> (output: T)", types: ["T": .any],
         attributes: ["axis": .int(1)], numericClass: .movement,
@@ -48,7 +54,9 @@ let shapeOperators: [OperatorDefinition] = [
             let axis = try context.axis(context.attributes.int("axis")!, rank: input.shape.count, inclusive: true)
             return [.tensor(input.dataType, [try multiplied(input.shape[..<axis]), try multiplied(input.shape[axis...])])]
         },
-        reference: viewed).sampled(flattenSamples),
+        reference: viewed
+    ).sampled(flattenSamples).decomposing(asReshape)
+        .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Shape", since: [1, 13, 15, 19, 21, 23, 24, 25], "(data: T) -> (shape: int64)", types: ["T": .any],
         attributes: ["start": .int(0), "end": .optional(.int)], numericClass: .movement,
@@ -71,6 +79,10 @@ let shapeOperators: [OperatorDefinition] = [
 
 @Sendable private func sizeValue(_ context: InferenceContext) throws(OperatorError) -> ReferenceTensor {
     ReferenceTensor(.int64, [], .integers([Int64(try multiplied(try context.input(0).shape))]))
+}
+
+@Sendable private func asReshape(_ g: FragmentBuilder) throws(OperatorError) -> [Term?] {
+    [try g.input(0).reshaped(try g.output().shape)]
 }
 
 /// The first input's elements in the inferred shape.

@@ -42,6 +42,16 @@ import Testing
     private func run(_ graph: Graph, _ inputs: [ValueID: HostTensor]) {
         _ = try? GraphInference(graph, inputs: inputs.mapValues { ConcreteType($0.dataType, $0.shape) }, values: inputs)
         _ = try? evaluate(graph, inputs: inputs)
+        decompose(graph.nodes[0], inputs.merging(graph.constants) { given, _ in given })
+    }
+
+    private func decompose(_ node: Node, _ tensors: [ValueID: HostTensor]) {
+        let inputs = node.inputs.map { $0.flatMap { tensors[$0] } }
+        let values = Dictionary(uniqueKeysWithValues: inputs.enumerated().compactMap { index, tensor in tensor.map { (index, $0) } })
+        let (types, wanted) = (inputs.map { $0.map { ConcreteType($0.dataType, $0.shape) } }, node.outputs.map { $0 != nil })
+        let definition = OperatorCatalog.standard.definition(of: node)
+        _ = try? definition?.decomposition(opset: node.opset, attributes: node.attributes, inputs: types, wanted: wanted, values: values)
+        _ = try? definition?.gradient(opset: node.opset, attributes: node.attributes, inputs: types, wanted: wanted, values: values)
     }
 
     private func oneCasePerOperator() throws -> [(Graph, [ValueID: HostTensor])] {

@@ -115,6 +115,7 @@ package struct Worker {
         for (value, blob) in zip(graph.inputs, blobs.dropFirst()) { inputs[graph[value].name] = try readTensor(data: blob).tensor }
         var rules = PlacementRules()
         rules.folding = request.folding ?? true
+        rules.decomposing = rules.folding
         let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
         var reply = WorkerReply(.ran)
         let outputs: [(name: String, tensor: HostTensor)]
