@@ -13,6 +13,9 @@ package struct LaunchView {
         self.raw = raw
     }
 
+    /// A launch that a plugin has made itself, for a kernel of its own.
+    package init(trusting raw: UnsafePointer<sb_launch>) { self.raw = raw }
+
     package var inputCount: Int { raw.pointee.input_count }
     package var outputCount: Int { raw.pointee.output_count }
     /// True unless the optional input was left out.

@@ -25,6 +25,9 @@ package struct NodeView {
         }
     }
 
+    /// A node that a plugin has made itself, for a kernel of its own.
+    package init(trusting raw: UnsafePointer<sb_node>) { self.raw = raw }
+
     func hasOperator(_ name: String, domain: String) -> Bool {
         raw.pointee.operator_name.isEqual(to: name) && raw.pointee.domain.isEqual(to: domain)
     }

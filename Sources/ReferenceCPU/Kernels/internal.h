@@ -22,6 +22,7 @@ typedef float float32_u UNALIGNED;
 typedef double float64_u UNALIGNED;
 typedef int8_t int8_u UNALIGNED;
 typedef uint8_t uint8_u UNALIGNED;
+typedef int16_t int16_u UNALIGNED;
 typedef uint16_t uint16_u UNALIGNED;
 typedef int32_t int32_u UNALIGNED;
 typedef uint32_t uint32_u UNALIGNED;

@@ -1,107 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "double_math.h"
+#include "elementwise_types.h"
 #include "vector_math.h"
+#include <math.h>
 
 /* Each operator is an expression in x, p and q. */
 #define UNARY_FLOAT32(OPERATOR)                                                                                                            \
     OPERATOR(float, ABS, magnitude(x))                                                                                                     \
+    OPERATOR(float, ACOS, acos64(x))                                                                                                       \
+    OPERATOR(float, ACOSH, acosh64(x))                                                                                                     \
+    OPERATOR(float, ASIN, asin64(x))                                                                                                       \
+    OPERATOR(float, ASINH, asinh64(x))                                                                                                     \
+    OPERATOR(float, ATAN, atan64(x))                                                                                                       \
+    OPERATOR(float, ATANH, atanh64(x))                                                                                                     \
     OPERATOR(float, CEIL, __builtin_ceilf(x))                                                                                              \
+    OPERATOR(float, CELU, (x < 0.0f ? 0.0 : (double)x) + least0(p *expm1_64((double)x / (double)p)))                                       \
     OPERATOR(float, CLIP, clip_float(x, p, q))                                                                                             \
+    OPERATOR(float, COSH, cosh64(x))                                                                                                       \
+    OPERATOR(float, ELU, x < 0.0f ? (double)p * expm1_64(x) : (double)x)                                                                   \
     OPERATOR(float, ERF, vector_erf(x))                                                                                                    \
     OPERATOR(float, EXP, vector_exp(x))                                                                                                    \
     OPERATOR(float, FLOOR, __builtin_floorf(x))                                                                                            \
+    OPERATOR(float, GELU, gelu64(x))                                                                                                       \
+    OPERATOR(float, GELU_TANH, gelu_tanh64(x))                                                                                             \
     OPERATOR(float, HARD_SIGMOID, clip_float(p *x + q, 0.0f, 1.0f))                                                                        \
     OPERATOR(float, HARD_SWISH, x *clip_float(x *(1.0f / 6.0f) + 0.5f, 0.0f, 1.0f))                                                        \
     OPERATOR(float, LEAKY_RELU, x < 0.0f ? p * x : x)                                                                                      \
     OPERATOR(float, LOG, vector_log(x))                                                                                                    \
+    OPERATOR(float, MISH, mish64(x))                                                                                                       \
     OPERATOR(float, NEG, -x)                                                                                                               \
     OPERATOR(float, RECIPROCAL, 1.0f / x)                                                                                                  \
     OPERATOR(float, RELU, x < 0.0f ? 0.0f : x)                                                                                             \
     OPERATOR(float, ROUND, __builtin_rintf(x))                                                                                             \
+    OPERATOR(float, SELU, (double)q *(x > 0.0f ? (double)x : p * expm1_64(x)))                                                             \
+    OPERATOR(float, SHRINK, x < -q ? x + p : x > q ? x - p : x == x ? 0.0f : x)                                                            \
     OPERATOR(float, SIGMOID, vector_sigmoid(x))                                                                                            \
     OPERATOR(float, SIGN, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x + 0.0f)                                                                   \
+    OPERATOR(float, SINH, sinh64(x))                                                                                                       \
+    OPERATOR(float, SOFTPLUS, softplus64(x))                                                                                               \
     OPERATOR(float, SOFTSIGN, x / (1.0f + magnitude(x)))                                                                                   \
     OPERATOR(float, SQRT, __builtin_sqrtf(x))                                                                                              \
+    OPERATOR(float, SWISH, x *sigmoid64((double)p *(double)x))                                                                             \
     OPERATOR(float, TANH, vector_tanh(x))                                                                                                  \
     OPERATOR(float, THRESHOLDED_RELU, x <= p ? 0.0f : x)
-
-#define UNARY_FLOAT64(OPERATOR)                                                                                                            \
-    OPERATOR(double, ABS, __builtin_fabs(x))                                                                                               \
-    OPERATOR(double, CEIL, __builtin_ceil(x))                                                                                              \
-    OPERATOR(double, CLIP, clip_double(x, p, q))                                                                                           \
-    OPERATOR(double, FLOOR, __builtin_floor(x))                                                                                            \
-    OPERATOR(double, LEAKY_RELU, x < 0.0 ? p * x : x)                                                                                      \
-    OPERATOR(double, NEG, -x)                                                                                                              \
-    OPERATOR(double, RECIPROCAL, 1.0 / x)                                                                                                  \
-    OPERATOR(double, RELU, x < 0.0 ? 0.0 : x)                                                                                              \
-    OPERATOR(double, ROUND, __builtin_rint(x))                                                                                             \
-    OPERATOR(double, SIGN, x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x + 0.0)                                                                       \
-    OPERATOR(double, SQRT, __builtin_sqrt(x))                                                                                              \
-    OPERATOR(double, THRESHOLDED_RELU, x <= p ? 0.0 : x)
-
-/* The negative of the smallest integer is itself. */
-#define UNARY_INTEGER(OPERATOR, TYPE, UNSIGNED)                                                                                            \
-    OPERATOR(TYPE, ABS, x < 0 ? (TYPE)(0 - (UNSIGNED)x) : x)                                                                               \
-    OPERATOR(TYPE, CLIP, (x < p ? p : x) > q ? q : (x < p ? p : x))                                                                        \
-    OPERATOR(TYPE, NEG, (TYPE)(0 - (UNSIGNED)x))                                                                                           \
-    OPERATOR(TYPE, RELU, x < 0 ? 0 : x)                                                                                                    \
-    OPERATOR(TYPE, SIGN, (x > 0) - (x < 0))
-#define UNARY_INT32(OPERATOR) UNARY_INTEGER(OPERATOR, int32_t, uint32_t)
-#define UNARY_INT64(OPERATOR) UNARY_INTEGER(OPERATOR, int64_t, uint64_t)
 
 /* NaN comes through; where low > high, high wins. */
 INLINE float clip_float(float x, float low, float high) {
     float raised = x < low ? low : x;
     return raised > high ? high : raised;
 }
-INLINE double clip_double(double x, double low, double high) {
-    double raised = x < low ? low : x;
-    return raised > high ? high : raised;
+
+INLINE double least0(double x) {
+    return x > 0.0 ? 0.0 : x;
 }
 
-#define DEFINE(TYPE, NAME, EXPRESSION)                                                                                                     \
-    CLONES static void unary_##TYPE##_##NAME(const TYPE *parameters, const void *from, void *to, int64_t begin, int64_t end) {             \
-        typedef TYPE element UNALIGNED;                                                                                                    \
-        const element *input = from;                                                                                                       \
-        element *output = to;                                                                                                              \
-        const TYPE p = parameters[0], q = parameters[1];                                                                                   \
-        (void)p, (void)q;                                                                                                                  \
-        EACH(int64_t i = begin; i < end; ++i) {                                                                                            \
-            const TYPE x = input[i];                                                                                                       \
-            output[i] = EXPRESSION;                                                                                                        \
+#define DEFINE(TYPE, NAME, EXPRESSION) DEFINE_UNARY(CLONES, double, TYPE, NAME, EXPRESSION)
+UNARY_FLOAT32(DEFINE)
+
+/* Angles beyond LARGEST_ANGLE are rare and need a reduction of hundreds of bits: those are left to the C library, one by one. */
+#define DEFINE_ANGULAR(NAME, EXPRESSION, LIBRARY)                                                                                          \
+    CLONES static void unary_float_##NAME(const double *parameters, const void *from, void *to, int64_t begin, int64_t end) {              \
+        enum { BLOCK = 256 };                                                                                                              \
+        const float32_u *input = from;                                                                                                     \
+        float32_u *output = to;                                                                                                            \
+        (void)parameters;                                                                                                                  \
+        for (int64_t at = begin; at < end; at += BLOCK) {                                                                                  \
+            const int64_t last = minimum(at + BLOCK, end);                                                                                 \
+            int32_t large = 0;                                                                                                             \
+            for (int64_t i = at; i < last; ++i) large |= magnitude(input[i]) > LARGEST_ANGLE;                                              \
+            if (!large) {                                                                                                                  \
+                EACH(int64_t i = at; i < last; ++i) {                                                                                      \
+                    const double x = input[i];                                                                                             \
+                    output[i] = (float)(EXPRESSION);                                                                                       \
+                }                                                                                                                          \
+            } else {                                                                                                                       \
+                for (int64_t i = at; i < last; ++i) {                                                                                      \
+                    const double x = input[i];                                                                                             \
+                    output[i] = (float)(magnitude64(x) > LARGEST_ANGLE ? LIBRARY(x) : (EXPRESSION));                                       \
+                }                                                                                                                          \
+            }                                                                                                                              \
         }                                                                                                                                  \
     }
-UNARY_FLOAT32(DEFINE)
-UNARY_FLOAT64(DEFINE)
-UNARY_INT32(DEFINE)
-UNARY_INT64(DEFINE)
+DEFINE_ANGULAR(SIN, turned_sine(x, 0), sin)
+DEFINE_ANGULAR(COS, turned_sine(x, 1), cos)
+DEFINE_ANGULAR(TAN, tan64(x), tan)
 
-#define DISPATCH(TYPE, NAME, EXPRESSION)                                                                                                   \
-    case CPU_UNARY_##NAME:                                                                                                                 \
-        unary_##TYPE##_##NAME(parameters, x, y, begin, end);                                                                               \
-        return true;
-
-void cpu_unary_float32(cpu_unary operator, const float parameters[2], const void *x, void *y, int64_t begin, int64_t end) {
-#define DISPATCH_VOID(TYPE, NAME, EXPRESSION)                                                                                              \
-    case CPU_UNARY_##NAME:                                                                                                                 \
-        unary_##TYPE##_##NAME(parameters, x, y, begin, end);                                                                               \
-        return;
-    switch (operator) { UNARY_FLOAT32(DISPATCH_VOID) }
-}
-
-bool cpu_unary_float64(cpu_unary operator, const double parameters[2], const void *x, void *y, int64_t begin, int64_t end) {
-    switch (operator) { UNARY_FLOAT64(DISPATCH) default : return false; }
-}
-
-bool cpu_unary_int32(cpu_unary operator, const int32_t parameters[2], const void *x, void *y, int64_t begin, int64_t end) {
-    switch (operator) { UNARY_INT32(DISPATCH) default : return false; }
-}
-
-bool cpu_unary_int64(cpu_unary operator, const int64_t parameters[2], const void *x, void *y, int64_t begin, int64_t end) {
-    switch (operator) { UNARY_INT64(DISPATCH) default : return false; }
-}
-
-CLONES void cpu_not(const void *x, void *y, int64_t begin, int64_t end) {
-    const uint8_t *input = x;
-    uint8_t *output = y;
-    EACH(int64_t i = begin; i < end; ++i) output[i] = !input[i];
+bool unary_float32(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end) {
+    switch (operator) {
+        UNARY_FLOAT32(DISPATCH_UNARY)
+        DISPATCH_UNARY(float, SIN, )
+        DISPATCH_UNARY(float, COS, )
+        DISPATCH_UNARY(float, TAN, )
+    default:
+        return false;
+    }
 }

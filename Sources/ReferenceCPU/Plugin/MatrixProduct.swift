@@ -24,10 +24,13 @@ package final class MatrixProduct: Sendable {
     package struct Batch: Sendable {
         package var count: Int
         package var strideA, strideB, strideC: Int
+        /// Elements before the first matrix.
+        package var startA, startB, startC: Int
 
-        package init(count: Int, strideA: Int, strideB: Int, strideC: Int) {
+        package init(count: Int, strideA: Int, strideB: Int, strideC: Int, startA: Int = 0, startB: Int = 0, startC: Int = 0) {
             self.count = count
             (self.strideA, self.strideB, self.strideC) = (strideA, strideB, strideC)
+            (self.startA, self.startB, self.startC) = (startA, startB, startC)
         }
 
         package static let single = Batch(count: 1, strideA: 0, strideB: 0, strideC: 0)
@@ -54,6 +57,15 @@ package final class MatrixProduct: Sendable {
         run(Work(layout: layout, batch: batch, alpha: alpha, a: a, b: b, beta: beta, c: c)) { context, begin, end in
             context!.assumingMemoryBound(to: Work<Double>.self).pointee.compute(begin, end)
         }
+    }
+
+    /// One product on the calling thread alone: for kernels that share out larger pieces of work themselves.
+    static func product(
+        _ layout: Layout, alpha: Float = 1, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, beta: Float = 0,
+        _ c: UnsafeMutablePointer<Float>
+    ) {
+        guard layout.m > 0, layout.n > 0 else { return }
+        Work(layout: layout, batch: .single, alpha: alpha, a: a, b: b, beta: beta, c: c).compute(0, 1)
     }
 
     /// Multiply-adds below which a second thread costs more than it brings.
@@ -112,9 +124,9 @@ private struct Work<Scalar: BLASScalar> {
     }
 
     private func multiply(_ part: MatrixProduct.Layout, _ index: Int, _ row: Int, _ column: Int) {
-        let a = a + index * batch.strideA + (part.transposeA ? row : row * part.lda)
-        let b = b + index * batch.strideB + (part.transposeB ? column * part.ldb : column)
-        let c = c + index * batch.strideC + row * part.ldc + column
+        let a = a + batch.startA + index * batch.strideA + (part.transposeA ? row : row * part.lda)
+        let b = b + batch.startB + index * batch.strideB + (part.transposeB ? column * part.ldb : column)
+        let c = c + batch.startC + index * batch.strideC + row * part.ldc + column
         if part.k == 0 || !Scalar.product(part, alpha: alpha, a, b, beta: beta, c) { plain(part, a, b, c) }
     }
 

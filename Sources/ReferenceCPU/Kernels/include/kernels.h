@@ -16,6 +16,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Element types that loops are told of by name. */
+typedef enum cpu_type {
+    CPU_TYPE_FLOAT32,
+    CPU_TYPE_FLOAT64,
+    CPU_TYPE_FLOAT16,
+    CPU_TYPE_BFLOAT16,
+    CPU_TYPE_INT8,
+    CPU_TYPE_UINT8,
+    CPU_TYPE_INT16,
+    CPU_TYPE_UINT16,
+    CPU_TYPE_INT32,
+    CPU_TYPE_UINT32,
+    CPU_TYPE_INT64,
+    CPU_TYPE_UINT64,
+    CPU_TYPE_BOOL,
+    CPU_TYPE_COUNT
+} cpu_type;
+
 /* ---- What this CPU is ------------------------------------------------------------------------------------------------------------ */
 
 /* The name by which OpenBLAS calls the best of its kernels that this CPU runs, from CPUID; NULL: let it choose. */
@@ -42,90 +60,6 @@ typedef struct cpu_walk {
  * `strides` holds `rank` strides of operand 0, then those of operand 1 and so on. False if more than CPU_WALK_RANK dimensions are left.
  */
 bool cpu_walk_make(cpu_walk *walk, int32_t rank, const int64_t *shape, int32_t operands, const int64_t *strides);
-
-/* ---- Elementwise: an item is an element of the output --------------------------------------------------------------------------------- */
-
-/* Operators of one input. `p` and `q` below are parameters[0] and parameters[1]. */
-typedef enum cpu_unary {
-    CPU_UNARY_ABS,
-    CPU_UNARY_CEIL,
-    CPU_UNARY_CLIP, /* to p ... q */
-    CPU_UNARY_ERF,
-    CPU_UNARY_EXP,
-    CPU_UNARY_FLOOR,
-    CPU_UNARY_HARD_SIGMOID, /* max(0, min(1, p*x + q)) */
-    CPU_UNARY_HARD_SWISH,
-    CPU_UNARY_LEAKY_RELU, /* p*x below zero */
-    CPU_UNARY_LOG,
-    CPU_UNARY_NEG,
-    CPU_UNARY_RECIPROCAL,
-    CPU_UNARY_RELU,
-    CPU_UNARY_ROUND, /* ties to even */
-    CPU_UNARY_SIGMOID,
-    CPU_UNARY_SIGN,
-    CPU_UNARY_SOFTSIGN,
-    CPU_UNARY_SQRT,
-    CPU_UNARY_TANH,
-    CPU_UNARY_THRESHOLDED_RELU /* 0 unless above p */
-} cpu_unary;
-
-void cpu_unary_float32(cpu_unary operator, const float parameters[2], const void *x, void *y, int64_t begin, int64_t end);
-
-/* The integer and float64 forms know those operators that are exact or one rounding; false for the others, with nothing done. */
-bool cpu_unary_float64(cpu_unary operator, const double parameters[2], const void *x, void *y, int64_t begin, int64_t end);
-bool cpu_unary_int32(cpu_unary operator, const int32_t parameters[2], const void *x, void *y, int64_t begin, int64_t end);
-bool cpu_unary_int64(cpu_unary operator, const int64_t parameters[2], const void *x, void *y, int64_t begin, int64_t end);
-
-/* y = !x on booleans. */
-void cpu_not(const void *x, void *y, int64_t begin, int64_t end);
-
-/* Operators of two inputs; a NaN in either input of MAX and MIN comes through. Integers wrap, and divided by zero give zero. */
-typedef enum cpu_binary {
-    CPU_BINARY_ADD,
-    CPU_BINARY_SUB,
-    CPU_BINARY_MUL,
-    CPU_BINARY_DIV,
-    CPU_BINARY_MAX,
-    CPU_BINARY_MIN,
-    CPU_BINARY_PRELU, /* a*b where a is below zero, else a */
-    CPU_BINARY_POW,   /* float32 and float64 only */
-    /* The output of these is bool. */
-    CPU_BINARY_EQUAL,
-    CPU_BINARY_LESS,
-    CPU_BINARY_LESS_OR_EQUAL,
-    CPU_BINARY_GREATER,
-    CPU_BINARY_GREATER_OR_EQUAL,
-    /* Inputs and output of these are bool. */
-    CPU_BINARY_AND,
-    CPU_BINARY_OR,
-    CPU_BINARY_XOR
-} cpu_binary;
-
-/* Operands 0 and 1 of `walk` are a and b; y is dense. False, with nothing done, where the type does not have the operator. */
-bool cpu_binary_float32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_float64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_int32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_int64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool cpu_binary_bool(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-
-/* y = condition ? a : b for elements of `width` bytes (1, 2, 4 or 8). Operands: condition (bool), a, b; y is dense. */
-void cpu_where(int32_t width, const cpu_walk *walk, const void *condition, const void *a, const void *b, void *y, int64_t begin,
-               int64_t end);
-
-/* Types that cpu_cast converts between. */
-typedef enum cpu_type {
-    CPU_TYPE_FLOAT32,
-    CPU_TYPE_FLOAT64,
-    CPU_TYPE_INT8,
-    CPU_TYPE_UINT8,
-    CPU_TYPE_INT32,
-    CPU_TYPE_INT64,
-    CPU_TYPE_BOOL,
-    CPU_TYPE_COUNT
-} cpu_type;
-
-/* Floats to integers truncate and saturate, NaN gives 0; integers to narrower integers wrap; everything but zero is true. */
-void cpu_cast(cpu_type from, cpu_type to, const void *x, void *y, int64_t begin, int64_t end);
 
 /* ---- Sliding windows ------------------------------------------------------------------------------------------------------------------ */
 
@@ -168,15 +102,20 @@ typedef enum cpu_reduce {
     CPU_REDUCE_MIN,
     CPU_REDUCE_SUM_SQUARE,
     CPU_REDUCE_L1,
-    CPU_REDUCE_L2
+    CPU_REDUCE_L2,
+    CPU_REDUCE_PROD,
+    CPU_REDUCE_LOG_SUM
 } cpu_reduce;
 
 /*
  * `kept` walks the output (operand 0: strides of x), `reduced` walks what one output element sums up (operand 0: strides of x).
- * An item is an output element; y is dense. Neither walk is empty.
+ * An item is an output element; y is dense. Neither walk is empty. False, with nothing done, where the type does not have the operator.
  */
-void cpu_reduce_float32(cpu_reduce operator, const cpu_walk * kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
-                        int64_t end);
+bool cpu_reduction(cpu_reduce operator, cpu_type type, const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
+                   int64_t end);
+
+/* log of the sum of e^x, in the same way. */
+void cpu_log_sum_exp_float32(const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin, int64_t end);
 
 /* y = (x - mean) / sqrt(variance + epsilon) * scale + bias, per channel. An item is a plane of `size` elements; its channel is item % channels. */
 void cpu_batch_normalization_float32(int64_t channels, int64_t size, float epsilon, const void *x, const void *scale, const void *bias,

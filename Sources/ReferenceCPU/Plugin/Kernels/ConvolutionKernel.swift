@@ -6,7 +6,7 @@ import Tensors
 
 /// Convolution as matrix products over what the windows see, laid out a block of columns at a time; depthwise ones directly.
 let convolutionKernels = [
-    TunedKernel("Conv", since: 1, types: TypeSet(.float32)) { node, device throws(Refusal) in
+    TunedKernel("Conv", since: 1, types: TypeSet(.float32), widens: true) { node, device throws(Refusal) in
         try node.requireType(.float32)
         let (x, w, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
         try require(x.shape.count == w.shape.count && x.shape.count >= 3, .shape, "ranks that do not fit")

@@ -2,6 +2,7 @@
 import PluginKit
 
 /// The kernels written for speed; every other operator has its generic kernel.
-let tunedKernels: [any Kernel<CPUDevice>] =
-    unaryKernels + binaryKernels + matrixKernels + convolutionKernels + poolingKernels + normalizationKernels + reductionKernels
-    + movementKernels
+let tunedKernels: [any Kernel<CPUDevice>] = [
+    unaryKernels, binaryKernels, foldKernels, matrixKernels, quantizedProductKernels, quantizedConvolutionKernels, quantizationKernels,
+    convolutionKernels, poolingKernels, normalizationKernels, reductionKernels, attentionKernels, rotaryKernels, movementKernels,
+].flatMap { $0 }

@@ -7,29 +7,31 @@ import Tensors
 private let products = TypeSet(.float32, .float64)
 
 let matrixKernels = [
-    TunedKernel("MatMul", since: 1, types: products) { node, device throws(Refusal) in
+    TunedKernel("MatMul", since: 1, types: products, widens: true) { node, device throws(Refusal) in
         let (a, b, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
         try require(a.type == b.type && y.type == a.type, .dataType, "mixed data types")
-        try require(!a.shape.isEmpty && !b.shape.isEmpty, .shape, "a scalar")
-        let left = a.shape.count == 1 ? [1] + a.shape : a.shape
-        let right = b.shape.count == 1 ? b.shape + [1] : b.shape
-        let (leftBatch, rightBatch) = (left.dropLast(2), right.dropLast(2))
-        let (m, k, n) = (left[left.count - 2], left[left.count - 1], right[right.count - 1])
-        try require(right[right.count - 2] == k, .shape, "inner sizes that differ")
+        let shape = try ProductShape(a.shape, b.shape)
+        let (m, n, k) = (shape.m, shape.n, shape.k)
         var layout = MatrixProduct.Layout(m: m, n: n, k: k)
-        let batch: MatrixProduct.Batch
-        if product(rightBatch) == 1 {
-            layout = MatrixProduct.Layout(m: m * product(leftBatch), n: n, k: k)
-            batch = .single
-        } else if product(leftBatch) == 1 {
-            batch = .init(count: product(rightBatch), strideA: 0, strideB: k * n, strideC: m * n)
+        let batches: [MatrixProduct.Batch]
+        let all = Array(shape.left.indices)
+        if shape.left == all && shape.right.allSatisfy({ $0 == 0 }) {
+            // One matrix on the right: the stack on the left is one tall matrix.
+            layout = MatrixProduct.Layout(m: m * all.count, n: n, k: k)
+            batches = [.single]
+        } else if let strides = stride(shape.left), let others = stride(shape.right) {
+            batches = [.init(count: all.count, strideA: strides * m * k, strideB: others * k * n, strideC: m * n)]
         } else {
-            try require(Array(leftBatch) == Array(rightBatch), .shape, "batches that broadcast on both sides")
-            batch = .init(count: product(leftBatch), strideA: m * k, strideB: k * n, strideC: m * n)
+            batches = all.map { index in
+                .init(
+                    count: 1, strideA: 0, strideB: 0, strideC: 0, startA: shape.left[index] * m * k, startB: shape.right[index] * k * n,
+                    startC: index * m * n)
+            }
         }
-        return TunedKernel.Plan(kernel: PreparedProduct(layout, batch, a.type, addend: nil, alpha: 1, beta: 0, count: y.view.count, device))
+        return TunedKernel.Plan(
+            kernel: PreparedProduct(layout, batches, a.type, addend: nil, alpha: 1, beta: 0, count: y.view.count, device))
     },
-    TunedKernel("Gemm", since: 7, types: products) { node, device throws(Refusal) in
+    TunedKernel("Gemm", since: 7, types: products, widens: true) { node, device throws(Refusal) in
         let (a, b, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
         try node.requireType(a.type)
         try require(a.shape.count == 2 && b.shape.count == 2 && y.shape.count == 2, .shape, "not two axes")
@@ -44,7 +46,7 @@ let matrixKernels = [
         }
         return TunedKernel.Plan(
             kernel: PreparedProduct(
-                layout, .single, a.type, addend: addend, alpha: Double(node.float("alpha") ?? 1), beta: addend == nil ? 0 : beta,
+                layout, [.single], a.type, addend: addend, alpha: Double(node.float("alpha") ?? 1), beta: addend == nil ? 0 : beta,
                 count: y.view.count, device))
     },
 ]
@@ -57,7 +59,7 @@ private final class PreparedProduct: PreparedKernel {
     }
 
     private let layout: MatrixProduct.Layout
-    private let batch: MatrixProduct.Batch
+    private let batches: [MatrixProduct.Batch]
     private let type: DataType
     /// Brings the third input to the output's shape.
     private let addend: Walk?
@@ -67,12 +69,12 @@ private final class PreparedProduct: PreparedKernel {
     private let products: MatrixProduct
 
     init(
-        _ layout: MatrixProduct.Layout, _ batch: MatrixProduct.Batch, _ type: DataType, addend: Walk?, alpha: Double, beta: Double,
+        _ layout: MatrixProduct.Layout, _ batches: [MatrixProduct.Batch], _ type: DataType, addend: Walk?, alpha: Double, beta: Double,
         count: Int,
         _ device: CPUDevice
     ) {
         self.layout = layout
-        self.batch = batch
+        self.batches = batches
         self.type = type
         self.addend = addend
         (self.alpha, self.beta) = (alpha, beta)
@@ -91,15 +93,22 @@ private final class PreparedProduct: PreparedKernel {
                 cpu_copy(spread.width, spread.walk, spread.from, spread.to, Int64(begin), Int64(end))
             }
         }
-        if type == .float32 {
-            products.sgemm(
-                layout, batch, alpha: Float(alpha), a.assumingMemoryBound(to: Float.self), b.assumingMemoryBound(to: Float.self),
-                beta: Float(beta),
-                y.assumingMemoryBound(to: Float.self))
-        } else {
-            products.dgemm(
-                layout, batch, alpha: alpha, a.assumingMemoryBound(to: Double.self), b.assumingMemoryBound(to: Double.self), beta: beta,
-                y.assumingMemoryBound(to: Double.self))
+        for index in 0..<batches.count {
+            if type == .float32 {
+                products.sgemm(
+                    layout, batches[index], alpha: Float(alpha), a.assumingMemoryBound(to: Float.self),
+                    b.assumingMemoryBound(to: Float.self), beta: Float(beta), y.assumingMemoryBound(to: Float.self))
+            } else {
+                products.dgemm(
+                    layout, batches[index], alpha: alpha, a.assumingMemoryBound(to: Double.self), b.assumingMemoryBound(to: Double.self),
+                    beta: beta, y.assumingMemoryBound(to: Double.self))
+            }
         }
     }
+}
+
+/// The distance of numbers that all lie equally far apart, the first at 0.
+private func stride(_ places: [Int]) -> Int? {
+    let step = places.count > 1 ? places[1] : 0
+    return places.enumerated().allSatisfy { $1 == $0 * step } ? step : nil
 }

@@ -80,10 +80,10 @@ let movementKernels: [TunedKernel] =
                     bytes: bytes, axis: x.shape[axis], indexWidth: indexWidth, count: indices.view.count,
                     items: product(x.shape[..<axis]) * indices.view.count))
         },
-        TunedKernel("Cast", since: 6, types: TypeSet(.float32, .float64, .int8, .uint8, .int32, .int64, .bool)) {
+        TunedKernel("Cast", since: 6, types: [floats, integers, TypeSet.bool]) {
             node, device throws(Refusal) in
             let (x, y) = (try node.present(input: 0), try node.present(output: 0))
-            guard let from = castType(x.type), let to = castType(y.type) else {
+            guard let from = x.type.loopType, let to = y.type.loopType else {
                 throw Refusal(.dataType, "no loop from \(x.type.name) to \(y.type.name)")
             }
             return TunedKernel.Plan(kernel: PreparedCast(from, to, count: x.view.count, device))
@@ -123,19 +123,6 @@ private func rows(
     }
     try require(parts.reduce(0, +) == product(whole.shape[axis...]) * Int(width), .shape, "parts that do not make the whole")
     return TunedKernel.Plan(kernel: PreparedRows(outer: product(whole.shape[..<axis]), parts: parts, gathers: gathers, device))
-}
-
-private func castType(_ type: DataType) -> cpu_type? {
-    switch type {
-    case .float32: CPU_TYPE_FLOAT32
-    case .float64: CPU_TYPE_FLOAT64
-    case .int8: CPU_TYPE_INT8
-    case .uint8: CPU_TYPE_UINT8
-    case .int32: CPU_TYPE_INT32
-    case .int64: CPU_TYPE_INT64
-    case .bool: CPU_TYPE_BOOL
-    default: nil
-    }
 }
 
 /// Rows of a whole, each made of one run of every part: gathered from the inputs, or scattered to the outputs.

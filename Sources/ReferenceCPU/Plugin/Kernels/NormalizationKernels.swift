@@ -7,7 +7,7 @@ import Tensors
 private let float32 = TypeSet(.float32)
 
 let normalizationKernels = [
-    TunedKernel("BatchNormalization", since: 7, types: float32) { node, device throws(Refusal) in
+    TunedKernel("BatchNormalization", since: 7, types: float32, widens: true) { node, device throws(Refusal) in
         try node.requireType(.float32)
         try node.requireOutputs(1)
         try require(node.int("training_mode") ?? 0 == 0, .attribute, "training")
@@ -18,7 +18,7 @@ let normalizationKernels = [
             .batchNormalization(channels: x.shape[1], size: product(x.shape.dropFirst(2)), epsilon: node.float("epsilon") ?? 1e-5),
             items: x.shape[0] * x.shape[1], size: product(x.shape.dropFirst(2)), inputs: 5, device)
     },
-    TunedKernel("LRN", since: 1, types: float32) { node, device throws(Refusal) in
+    TunedKernel("LRN", since: 1, types: float32, widens: true) { node, device throws(Refusal) in
         let x = try node.present(input: 0)
         try require(x.shape.count >= 2, .shape, "no channels")
         guard let window = node.int("size") else { throw Refusal(.attribute, "no size") }
@@ -29,9 +29,9 @@ let normalizationKernels = [
                 bias: node.float("bias") ?? 1),
             items: x.shape[0] * size, size: x.shape[1] * Int(window), inputs: 1, device)
     },
-    TunedKernel("Softmax", since: 1, types: float32) { node, device throws(Refusal) in try softmax(node, device, logarithm: false) },
-    TunedKernel("LogSoftmax", since: 1, types: float32) { node, device throws(Refusal) in try softmax(node, device, logarithm: true) },
-    TunedKernel("LayerNormalization", since: 17, types: float32) { node, device throws(Refusal) in
+    TunedKernel("Softmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in try softmax(node, device, logarithm: false) },
+    TunedKernel("LogSoftmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in try softmax(node, device, logarithm: true) },
+    TunedKernel("LayerNormalization", since: 17, types: float32, widens: true) { node, device throws(Refusal) in
         try node.requireType(.float32)
         try require(node.int("stash_type") ?? 1 == 1, .attribute, "statistics in another type")
         let (x, scale) = (try node.present(input: 0), try node.present(input: 1))

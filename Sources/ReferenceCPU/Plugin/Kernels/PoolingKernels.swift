@@ -5,11 +5,11 @@ import ReferenceCPUKernels
 import Tensors
 
 let poolingKernels = [
-    TunedKernel("MaxPool", since: 1, types: TypeSet(.float32)) { node, device throws(Refusal) in
+    TunedKernel("MaxPool", since: 1, types: TypeSet(.float32), widens: true) { node, device throws(Refusal) in
         try require(node.int("storage_order") ?? 0 == 0, .attribute, "column-major indices")
         return try pooling(.max, node, device)
     },
-    TunedKernel("AveragePool", since: 7, types: TypeSet(.float32)) { node, device throws(Refusal) in
+    TunedKernel("AveragePool", since: 7, types: TypeSet(.float32), widens: true) { node, device throws(Refusal) in
         try pooling(node.int("count_include_pad") ?? 0 == 0 ? .average : .averageWithPadding, node, device)
     },
 ]

@@ -24,20 +24,25 @@ struct TunedKernel: CPUKernel {
     }
 
     let declaration: KernelDeclaration
+    /// Whether 16-bit floats are given to it as float32.
+    private let widens: Bool
     private let plan: @Sendable (NodeView, CPUDevice) throws(Refusal) -> Plan
 
+    /// - Parameter widens: the kernel sees 16-bit floats as float32 (see `Widening`), and is offered for them where it is for float32.
     init(
-        _ operatorName: String, since: Int, until: Int = 0, types: TypeSet, flags: KernelFlags = .deterministic,
+        _ operatorName: String, since: Int, until: Int = 0, types: TypeSet, widens: Bool = false, flags: KernelFlags = .deterministic,
         plan: @escaping @Sendable (NodeView, CPUDevice) throws(Refusal) -> Plan
     ) {
         declaration = KernelDeclaration(
-            operatorName, operator: operatorName, since: since, until: until, types: types, flags: flags)
+            operatorName, operator: operatorName, since: since, until: until, types: widens && types.contains(.float32) ? [types, shortFloats] : types,
+            flags: flags)
+        self.widens = widens
         self.plan = plan
     }
 
     func support(_ node: NodeView, on device: CPUDevice) -> Support {
         do throws(Refusal) {
-            return .yes(workspace: UInt64(try plan(node, device).workspace))
+            return .yes(workspace: UInt64(try resolve(node, device).workspace))
         } catch {
             return .no(error.reason, error.text)
         }
@@ -45,10 +50,15 @@ struct TunedKernel: CPUKernel {
 
     func prepare(_ node: NodeView, on device: CPUDevice) throws(PluginFailure) -> any PreparedKernel {
         do throws(Refusal) {
-            return try plan(node, device).kernel
+            return try resolve(node, device).kernel
         } catch {
             throw .unsupported(error.text)
         }
+    }
+
+    private func resolve(_ node: NodeView, _ device: CPUDevice) throws(Refusal) -> Plan {
+        guard widens, let widening = Widening(node) else { return try plan(node, device) }
+        return widening.around(try plan(widening.node, device), device)
     }
 }
 
