@@ -11,6 +11,8 @@ package struct Case: Sendable {
         case model(ModelCase)
         /// One operator on data of our own, judged by the lenses.
         case generated(GeneratedCase)
+        /// A call with results of an independent program.
+        case golden(GoldenCase)
         /// Two calls whose results must agree, whatever is right: lens 5.
         case relation(RelatedCase)
         /// What the plugin declares for an operator and type, held against what it takes.

@@ -61,6 +61,14 @@ struct CaseList {
                 RelatedCase.suite, .operators,
                 { operators(RelatedCase.candidates(seed: seed), Case.generatedSpecification) { ($0.id, .relation($0)) } }
             ),
+            (
+                GoldenCase.suite, .operators,
+                { () throws(ConformanceError) in
+                    operators(try GoldenCase.all(in: installation.golden.appending(path: "operators")), Case.generatedSpecification) {
+                        ($0.id, .golden($0))
+                    }
+                }
+            ),
             ("probes", .operators, { operators(Probe.all, ["SB-NUM-001"]) { ($0.id, .probe($0)) } }),
             (
                 "onnx", .operators,
@@ -121,6 +129,7 @@ struct CaseList {
         if Compiler.matches(String(testCase.id.split(separator: "/").last ?? ""), pattern) { return true }
         switch testCase.body {
         case .generated(let generated): return Compiler.matches(generated.operatorName, pattern)
+        case .golden(let golden): return Compiler.matches(golden.operatorName, pattern)
         case .relation(let related): return Compiler.matches(related.base.operatorName, pattern)
         default: break
         }

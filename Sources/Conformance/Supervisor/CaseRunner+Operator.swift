@@ -82,6 +82,22 @@ extension CaseRunner {
         decision.result.message = "with strided inputs: \(finding.message ?? "")"
     }
 
+    /// Judges generic kernels, too: the results are not the catalogue's.
+    func run(_ golden: GoldenCase, _ decision: inout Decision) throws {
+        decision.result.operator = golden.operatorName
+        let (call, results) = try golden.load()
+        let type = call.inputs.first.flatMap { $0?.dataType } ?? results.first.flatMap { $0?.dataType } ?? .float32
+        decision.result.dataType = type.name
+        let (reply, actual) = try launch(call, constants: [])
+        guard reply.type == .ran else { return refuse(reply, &decision.result) }
+        decision.result.placement = reply.placement
+        let finding = try finding(on: call, reply, actual, golden: results)
+        decision.result.apply(finding)
+        guard finding.failure != nil else { return }
+        decision.result.message = "\(finding.message ?? ""); this case tries: \(golden.why)"
+        try keep(call, constants: [], actual, expected: results.map { try $0?.hostTensor() }, &decision)
+    }
+
     /// Lens 5: the results of two calls are held against each other.
     func run(_ related: RelatedCase, _ decision: inout Decision) throws {
         decision.result.operator = related.base.operatorName
@@ -184,8 +200,10 @@ extension CaseRunner {
     }
 
     /// What the judge finds, and what the kernel did to memory that is not its own.
-    private func finding(on call: OperatorCall, _ reply: WorkerReply, _ outputs: [HostTensor?]) throws -> Finding {
-        var finding = try Judge(call, facts: facts(of: reply)).finding(on: outputs)
+    private func finding(
+        on call: OperatorCall, _ reply: WorkerReply, _ outputs: [HostTensor?], golden: [ReferenceTensor?]? = nil
+    ) throws -> Finding {
+        var finding = try Judge(call, facts: facts(of: reply), golden: golden).finding(on: outputs)
         guard let failure = reply.failure else { return finding }
         if finding.failure == nil { return Finding(failure: failure, message: reply.message) }
         finding.message = [finding.message, reply.message].compactMap { $0 }.joined(separator: "; besides, ")
@@ -253,12 +271,19 @@ extension CaseRunner {
                     "\(decision.result.message ?? "")\nsmallest failing case: \(smallest.summary): \(shrunk.finding.message ?? "")"
             }
         }
-        let (graph, inputs) = smallest.graph(constants: constants)
         let expected = try? smallest.definition.evaluate(
             opset: smallest.opset, attributes: smallest.attributes, inputs: smallest.inputs, wanted: smallest.wanted)
+        try keep(smallest, constants: constants, actual, expected: expected ?? [], &decision)
+    }
+
+    /// The files that show a failing call.
+    private func keep(
+        _ call: OperatorCall, constants: Set<Int>, _ actual: [HostTensor?]?, expected: [HostTensor?], _ decision: inout Decision
+    ) throws {
+        let (graph, inputs) = call.graph(constants: constants)
         decision.keep(
             model: try modelData(graph), inputs: try inputs.map { try tensorProtoData(name: "", $0) },
-            expected: try (expected ?? []).compactMap { try $0.map { try tensorProtoData(name: "", $0) } })
+            expected: try expected.compactMap { try $0.map { try tensorProtoData(name: "", $0) } })
         for (index, output) in (actual ?? []).enumerated() {
             if let output { decision.keep("actual_\(index).pb", try tensorProtoData(name: "", output)) }
         }

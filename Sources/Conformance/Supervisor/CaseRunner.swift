@@ -60,6 +60,7 @@ final class CaseRunner {
             case .check: try check(testCase, &decision.result)
             case .model(let model): try run(model, testCase, &decision)
             case .generated(let generated): try run(generated, &decision)
+            case .golden(let golden): try run(golden, &decision)
             case .relation(let relation): try run(relation, &decision)
             case .offer(let offer): try run(offer, &decision)
             case .probe(let probe): try run(probe, &decision)

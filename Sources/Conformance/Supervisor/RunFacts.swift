@@ -3,13 +3,13 @@ import Foundation
 import Southbound
 
 /// The version of the suite; `docs/versioning.md` says what a change of it means.
-package let suiteVersion = "0.1.0"
+package let suiteVersion = "0.2.0"
 
 /// Over this program and the manifests of the corpus and the golden results: two runs with the same digest judged by the same rules.
 func suiteDigest(_ executable: String, _ installation: Installation) -> String {
     let files = [
         URL(fileURLWithPath: executable), installation.corpus.appending(path: "manifest.json"),
-        installation.networks.appending(path: "manifest.json"),
+        installation.networks.appending(path: "manifest.json"), installation.golden.appending(path: "operators/manifest.json"),
     ]
     let digests = files.map { file in
         (try? Data(contentsOf: file, options: .mappedIfSafe)).map { sha256($0) } ?? "none"

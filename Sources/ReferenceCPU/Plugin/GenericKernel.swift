@@ -36,14 +36,7 @@ package struct GenericKernel: CPUKernel {
         for index in 0..<node.outputCount {
             if let tensor = node.output(index), let refusal = refusal(of: tensor, "output \(index)") { return refusal }
         }
-        do throws(OperatorError) {
-            try definition.check(
-                opset: node.version, attributes: node.attributeValues, inputTypes: (0..<node.inputCount).map { node.input($0)?.type },
-                outputCount: node.outputCount)
-        } catch {
-            return .no(.attribute, error.description)
-        }
-        return .yes()
+        return definition.refusal(of: node) ?? .yes()
     }
 
     private func refusal(of tensor: TensorView, _ what: String) -> Support? {
@@ -103,6 +96,20 @@ private final class PreparedGeneric: PreparedKernel {
 
 extension GenericKernel {
     fileprivate static func reports(_ definition: OperatorDefinition) -> Bool { reportingShapes.contains(definition.name) }
+}
+
+extension OperatorDefinition {
+    /// What the catalogue says against a node.
+    func refusal(of node: NodeView) -> Support? {
+        do throws(OperatorError) {
+            try check(
+                opset: node.version, attributes: node.attributeValues, inputTypes: (0..<node.inputCount).map { node.input($0)?.type },
+                outputCount: node.outputCount)
+            return nil
+        } catch {
+            return .no(.attribute, error.description)
+        }
+    }
 }
 
 extension TensorView {

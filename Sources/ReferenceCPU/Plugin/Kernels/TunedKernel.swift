@@ -24,6 +24,7 @@ struct TunedKernel: CPUKernel {
     }
 
     let declaration: KernelDeclaration
+    private let definition: OperatorDefinition
     /// Whether 16-bit floats are given to it as float32.
     private let widens: Bool
     private let plan: @Sendable (NodeView, CPUDevice) throws(Refusal) -> Plan
@@ -36,11 +37,13 @@ struct TunedKernel: CPUKernel {
         declaration = KernelDeclaration(
             operatorName, operator: operatorName, since: since, until: until, types: widens && types.contains(.float32) ? [types, shortFloats] : types,
             flags: flags)
+        definition = OperatorCatalog.standard["", operatorName]!
         self.widens = widens
         self.plan = plan
     }
 
     func support(_ node: NodeView, on device: CPUDevice) -> Support {
+        if let refusal = definition.refusal(of: node) { return refusal }
         do throws(Refusal) {
             return .yes(workspace: UInt64(try resolve(node, device).workspace))
         } catch {
