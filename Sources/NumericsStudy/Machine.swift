@@ -92,12 +92,13 @@ struct Machine<S: Scalar> {
     func div(_ a: S, _ b: S) -> S {
         switch arithmetic.division {
         case .exact: return rounded(a / b)
-        case .byReciprocal: return rounded(a * rounded(1 / b))
+        // Where the reciprocal would overflow or lose bits, kernels go the plain way.
+        case .byReciprocal: return b.isNormal && (1 / b).isNormal ? rounded(a * rounded(1 / b)) : rounded(a / b)
         case .approximated:
-            // An estimate of twelve bits and two steps of Newton's, as vector units have them; special cases go the plain way.
+            // An estimate of twelve bits and steps of Newton's, as vector units have them.
             guard b.isNormal, (1 / b).isNormal else { return rounded(a / b) }
             var estimate = S(Double(1 / b).rounded(toBits: 12))
-            for _ in 0..<2 { estimate = rounded(estimate * rounded(2 - rounded(b * estimate))) }
+            for _ in 0..<(S.significandBitCount > 24 ? 4 : 2) { estimate = rounded(estimate * rounded(2 - rounded(b * estimate))) }
             return rounded(a * estimate)
         }
     }
@@ -109,7 +110,7 @@ struct Machine<S: Scalar> {
         case .widened: y = S(Double.call(function, Double(x)))
         case .polynomials: y = Polynomials.call(function, x) ?? S.call(function, x)
         }
-        if arithmetic.functionError != 0, y.isFinite { y += S(arithmetic.functionError) * unitsOfType * (Int(truncatingIfNeeded: Double(x).bitPattern) & 1 == 0 ? y.ulp : -y.ulp) }
+        if arithmetic.functionError != 0, y.isFinite { y += S(arithmetic.functionError) * unitsOfType * (Int(truncatingIfNeeded: Double(x).bitPattern >> 36) & 1 == 0 ? y.ulp : -y.ulp) }
         return rounded(y)
     }
 

@@ -53,7 +53,7 @@ package struct ImplementationTally: Sendable {
         case .b?: gradedB += 1
         case nil: break
         }
-        if finding.failure == nil, let deviation = finding.deviation, deviation.bound > 0 { worst = max(worst, deviation.measured / deviation.bound) }
+        if finding.failure == nil, let deviation = finding.deviation, deviation.bound > 0, deviation.measured.isFinite { worst = max(worst, deviation.measured / deviation.bound) }
     }
 }
 

@@ -36,8 +36,8 @@ extension Bounds {
                 acceptance.upper[element] = max(acceptance.upper[element], moved[element])
             }
         }
-        // In float64 the reference's own function is within one ULP.
-        let allowed = ulps + (isDouble ? 1 : 0)
+        // In float64 the reference's own function is within one ULP. A store that truncates loses another half.
+        let allowed = ulps + (isDouble ? 1 : 0) + (facts.truncates ? 0.5 : 0)
         for element in values.indices where values[element].isFinite {
             acceptance.lower[element] -= allowed * format.ulp(acceptance.lower[element])
             acceptance.upper[element] += allowed * format.ulp(acceptance.upper[element])
@@ -54,10 +54,10 @@ extension Bounds {
     /// |r|·n·u + k·ulp(r), and what an underflow on the way may lose.
     func product(_ result: ReferenceTensor, _ format: NumberFormat) -> Acceptance {
         let values = result.floats
-        let count = Double(terms ?? 1) * (isDouble ? 2 : 1)
+        let count = Double(terms ?? 1)
         let largest = context.inputs.first.flatMap { $0 }?.floats.reduce(1) { max($0, $1.isFinite ? abs($1) : $0) } ?? 1
         let later = min(pow(largest, min(count, 64)), 1e30)
-        var acceptance = Acceptance(values, within: values.map { abs($0) * count * accumulator.unit + k * format.ulp($0) + later * underflow })
+        var acceptance = Acceptance(values, within: values.map { abs($0) * count * step + k * format.ulp($0) + later * underflow })
         // A partial product may overflow or underflow where the whole does not.
         if pow(largest, count) >= accumulator.largest { acceptance.isFree = values.map { _ in true } }
         acceptance.admitRounded(result)
@@ -67,14 +67,14 @@ extension Bounds {
     /// n of the bounds; nil where the operator has none.
     var terms: Int? { definition.terms.flatMap { try? $0(context) } }
 
-    /// With d = x − max and D = Σ y·|d|: E = y·u·(|d| + D + 4·e + n + 2) + k·ulp(y) + σ, e being the error of exp in ULP. The logarithm's own:
-    /// u·(|d| + D + 4·e + n + e·|log Σ| + |y|) + k·ulp(y).
+    /// With d = x − max and D = Σ y·|d|: E = y·u·(|d| + D + 4·e + n + 2) + k·ulp(y) + (1 + 2e)·σ, e being the error of exp in ULP (of subnormal numbers, too:
+    /// one of their ULP is 2σ). The logarithm's own: u·(|d| + D + 4·e + n + e·|log Σ| + |y|) + k·ulp(y).
     func softmax(_ result: ReferenceTensor, _ format: NumberFormat) -> Acceptance {
         guard let input = context.inputs.first.flatMap({ $0 }) else { return Acceptance(exactly: result.roundedFloats) }
         let (x, y) = (input.floats, result.floats)
         let isLogarithm = definition.name == "LogSoftmax"
         let functionError = facts.functionError ?? 2
-        let unit = accumulator.unit * (isDouble ? 2 : 1)
+        let unit = step
         var bound = [Double](repeating: 0, count: y.count)
         for line in softmaxLines(input.shape) {
             let greatest = line.reduce(-Double.infinity) { max($0, x[$1]) }
@@ -87,7 +87,7 @@ extension Bounds {
                 bound[element] =
                     isLogarithm
                     ? unit * (common + functionError * abs(logarithm) + abs(y[element])) + k * format.ulp(y[element])
-                    : y[element] * unit * common + k * format.ulp(y[element]) + underflow
+                    : y[element] * unit * common + k * format.ulp(y[element]) + (1 + 2 * functionError) * underflow
             }
         }
         var acceptance = Acceptance(y, within: bound.map { $0.isNaN ? 0 : $0 })
@@ -120,6 +120,14 @@ extension Bounds {
 }
 
 extension Acceptance {
+    /// Truncation never gives infinity: what is too large becomes the largest number.
+    mutating func admitLargest(_ format: NumberFormat) {
+        for index in expected.indices where expected[index].isFinite {
+            if upper[index] > format.largest { lower[index] = min(lower[index], format.largest) }
+            if lower[index] < -format.largest { upper[index] = max(upper[index], -format.largest) }
+        }
+    }
+
     /// What rounding the reference to the type gives is always right.
     mutating func admitRounded(_ result: ReferenceTensor) {
         let nearest = result.roundedFloats
