@@ -93,7 +93,7 @@ let package = Package(
         tests("Execution", ["CAllocationCounter", "Execution", "Graph", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
-        tests("Conformance", ["Conformance", "TestSupport", "southbridge"]),
+        tests("Conformance", ["Conformance", "HardwareModel", "NumericsStudy", "Operators", "TestSupport", "Tensors", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Graph", "ONNX", "Operators", "Tensors"]),
     ]

@@ -29,7 +29,7 @@ def axes(node):
 
 
 def reduced(function):
-    return lambda node, x, *_: x if axes(node) == () else function(x, axis=axes(node), keepdims=bool(node.numbers.get("keepdims", 1)))
+    return lambda node, x, *_: function(x, axis=axes(node), keepdims=bool(node.numbers.get("keepdims", 1)))
 
 
 def softmax(node, x):

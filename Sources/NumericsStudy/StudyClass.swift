@@ -49,7 +49,7 @@ package struct StudyClass: Sendable {
         StudyClass(name: "sum", operators: ["ReduceSum", "ReduceMean", "ReduceL1", "Sum", "Mean"], types: floats, implementations: sums),
         StudyClass(name: "product", operators: ["ReduceProd", "CumProd"], types: floats, implementations: orders + [.flushing, .numpy]),
         StudyClass(
-            name: "softmax", operators: ["Softmax", "LogSoftmax"], types: floats,
+            name: "softmax", operators: ["Softmax", "LogSoftmax", "ReduceLogSumExp"], types: floats,
             implementations: orders + [
                 .own("lanes, polynomials of the CPU plugin") { ($0.order, $0.functions) = (.lanes, .polynomials) },
                 .own("by the reciprocal of the sum") { ($0.order, $0.division) = (.blocks, .byReciprocal) }, .numpy,
@@ -67,7 +67,7 @@ package struct StudyClass: Sendable {
                 .own("31-bit multiplier and shift") { $0.functions = .polynomials }, .numpy,
             ]),
         StudyClass(
-            name: "composite", operators: ["ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "HardSigmoid", "HardSwish", "Attention", "RNN", "GRU", "LSTM"], types: floats,
+            name: "composite", operators: ["ReduceL2", "ReduceLogSum", "HardSigmoid", "HardSwish", "Attention", "RNN", "GRU", "LSTM"], types: floats,
             implementations: orders + [
                 .own("fused multiply-add, polynomials of the CPU plugin") { ($0.isFused, $0.functions) = (true, .polynomials) },
                 .own("blocks, by reciprocals") { ($0.order, $0.division) = (.blocks, .byReciprocal) }, .numpy,

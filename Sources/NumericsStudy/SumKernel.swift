@@ -5,7 +5,8 @@ import Tensors
 /// Sums of products in any arithmetic.
 struct SumKernel {
     let problem: SumProblem
-    private static let mostProducts = 6_000_000
+    /// Beyond this the study leaves a call out; steps rounded by hand are slow.
+    private static let (mostProducts, mostByHand) = (1_500_000, 150_000)
 
     /// The sums, before they are stored; nil for calls that the study has no kernel for.
     func run<S: Scalar>(_ machine: Machine<S>) -> [Double]? {
@@ -21,7 +22,7 @@ struct SumKernel {
             rightIndices.removeAll(keepingCapacity: true)
             problem.terms(output, &leftIndices, &rightIndices)
             products += leftIndices.count
-            if products > Self.mostProducts { return nil }
+            if products > (arithmetic.isNative ? Self.mostProducts : Self.mostByHand) { return nil }
             let count = leftIndices.count
             if arithmetic.dropsLastTerm, count > 1 {
                 leftIndices.removeLast()

@@ -49,7 +49,8 @@ let activationOperators: [OperatorDefinition] = [
         case "none": return ElementFunction(float: { 0.5 * $0 * erfc(-$0 * 0.5.squareRoot()) })
         case "tanh":
             let scale = (2 / Double.pi).squareRoot()
-            return ElementFunction(float: { 0.5 * $0 * (1 + tanh(scale * ($0 + 0.044715 * $0 * $0 * $0))) })
+            // x/2 · (1 + tanh z) = x / (1 + exp(−2z)), which keeps its digits where tanh z comes near −1.
+            return ElementFunction(float: { $0 / (1 + exp(-2 * scale * ($0 + 0.044715 * $0 * $0 * $0))) })
         case let other: throw .invalid("attribute 'approximate' must be 'none' or 'tanh', not '\(other ?? "")'")
         }
     }

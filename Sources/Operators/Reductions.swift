@@ -26,7 +26,7 @@ let reductionOperators: [OperatorDefinition] = [
     reduction(
         "ReduceLogSum", since: [1, 11, 13, 18, 28], numericClass: .composite,
         float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 }),
-    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .composite, float: nil),
+    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .softmax, float: nil),
     reduction(
         "ReduceMax", since: [1, 11, 12, 13, 18, 20], types: [reducible, TypeSet(.int8, .uint8, .bool)], numericClass: .movement,
         float: Fold(from: -.infinity, propagatingMaximum),

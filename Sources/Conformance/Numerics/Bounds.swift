@@ -59,12 +59,14 @@ struct Bounds: Sendable {
         case .transcendental: return try transcendental(result, format, index)
         case .dot, .sum: return try sum(result, format, index)
         case .product: return product(result, format)
-        case .softmax: return softmax(result, format)
+        case .softmax: return functionOfSum(result, format) ?? softmax(result, format)
         case .variance, .normalisation:
             if let acceptance = try normalisation(result, format, index) { return acceptance }
             return try noiseFloor(result, format, index)
         case .quantised: return try quantisedFloats(result, format, index)
-        case .composite: return try noiseFloor(result, format, index)
+        case .composite:
+            if let acceptance = functionOfSum(result, format) { return acceptance }
+            return try noiseFloor(result, format, index)
         case .random: return exactly(result)
         }
     }
