@@ -12,7 +12,7 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data build conform compare-onnx test generator-tests check lint format install clean
+.PHONY: help setup data build conform compare-onnx numerics test generator-tests check lint format install clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make data                export the ONNX corpus and the networks to build/'
 	@echo 'make format              format the sources in place'
 	@echo 'make compare-onnx        ONNX Runtime and the ONNX reference by the same criteria: makes the tables of docs/onnx-corpus.md anew'
+	@echo 'make numerics            the bounds tried against right and wrong arithmetic: makes the tables of docs/numerics.md anew'
 	@echo 'make install PREFIX=DIR  install to DIR (default: $(PREFIX))'
 	@echo 'make clean               remove .build and build'
 
@@ -42,6 +43,11 @@ conform: build data
 
 compare-onnx: build data
 	@scripts/compare-onnx.sh
+
+# Every count is in build/numerics.log.
+numerics: setup
+	$(SWIFT) build -c release --product numerics-study
+	@.build/release/numerics-study docs/numerics.md $(PYTHON) Conformance/Bridges/numerics_numpy.py build/numerics.log
 
 test: data generator-tests
 	$(SWIFT) build -c release --build-tests

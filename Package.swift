@@ -31,6 +31,7 @@ let package = Package(
     name: "southbridge",
     products: [
         .executable(name: "southbridge", targets: ["southbridge"]),
+        .executable(name: "numerics-study", targets: ["NumericsStudy"]),
         .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
     ],
     dependencies: [
@@ -80,6 +81,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "NumericsStudy", dependencies: ["Conformance", "Graph", "HardwareModel", "Operators", "ReferenceCPUKernels", "Tensors"], swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
@@ -90,7 +93,7 @@ let package = Package(
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
-        tests("Conformance", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
+        tests("Conformance", ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Conformance", "Graph", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]

@@ -55,7 +55,7 @@ let reductionOperators: [OperatorDefinition] = [
         float: Fold(from: 0, finish: { sum, _ in log(sum) }) { $0 + $1 }
     )
     .decomposing { g throws(OperatorError) in [try g("Log", Reduced(g, floatsOnly: true).sum())] },
-    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .composite, float: nil)
+    reduction("ReduceLogSumExp", since: [1, 11, 13, 18, 28], numericClass: .softmax, float: nil)
         .decomposing { g throws(OperatorError) in
             let data = try Reduced(g, floatsOnly: true)
             let greatest = try data.x.reduced("ReduceMax", data.axes)

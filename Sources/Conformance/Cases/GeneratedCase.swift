@@ -111,6 +111,11 @@ extension GeneratedCase {
         catalog.all.flatMap { $0.samples == nil ? [] : cases(of: $0, seed: seed) }
     }
 
+    /// Those of the newest version of one operator.
+    package static func newest(of definition: OperatorDefinition, seed: UInt64) -> [GeneratedCase] {
+        cases(of: definition, seed: seed).filter(\.isLatestVersion)
+    }
+
     private static func cases(of definition: OperatorDefinition, seed: UInt64) -> [GeneratedCase] {
         var cases: [GeneratedCase] = []
         let types = definition.sampledTypes

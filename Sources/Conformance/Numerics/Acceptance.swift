@@ -11,10 +11,12 @@ package struct Acceptance: Sendable {
     package var upper: [Double]
     /// Tighter intervals for grade A; nil where the class has one bound only.
     package var tight: (lower: [Double], upper: [Double])?
-    /// Of lens 3: the size of one rounding error in each element, and the number of them in one.
-    package var roundings: (unit: [Double], count: Int)?
+    /// Of lens 3: what the root mean square of honest rounding errors stays below, element by element.
+    package var typicalErrors: [Double]?
     /// Of the errors of all elements together; nil where only single ones count.
     package var rootMeanSquareLimit: Double?
+    /// Results that are right too: those on inputs whose subnormal numbers are read as zero, which need not lie near the others (a NaN for an infinity). Empty: none.
+    package var alternatives: [Double] = []
     /// Elements of which nothing is demanded, because a partial result may overflow. Empty: none.
     package var isFree: [Bool] = []
     /// −0 and +0 are told apart.
@@ -37,6 +39,7 @@ package struct Acceptance: Sendable {
     /// interval reaches the largest number.
     func admits(_ value: Double, at index: Int, _ format: NumberFormat) -> Bool {
         if !isFree.isEmpty && isFree[index] { return true }
+        if !alternatives.isEmpty, value == alternatives[index] || value.isNaN && alternatives[index].isNaN { return true }
         return Self.contains(value, lower[index], upper[index], expected[index], format, signOfZeroCounts)
     }
 
@@ -52,10 +55,9 @@ package struct Acceptance: Sendable {
         if expected.isNaN { return value.isNaN }
         if value.isNaN { return false }
         if expected.isInfinite { return value == expected || value.isInfinite == false && lower <= value && value <= upper }
-        // The type's own overflow: from half a step beyond the largest number on, rounding gives infinity.
-        let reach = format.largest
-        if value == .infinity { return upper >= reach }
-        if value == -.infinity { return lower <= -reach }
+        // The type's own overflow. The largest number itself, where no error is allowed, is no infinity.
+        if value == .infinity { return upper > format.largest }
+        if value == -.infinity { return lower < -format.largest }
         if signOfZeroCounts, value == 0, expected == 0 { return value.sign == expected.sign }
         return lower <= value && value <= upper
     }

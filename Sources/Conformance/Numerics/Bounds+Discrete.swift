@@ -20,6 +20,10 @@ extension Bounds {
                 upper[element] = max(upper[element], wrapped[element])
             }
         }
+        // What integer NaN becomes is nobody's rule: devices differ.
+        if definition.name == "QuantizeLinear", case .floats(let values)? = context.inputs[0]?.elements {
+            for element in values.indices where values[element].isNaN { (lower[element], upper[element]) = (.min, .max) }
+        }
         return .steps(lower: lower, upper: upper)
     }
 

@@ -40,9 +40,9 @@ extension Bounds {
     /// `stash_type` says in what type the statistics may be computed.
     private var statisticsUnit: Double {
         guard let stash = context.attributes.int("stash_type"), let type = DataType(rawValue: UInt32(stash)), type.isFloat else {
-            return accumulator.unit * (isDouble ? 2 : 1)
+            return step
         }
-        return max(accumulator.unit * (isDouble ? 2 : 1), NumberFormat(type).unit)
+        return max(step, NumberFormat(type).unit)
     }
 
     private struct Statistic {
@@ -73,7 +73,7 @@ extension Bounds {
         _ biases: [Double]?, _ epsilon: Double
     ) -> Acceptance {
         let y = result.floats
-        let unit = max(statisticsUnit, accumulator.unit * (isDouble ? 2 : 1))
+        let unit = max(statisticsUnit, step)
         var bound = [Double](repeating: 0, count: y.count)
         for (group, statistic) in zip(groups, statistics) {
             let shifted = statistic.variance + epsilon
@@ -135,7 +135,7 @@ extension Bounds {
         let inner = x.shape.dropFirst(2).reduce(1, *)
         let parameters = (1...4).compactMap { context.inputs[$0]?.floats }
         guard parameters.count == 4, parameters.allSatisfy({ $0.count == channels }) else { return nil }
-        let (y, unit) = (result.floats, accumulator.unit * (isDouble ? 2 : 1))
+        let (y, unit) = (result.floats, step)
         var acceptance = Acceptance(
             y,
             within: y.indices.map { element in

@@ -6,8 +6,9 @@ import Operators
 import Tensors
 
 extension Bounds {
-    /// Sums of n products with m = Σ|a||b| + |bias|: E = k·ulp(r) + m·((1 + u_in)² − 1 + (n + 2)·u_acc) + n·σ, for every order of summation (Jeannerod and Rump,
-    /// "Improved error bounds for inner products in floating-point arithmetic", 2013); the two more roundings are those of a scale and of a bias. A mean rounds once more.
+    /// Sums of n products with m = Σ|a||b| + |bias|: E = e + k·ulp(|r| + e) with e = m·((1 + u_in)² − 1 + (n + 2)·u_acc) + n·σ, for every order of summation (Jeannerod and
+    /// Rump, "Improved error bounds for inner products in floating-point arithmetic", 2013); the two more roundings are those of a scale and of a bias. A mean rounds once
+    /// more. Sums that truncate have twice the u_acc.
     ///
     /// Where all inputs are whole numbers times a power of two and m fits into the significand, every partial sum is exact: lens 1.
     func sum(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
@@ -16,14 +17,14 @@ extension Bounds {
         let count = Double(terms ?? defaultTerms(result))
         if !facts.usesTransforms, !isMean, isExact(magnitudes, format) { return Acceptance(exactly: result.roundedFloats) }
         let unit = accumulator.unit
-        // Both the kernel and the reference err in float64.
-        let sides: Double = isDouble ? 2 : 1
         let tile = facts.usesTransforms ? magnitudes.reduce(0) { $1.isFinite ? max($0, $1) : $0 } : nil
         var bound: [Double] = []
         bound.reserveCapacity(values.count)
         for element in values.indices {
             let m = tile ?? magnitudes[element]
-            bound.append((k + (isMean ? 1 : 0)) * format.ulp(values[element]) + m * (inputRounding + sides * (count + 2) * unit) + count * underflow)
+            let error = m * (inputRounding + (count + 2) * step) + count * underflow
+            // The sum that is stored may lie in the next binade already, where steps are twice as wide.
+            bound.append(error + (k + (isMean ? 1 : 0)) * format.ulp(abs(values[element]) + error))
         }
         var acceptance = Acceptance(values, within: bound.map { $0.isNaN ? 0 : $0 })
         acceptance.admitRounded(result)
@@ -32,9 +33,8 @@ extension Bounds {
         if magnitudes.contains(where: { !($0 < limit) }) {
             acceptance.isFree = zip(magnitudes, values).map { !($0 < limit) && $1.isFinite }
         }
-        acceptance.roundings = (
-            zip(values, magnitudes).map { unit * $1 + format.ulp($0) / 2 }, Int(min(count, 1e9))
-        )
+        let spread = count.squareRoot()
+        acceptance.typicalErrors = zip(values, magnitudes).map { unit * $1 * spread + format.ulp($0) / 2 }
         return acceptance
     }
 

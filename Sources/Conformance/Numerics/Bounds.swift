@@ -21,6 +21,8 @@ struct Bounds: Sendable {
     var accumulator: NumberFormat { NumberFormat(facts.accumulator(for: dataType)) }
     /// Half the distance of the numbers that a store rounds to, or the whole where it does not round to nearest: k of the bounds.
     var k: Double { facts.truncates ? 1 : 0.5 }
+    /// u of one step in the accumulator: twice as much where both the kernel and the reference err in float64, and where steps truncate.
+    var step: Double { accumulator.unit * (isDouble ? 2 : 1) * (facts.truncates ? 2 : 1) }
     /// σ: what a result that is lost in an underflow may be off by.
     var underflow: Double { facts.flushesDenormals ? accumulator.smallestNormal : accumulator.smallest / 2 }
     /// What rounding of inputs before a product does to it: (1 + u_in)² − 1.
@@ -36,6 +38,7 @@ struct Bounds: Sendable {
         if let property = property(index) { return .property(property) }
         guard result.dataType.isFloat else { return try integers(result, index) }
         var acceptance = try floats(result, index)
+        if facts.truncates { acceptance.admitLargest(NumberFormat(result.dataType)) }
         if facts.flushesDenormals { acceptance = try flushed(acceptance, result, index) }
         return .numbers(acceptance)
     }
@@ -45,21 +48,25 @@ struct Bounds: Sendable {
         switch numericClass {
         case .movement, .property, .integer: return exactly(result)
         case .cast: return facts.truncates ? rounded(result, format, ulps: 1) : exactly(result)
-        case .arithmetic: return rounded(result, format, ulps: k)
+        case .arithmetic where definition.name == "Range": return try progression(result, format, index)
+        case .arithmetic: return hasFloatAttributes && format.precision < accumulator.precision ? roundedTwice(result, format, ulps: k) : rounded(result, format, ulps: k)
         case .division:
             var acceptance = rounded(result, format, ulps: 2.5)
-            let tight = rounded(result, format, ulps: 0.5)
+            // Softsign is two steps: 1 + |x| is rounded, too.
+            let tight = definition.name == "Softsign" ? roundedTwice(result, format, ulps: 0.5) : rounded(result, format, ulps: 0.5)
             acceptance.tight = (tight.lower, tight.upper)
             return acceptance
         case .transcendental: return try transcendental(result, format, index)
         case .dot, .sum: return try sum(result, format, index)
         case .product: return product(result, format)
-        case .softmax: return softmax(result, format)
+        case .softmax: return functionOfSum(result, format) ?? softmax(result, format)
         case .variance, .normalisation:
             if let acceptance = try normalisation(result, format, index) { return acceptance }
             return try noiseFloor(result, format, index)
         case .quantised: return try quantisedFloats(result, format, index)
-        case .composite: return try noiseFloor(result, format, index)
+        case .composite:
+            if let acceptance = functionOfSum(result, format) { return acceptance }
+            return try noiseFloor(result, format, index)
         case .random: return exactly(result)
         }
     }
@@ -108,21 +115,50 @@ struct Bounds: Sendable {
         return acceptance
     }
 
+    /// Within so many ULP of a result that was rounded in the accumulator before: E = u·|r| + k·ulp(|r| + u·|r|).
+    private func roundedTwice(_ result: ReferenceTensor, _ format: NumberFormat, ulps: Double) -> Acceptance {
+        let unit = step
+        var acceptance = Acceptance(
+            result.floats, within: result.floats.map { $0.isFinite ? unit * abs($0) + ulps * format.ulp((1 + unit) * $0) + (abs($0) < accumulator.smallestNormal ? underflow : 0) : 0 })
+        acceptance.admitRounded(result)
+        return acceptance
+    }
+
+    /// Range: element i is start + i·delta, or the one before plus delta: with m = |start| + i·|delta| at most E = (i + 2)·u·m + k·ulp(|r| + E).
+    private func progression(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
+        guard let magnitudes = try magnitudes(output: index) else { return exactly(result) }
+        var acceptance = Acceptance(
+            result.floats,
+            within: zip(result.floats, magnitudes).enumerated().map { place, pair in
+                let error = Double(place + 2) * step * pair.1
+                return error + k * format.ulp(abs(pair.0) + error)
+            })
+        acceptance.admitRounded(result)
+        return acceptance
+    }
+
+    /// LeakyRelu, Shrink: the parameter is a float32. Times or plus a number of a narrower type it does not fit into a float32 again, so that right kernels round twice.
+    private var hasFloatAttributes: Bool {
+        definition.attributes.keys.contains { context.attributes.float($0) != nil }
+    }
+
     private func integers(_ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Judge.Rule {
         guard numericClass == .quantised else { return .exact }
         return try quantisedSteps(result, index)
     }
 
-    /// Subnormal inputs read as zero, or subnormal results written as zero, are right too.
+    /// Subnormal inputs read as zero, or subnormal results written as zero, are right too. A result counts as subnormal if any number that is right does.
     private func flushed(_ acceptance: Acceptance, _ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Acceptance {
         var wide = acceptance
         let smallest = NumberFormat(result.dataType).smallestNormal
-        for element in wide.expected.indices where abs(wide.expected[element]) < smallest {
+        let unrounded = result.floats
+        for element in wide.expected.indices where min(abs(unrounded[element]), abs(wide.lower[element]), abs(wide.upper[element])) < smallest {
             wide.lower[element] = min(wide.lower[element], 0)
             wide.upper[element] = max(wide.upper[element], 0)
         }
         wide.signOfZeroCounts = false
         if let other = try evaluated(movingInputs: { value, format, _, _ in abs(value) < format.smallestNormal ? 0 : value }, output: index) {
+            wide.alternatives = ReferenceTensor(result.dataType, result.shape, .floats(other)).roundedFloats
             for element in other.indices where !other[element].isNaN {
                 wide.lower[element] = min(wide.lower[element], other[element])
                 wide.upper[element] = max(wide.upper[element], other[element])

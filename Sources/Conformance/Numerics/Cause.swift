@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
-import Tensors
+package import Tensors
 
 /// What the pattern of wrong elements usually means.
-struct Cause {
+package struct Cause {
     /// For a porting engineer.
-    let words: String
+    package let words: String
 
     /// Nil where no pattern fits.
     /// - Parameter wrong: flat indices of the wrong elements, ascending; not empty.
-    init?(actual: [Double], expected: [Double], wrong: [Int], shape: [Int], type: DataType) {
+    package init?(actual: [Double], expected: [Double], wrong: [Int], shape: [Int], type: DataType) {
         let pattern = Pattern(actual: actual, expected: expected, wrong: wrong, shape: shape, format: NumberFormat(type), isFloat: type.isFloat)
         guard let words = pattern.words else { return nil }
         self.words = words

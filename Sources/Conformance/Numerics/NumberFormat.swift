@@ -52,7 +52,8 @@ package struct NumberFormat: Sendable, Equatable {
     var shift: Double {
         switch type {
         case .float64, .float32: 1024
-        case .float16: 48
+        // Far enough that its exponential overflows in float32.
+        case .float16: 96
         default: 8
         }
     }

@@ -2,7 +2,7 @@
 import Foundation
 
 /// Lens 3: whether residuals look like those of honest rounding. A sum of n terms makes n rounding errors of at most u·m each; if they fall at random their root
-/// mean square is at most u·m·√n, and they have no common sign.
+/// mean square is at most u·m·√n, beside half an ULP of the store, and they have no common sign.
 struct Statistics {
     /// Fewer outputs than this say nothing.
     static let fewest = 1000
@@ -12,17 +12,16 @@ struct Statistics {
     private let rootMeanSquare: Double
     private let signSum: Double
     private let signCount: Double
-    private let limit: Double
 
     /// Nil where the class has no statistics or the outputs are too few.
     init?(_ actual: [Double], _ acceptance: Acceptance) {
-        guard let roundings = acceptance.roundings, actual.count >= Self.fewest else { return nil }
+        guard let typical = acceptance.typicalErrors, actual.count >= Self.fewest else { return nil }
         var squares = 0.0
         var count = 0.0
         var positive = 0.0
         var negative = 0.0
-        for index in actual.indices where roundings.unit[index] > 0 && actual[index].isFinite && acceptance.expected[index].isFinite {
-            let residual = (actual[index] - acceptance.expected[index]) / roundings.unit[index]
+        for index in actual.indices where typical[index] > 0 && actual[index].isFinite && acceptance.expected[index].isFinite {
+            let residual = (actual[index] - acceptance.expected[index]) / typical[index]
             squares += residual * residual
             count += 1
             if residual > 0 { positive += 1 } else if residual < 0 { negative += 1 }
@@ -31,10 +30,9 @@ struct Statistics {
         rootMeanSquare = (squares / count).squareRoot()
         signSum = positive - negative
         signCount = positive + negative
-        limit = Double(max(roundings.count, 1)).squareRoot()
     }
 
     var showsNoLostBit: Bool {
-        rootMeanSquare <= limit && abs(signSum) <= Self.bias * max(signCount, 1).squareRoot()
+        rootMeanSquare <= 1 && abs(signSum) <= Self.bias * max(signCount, 1).squareRoot()
     }
 }

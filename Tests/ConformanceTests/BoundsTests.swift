@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import Conformance
+import HardwareModel
+import NumericsStudy
+import Operators
+import Tensors
+import Testing
+
+/// A slice of what `make numerics` does: right arithmetic passes, wrong arithmetic is caught.
+@Suite struct BoundsTests {
+    /// Faults that the slice of a class must catch, beside those that the suite demands of every group.
+    private static let telling: [String: [String]] = [
+        "movement and selection": ["NaN lost", "sign of zero lost", "denormals flushed", "ties away from even", "last term dropped"],
+        "integer": ["saturates for wraps", "last term dropped"], "arithmetic": ["rounded twice", "ties away from even", "denormals flushed", "inputs rounded to bfloat16"],
+        "division": ["inputs rounded to TF32", "NaN lost"], "cast": ["ties away from even", "rounded twice", "NaN lost"],
+        "transcendental": ["functions off by 16 ULP", "inputs rounded to bfloat16", "NaN lost"],
+        "dot": ["float16 accumulator", "off by one: a term twice, one never", "bias dropped"], "sum": ["float16 accumulator", "divided by n − 1"],
+        "product": ["inputs rounded to TF32", "off by one: a term twice, one never"],
+        "softmax": ["maximum not subtracted", "functions off by 16 ULP", "float16 accumulator"],
+        "normalisation": ["one-pass variance", "epsilon dropped", "bias dropped", "Welford without the last"],
+        "quantised": ["wraps for saturates", "zero point dropped", "inputs rounded to bfloat16"], "composite": ["functions off by 16 ULP", "inputs rounded to bfloat16"],
+        "property": ["last of equal elements", "last term dropped"],
+    ]
+
+    @Test(arguments: StudyClass.all.map(\.name))
+    func aSliceOfTheStudy(_ name: String) throws {
+        let subject = try #require(StudyClass.all.first { $0.name == name })
+        let study = Study(numpy: nil, threads: 1)
+        let cases = Study.cases(subject, seed: 3).filter { $0.family != .exhaustive }
+        var falseAlarms: [String] = []
+        var outputs = 0
+        var faults: [String: (failed: Int, isDemanded: Bool)] = [:]
+        for one in stride(from: 0, to: cases.count, by: max(cases.count / 60, 1)).map({ cases[$0] }) {
+            let tally = try study.judged(one, subject, seed: 3, plantsFaults: true, nil)
+            falseAlarms += tally.implementations.flatMap { name, one in one.falseAlarms.map { "\(name): \($0)" } }
+            outputs += tally.outputs
+            for (name, one) in tally.faults {
+                faults[name, default: (0, false)].failed += one.failed
+                if !one.demanded.isEmpty { faults[name]!.isDemanded = true }
+            }
+        }
+        #expect(falseAlarms == [])
+        #expect(outputs > 5000)
+        for (fault, counted) in faults where counted.isDemanded { #expect(counted.failed > 0, "\(fault) got past the slice") }
+        for fault in Self.telling[name] ?? [] { #expect(faults[fault]?.failed ?? 0 > 0, "\(fault) got past the slice") }
+    }
+
+    // MARK: Single rules
+
+    private func judge(_ name: String, _ inputs: [HostTensor?], opset: Int = 18, facts: NumericFacts = .strict) throws -> Judge {
+        let definition = try #require(OperatorCatalog.standard["", name])
+        return try Judge(OperatorCall(definition, opset: opset, inputs: inputs), facts: facts)
+    }
+
+    private func passes(_ judge: Judge, _ values: [Double], _ type: DataType = .float32) throws -> Bool {
+        judge.finding(on: [try HostTensor(type, [values.count], doubles: values)]).failure == nil
+    }
+
+    @Test func theLargestNumberIsNoInfinity() throws {
+        let largest = Double(Float.greatestFiniteMagnitude)
+        let moved = try judge("Identity", [try HostTensor(.float32, [1], doubles: [largest])])
+        #expect(try passes(moved, [largest]))
+        #expect(try !passes(moved, [.infinity]))
+        let sum = try judge("Add", [try HostTensor(.float32, [1], doubles: [largest]), try HostTensor(.float32, [1], doubles: [largest])])
+        #expect(try passes(sum, [.infinity]))
+        #expect(try !passes(sum, [largest]))
+        // Truncation stops at the largest number.
+        var truncating = NumericFacts.strict
+        truncating.truncates = true
+        let truncated = try judge("Add", sum.call.inputs, facts: truncating)
+        #expect(try passes(truncated, [largest]))
+    }
+
+    @Test func nanIsNoWildcard() throws {
+        let inputs = [try HostTensor(.float32, [2], doubles: [1, .nan]), try HostTensor(.float32, [2], doubles: [2, 2])]
+        for name in ["Add", "Mul", "Div", "Max", "Pow"] {
+            let judge = try judge(name, inputs)
+            let right = judge.results[0]!.floats
+            #expect(try passes(judge, right))
+            #expect(try !passes(judge, [.nan, .nan]), "\(name) may give NaN for numbers")
+            #expect(try !passes(judge, [right[0], 0]), "\(name) may give a number for NaN")
+        }
+    }
+
+    @Test func subnormalInputsMayBeReadAsZeroWhereThatIsDeclared() throws {
+        let inputs = [try HostTensor(.float32, [2], doubles: [0x1p-140, 1]), try HostTensor(.float32, [2], doubles: [.infinity, 0x1p-130])]
+        var flushing = NumericFacts.strict
+        flushing.flushesDenormals = true
+        #expect(try !passes(try judge("Mul", inputs), [.nan, 0]))
+        #expect(try passes(try judge("Mul", inputs, facts: flushing), [.nan, 0]))
+        #expect(try passes(try judge("Mul", inputs, facts: flushing), [.infinity, 0x1p-130]))
+        #expect(try !passes(try judge("Mul", inputs, facts: flushing), [1, 0]))
+    }
+
+    /// A sum of n squares loses up to n·u, half of which is left of its root.
+    @Test func rootsOfLongSumsMayErrAsTheSumsDo() throws {
+        let count = 4096
+        let values = (0..<count).map { 1 + Double($0 % 97) / 97 }
+        let judge = try judge("ReduceL2", [try HostTensor(.float32, [count], doubles: values)], opset: 13)
+        let sequential = values.reduce(Float(0)) { $0 + Float($1) * Float($1) }.squareRoot()
+        let finding = judge.finding(on: [try HostTensor(.float32, [1], doubles: [Double(sequential)])])
+        #expect(finding.failure == nil)
+        #expect(judge.finding(on: [try HostTensor(.float32, [1], doubles: [Double(sequential) * 1.001])]).failure != nil)
+    }
+
+    @Test func whatAnIntegerMakesOfNaNIsOpen() throws {
+        let zero = try HostTensor(.int8, [], integers: [3])
+        let inputs = [try HostTensor(.float32, [2], doubles: [.nan, 4]), try HostTensor(.float32, [], doubles: [0.5]), zero]
+        let judge = try judge("QuantizeLinear", inputs)
+        for value in [Int64(-128), 0, 3, 127] { #expect(judge.finding(on: [try HostTensor(.int8, [2], integers: [value, 11])]).failure == nil) }
+        #expect(judge.finding(on: [try HostTensor(.int8, [2], integers: [0, 12])]).failure != nil)
+    }
+}
