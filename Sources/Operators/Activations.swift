@@ -49,7 +49,8 @@ let activationOperators: [OperatorDefinition] = [
         case "none": return ElementFunction(float: { 0.5 * $0 * erfc(-$0 * 0.5.squareRoot()) })
         case "tanh":
             let scale = (2 / Double.pi).squareRoot()
-            return ElementFunction(float: { 0.5 * $0 * (1 + tanh(scale * ($0 + 0.044715 * $0 * $0 * $0))) })
+            // 0.5 (1 + tanh u) is 1 / (1 + e^(-2u)), which does not cancel where u is far below zero.
+            return ElementFunction(float: { $0 * sigmoid(2 * scale * ($0 + 0.044715 * $0 * $0 * $0)) })
         case let other: throw .invalid("attribute 'approximate' must be 'none' or 'tanh', not '\(other ?? "")'")
         }
     }
