@@ -102,7 +102,7 @@ private func resample(_ values: [Double], _ shape: [Int], along axis: Int, _ sam
 }
 
 /// How one axis is resized.
-private struct ResizeAxis {
+struct ResizeAxis {
     var input: Int
     var output: Int
     var scale: Double
@@ -135,7 +135,7 @@ private struct ResizeAxis {
 }
 
 /// The checked arguments of Resize and Upsample.
-private struct ResizePlan {
+struct ResizePlan {
     let mode: String
     let extrapolation: Double
     private let nearestMode: String

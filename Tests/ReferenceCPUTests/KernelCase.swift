@@ -13,10 +13,12 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
     enum Rule: Sendable {
         /// The same bits.
         case exact
-        /// Units in the last place of float32, relative to the result.
+        /// Units in the last place of the type, relative to the result.
         case ulp(Double)
         /// A sum of `terms` products: (terms + 3) · 2^-24 · Σ|a||b| (Jeannerod and Rump), the sum by the reference on absolute values.
         case dot(terms: Int)
+        /// Integers that were rounded: off by one at most.
+        case step
         /// Multiples of 2^-24 of the largest magnitude among result and inputs: normalisations of well-scaled data.
         case scaled(Double)
     }
@@ -31,11 +33,13 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
     var constants: [[Int64]] = []
     /// Inputs made positive: variances, arguments of logarithms.
     var positive: Set<Int> = []
+    /// Types of inputs, by position, that are not `type`.
+    var types: [Int: DataType] = [:]
 
     init(
         _ operatorName: String, _ opset: Int, _ shapes: [[Int]], _ rule: Rule, _ attributes: [String: Attribute] = [:],
         type: DataType = .float32,
-        constants: [[Int64]] = [], positive: Set<Int> = []
+        constants: [[Int64]] = [], positive: Set<Int> = [], types: [Int: DataType] = [:]
     ) {
         self.operatorName = operatorName
         self.opset = opset
@@ -45,9 +49,10 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
         self.type = type
         self.constants = constants
         self.positive = positive
+        self.types = types
     }
 
-    var testDescription: String { "\(operatorName)-\(opset) \(shapes) \(constants)" }
+    var testDescription: String { "\(operatorName)-\(opset) \(type.name) \(shapes) \(constants)" }
 
     private func inputs() throws -> [HostTensor] {
         let random = CounterRandom(seed: 5, case: testDescription, tensor: "data")
@@ -59,8 +64,10 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
                 let raw = Double(Int64(random.integer(index, below: 4_000_001)) - 2_000_000) / 1_000_000
                 return positive.contains(position) ? abs(raw) + 0.25 : raw
             }
-            switch type {
-            case .int64, .int32: return try HostTensor(type, shape, integers: values.map { Int64(($0 * 10).rounded()) })
+            let type = types[position] ?? type
+            switch type.kind {
+            case .signedInteger: return try HostTensor(type, shape, integers: values.map { Int64(($0 * 10).rounded()) })
+            case .unsignedInteger: return try HostTensor(type, shape, integers: values.map { Int64(abs($0 * 10).rounded()) })
             case .bool: return try HostTensor(type, shape, integers: values.map { $0 > 0 ? 1 : 0 })
             default: return try HostTensor(type, shape, doubles: values)
             }
@@ -108,20 +115,23 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
 
     private func bounds(_ definition: OperatorDefinition, _ inputs: [HostTensor?], _ expected: HostTensor) throws -> [Double] {
         let results = expected.decodedDoubles()
+        // Sums of the 16-bit floats are kept in float32, and rounded once more when they are stored.
         let unit = type == .float64 ? 0x1p-53 : 0x1p-24
+        let stored = type == .float16 ? 0x1p-11 : type == .bfloat16 ? 0x1p-8 : 0
         switch rule {
         case .exact: return results.map { _ in 0 }
-        case .ulp(let count): return results.map { abs($0) * 2 * unit * count + Double(Float.leastNonzeroMagnitude) }
+        case .step: return results.map { _ in 1 }
+        case .ulp(let count): return results.map { abs($0) * 2 * max(unit, stored) * count + Double(Float.leastNonzeroMagnitude) }
         case .dot(let terms):
             let absolute = try inputs.map { input in
                 guard let input, input.dataType.isFloat else { return input }
                 return try HostTensor(input.dataType, input.shape, doubles: input.decodedDoubles().map(abs))
             }
             let sums = try #require(try definition.evaluate(opset: opset, attributes: attributes, inputs: absolute, wanted: [true])[0])
-            return sums.decodedDoubles().map { Double(terms + 3) * unit * abs($0) }
+            return zip(sums.decodedDoubles(), results).map { Double(terms + 3) * unit * abs($0) + stored * abs($1) }
         case .scaled(let count):
             let largest = inputs.compactMap { $0?.decodedDoubles().map(abs).max() }.max() ?? 1
-            return results.map { count * unit * max(abs($0), largest) }
+            return results.map { count * unit * max(abs($0), largest) + stored * abs($0) }
         }
     }
 }

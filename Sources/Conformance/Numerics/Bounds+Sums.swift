@@ -63,7 +63,8 @@ extension Bounds {
         for case let input? in context.inputs {
             guard case .floats(let values) = input.elements else { continue }
             guard let unit = Self.commonUnit(values) else { return false }
-            smallest *= unit
+            // Squares are products of one input with itself.
+            smallest *= definition.name == "ReduceSumSquare" ? unit * unit : unit
         }
         for name in ["alpha", "beta"] {
             if let value = context.attributes.float(name), value != 1 { return false }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attention.h"
+#include "double_math.h"
 #include "vector_math.h"
 #include <string.h>
 
@@ -51,8 +52,8 @@ CLONES void cpu_attention_weights(const cpu_attention_row *how, float *row) {
     const int64_t keys = how->keys;
     keep(how, 0, row);
     if (how->softcap > 0) {
-        const float cap = how->softcap;
-        EACH(int64_t k = 0; k < keys; ++k) row[k] = cap * vector_tanh(row[k] / cap);
+        const double cap = how->softcap;
+        EACH(int64_t k = 0; k < keys; ++k) row[k] = (float)(cap * tanh64((double)row[k] / cap));
     }
     keep(how, 1, row);
     if (how->mask_kind == CPU_MASK_FLOAT32) {

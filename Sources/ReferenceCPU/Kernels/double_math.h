@@ -148,12 +148,18 @@ INLINE double gelu_tanh64(double x) {
     return x * sigmoid64(2.0 * 0x1.9884533d43651p-1 * (x + 0.044715 * x * x * x));
 }
 
-/* Quarter turns for |x| <= 2^20: pi/2 in two parts, the first of 33 bits, so that its product with the number of turns is exact. */
+/* tanh x = t / (t + 2) with t = e^(2x) - 1. */
+INLINE double tanh64(double x) {
+    const double t = expm1_64(2.0 * (magnitude64(x) > 20.0 ? 20.0 : magnitude64(x)));
+    return __builtin_copysign(x != x ? x : t / (t + 2.0), x);
+}
+
+/* Quarter turns for |x| <= 2^20: pi/2 in two parts, the first of 31 bits, so that its product with the number of turns is exact. */
 #define LARGEST_ANGLE 1048576.0f
 INLINE double quarter_turns(double x, int64_t *turns) {
     const double shifted = x * 0x1.45f306dc9c883p-1 + ROUND64, n = shifted - ROUND64;
     *turns = double_bits(shifted);
-    return (x - n * 0x1.921fb5444p0) - n * 0x1.68c234c4c6629p-38;
+    return (x - n * 0x1.921fb544p0) - n * 0x1.0b4611a626331p-34;
 }
 
 /* |r| <= pi/4; the series leave out r^15/15! and r^14/14!, at most 2e-14 and 4e-13. */

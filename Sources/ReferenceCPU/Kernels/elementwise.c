@@ -35,7 +35,7 @@ bool cpu_elementwise(cpu_unary operator, cpu_type type, cpu_parameters parameter
         for (int64_t at = begin; at < end; at += BLOCK) {
             const int64_t count = minimum(end - at, BLOCK);
             cpu_widen(type, (const uint16_u *)x + at, block, 0, count);
-            unary_float32(operator, parameters.floats, block, block, 0, count);
+            unary_before_narrowing(operator, parameters.floats, block, block, count);
             cpu_narrow(type, block, (uint16_u *)y + at, 0, count);
         }
         return true;

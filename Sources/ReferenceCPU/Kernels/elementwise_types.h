@@ -9,6 +9,8 @@
 #include "internal.h"
 
 bool unary_float32(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end);
+/* Float32 results that are still right once they are rounded to 16 bits. */
+void unary_before_narrowing(cpu_unary operator, const double *parameters, const float *x, float *y, int64_t count);
 bool unary_float64(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end);
 bool binary_float32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
 bool binary_float64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);

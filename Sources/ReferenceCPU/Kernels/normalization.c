@@ -147,3 +147,93 @@ CLONES void cpu_layer_normalization_float32(int64_t length, float epsilon, const
         if (inverse) ((float32_u *)inverse)[row] = scaling;
     }
 }
+
+/* Rows of channels * size elements. Two passes over the deviations, as above. */
+CLONES void cpu_group_normalization_float32(int64_t groups, int64_t channels, int64_t size, float epsilon, const void *x, const void *scale,
+                                            const void *bias, void *y, int64_t begin, int64_t end) {
+    const int64_t length = channels * size;
+    for (int64_t row = begin; row < end; ++row) {
+        const float32_u *from = (const float32_u *)x + row * length;
+        float32_u *to = (float32_u *)y + row * length;
+        float sum, squares;
+        SUM(sum, length, from[i]);
+        const float center = sum / (float)length;
+        SUM(squares, length, (from[i] - center) * (from[i] - center));
+        const float scaling = 1.0f / __builtin_sqrtf(squares / (float)length + epsilon);
+        for (int64_t c = 0; c < channels; ++c) {
+            const int64_t channel = row % groups * channels + c;
+            const float factor = ((const float32_u *)scale)[channel], shift = ((const float32_u *)bias)[channel];
+            const float32_u *plane = from + c * size;
+            float32_u *output = to + c * size;
+            EACH(int64_t i = 0; i < size; ++i) output[i] = (plane[i] - center) * scaling * factor + shift;
+        }
+    }
+}
+
+CLONES void cpu_rms_normalization_float32(int64_t length, float epsilon, const void *x, const void *scale, void *y, int64_t begin,
+                                          int64_t end) {
+    const float32_u *factor = scale;
+    for (int64_t row = begin; row < end; ++row) {
+        const float32_u *from = (const float32_u *)x + row * length;
+        float32_u *to = (float32_u *)y + row * length;
+        float squares;
+        SUM(squares, length, from[i] * from[i]);
+        const float scaling = 1.0f / __builtin_sqrtf(squares / (float)length + epsilon);
+        EACH(int64_t i = 0; i < length; ++i) to[i] = from[i] * scaling * factor[i];
+    }
+}
+
+/* A line without any size stays as it is. */
+CLONES void cpu_lp_normalization_float32(int64_t length, int64_t inner, bool euclidean, const void *x, void *y, int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+        const int64_t start = item / inner * length * inner + item % inner;
+        const float32_u *from = (const float32_u *)x + start;
+        float32_u *to = (float32_u *)y + start;
+        float sum;
+        if (euclidean)
+            SUM(sum, length, from[i * inner] * from[i * inner]);
+        else
+            SUM(sum, length, magnitude(from[i * inner]));
+        const float norm = euclidean ? __builtin_sqrtf(sum) : sum, divisor = norm == 0 ? 1 : norm;
+        for (int64_t i = 0; i < length; ++i) to[i * inner] = from[i * inner] / divisor;
+    }
+}
+
+/* (x - mean) / (deviation + 1e-9) over what `reduced` walks, from wherever `kept` is. Sums of a walk's runs are kept apart in LANES chains. */
+CLONES void cpu_mean_variance_normalization_float32(const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
+                                                    int64_t end) {
+    const int64_t step = reduced->strides[0][reduced->rank - 1];
+    int64_t count = 1;
+    for (int32_t d = 0; d < reduced->rank; ++d) count *= reduced->shape[d];
+    cursor at;
+    cursor_place(&at, kept, begin);
+    for (int64_t item = begin; item < end; ++item) {
+        float center = 0, deviation = 1;
+        for (int pass = 0; pass < 3; ++pass) {
+            float chains[LANES] = {0};
+            cursor inside;
+            cursor_place(&inside, reduced, 0);
+            for (int64_t done = 0; done < count;) {
+                const int64_t run = cursor_run(&inside, reduced, count - done), start = at.offset[0] + inside.offset[0];
+                const float32_u *from = (const float32_u *)x + start;
+                float32_u *to = (float32_u *)y + start;
+                if (pass < 2) {
+                    for (int64_t i = 0; i < run; i += LANES)
+                        for (int64_t c = 0; c < minimum(run - i, LANES); ++c) {
+                            const float value = from[(i + c) * step] - center;
+                            chains[c] += pass == 0 ? value : value * value;
+                        }
+                } else {
+                    for (int64_t i = 0; i < run; ++i) to[i * step] = (from[i * step] - center) / deviation;
+                }
+                cursor_advance(&inside, reduced, run);
+                done += run;
+            }
+            for (int width = LANES / 2; width > 0; width /= 2)
+                for (int c = 0; c < width; ++c) chains[c] += chains[c + width];
+            if (pass == 0) center = chains[0] / (float)count;
+            if (pass == 1) deviation = __builtin_sqrtf(chains[0] / (float)count) + 1e-9f;
+        }
+        cursor_advance(&at, kept, 1);
+    }
+}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "convert.h"
 #include "double_math.h"
 #include "elementwise_types.h"
 #include "vector_math.h"
@@ -38,7 +39,7 @@
     OPERATOR(float, SIGN, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x + 0.0f)                                                                   \
     OPERATOR(float, SINH, sinh64(x))                                                                                                       \
     OPERATOR(float, SOFTPLUS, softplus64(x))                                                                                               \
-    OPERATOR(float, SOFTSIGN, x / (1.0f + magnitude(x)))                                                                                   \
+    OPERATOR(float, SOFTSIGN, x / (1.0 + magnitude64(x)))                                                                                   \
     OPERATOR(float, SQRT, __builtin_sqrtf(x))                                                                                              \
     OPERATOR(float, SWISH, x *sigmoid64((double)p *(double)x))                                                                             \
     OPERATOR(float, TANH, vector_tanh(x))                                                                                                  \
@@ -56,6 +57,31 @@ INLINE double least0(double x) {
 
 #define DEFINE(TYPE, NAME, EXPRESSION) DEFINE_UNARY(CLONES, double, TYPE, NAME, EXPRESSION)
 UNARY_FLOAT32(DEFINE)
+
+/*
+ * For operators with a parameter, which has more digits than a float of 16 bits: rounded to float32 and then to 16 bits it would be rounded twice. So these round
+ * to odd first (see to_odd_float).
+ */
+#define DEFINE_ODD(NAME, EXPRESSION)                                                                                                       \
+    CLONES static void unary_odd_##NAME(const double *parameters, const float *input, float *output, int64_t count) {                      \
+        const double p = parameters[0], q = parameters[1];                                                                                 \
+        (void)q;                                                                                                                           \
+        EACH(int64_t i = 0; i < count; ++i) {                                                                                              \
+            const double x = input[i];                                                                                                     \
+            output[i] = to_odd_float(EXPRESSION);                                                                                          \
+        }                                                                                                                                  \
+    }
+DEFINE_ODD(LEAKY_RELU, x < 0.0 ? p * x : x)
+DEFINE_ODD(SHRINK, x < -q ? x + p : x > q ? x - p : x == x ? 0.0 : x)
+
+void unary_before_narrowing(cpu_unary operator, const double *parameters, const float *x, float *y, int64_t count) {
+    if (operator == CPU_UNARY_LEAKY_RELU)
+        unary_odd_LEAKY_RELU(parameters, x, y, count);
+    else if (operator == CPU_UNARY_SHRINK)
+        unary_odd_SHRINK(parameters, x, y, count);
+    else
+        unary_float32(operator, parameters, x, y, 0, count);
+}
 
 /* Angles beyond LARGEST_ANGLE are rare and need a reduction of hundreds of bits: those are left to the C library, one by one. */
 #define DEFINE_ANGULAR(NAME, EXPRESSION, LIBRARY)                                                                                          \

@@ -78,7 +78,9 @@ typedef struct cpu_window {
  * Lays out for a matrix product what a window sees. Row r of `panel` belongs to channel r / taps and kernel position r % taps; column j to output
  * position `column_begin` + j (row-major over output[]). Items are rows; row r starts (r - begin)*leading elements into `panel`. Padding is zero.
  */
-void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, int64_t leading, int64_t column_begin, int64_t column_end,
+void cpu_im2col_float32(const cpu_window *window, const void *x, void *panel, int64_t leading, int64_t column_begin, int64_t column_end,
+                        int64_t begin, int64_t end);
+void cpu_im2col_float64(const cpu_window *window, const void *x, void *panel, int64_t leading, int64_t column_begin, int64_t column_end,
                         int64_t begin, int64_t end);
 
 /* Convolution with one input channel per group. An item is one output plane: batch * channels + channel; its input plane is
@@ -86,12 +88,19 @@ void cpu_im2col_float32(const cpu_window *window, const void *x, float *panel, i
 void cpu_depthwise_float32(const cpu_window *window, int64_t channels, int64_t multiplier, const void *x, const void *weights,
                            const void *bias, void *y, int64_t begin, int64_t end);
 
+/*
+ * The reverse of cpu_im2col_float32: adds row channel * taps + tap of `columns` (each volume(output) long) to the plane of volume(input) of that channel, on top of
+ * bias[channel], or 0 where `bias` is NULL. An item is a channel.
+ */
+void cpu_col2im_float32(const cpu_window *window, const float *columns, const void *bias, void *y, int64_t begin, int64_t end);
+
 /* An item is one plane (batch and channel). A window without any element gives -infinity and 0. */
 void cpu_max_pool_float32(const cpu_window *window, const void *x, void *y, int64_t begin, int64_t end);
 void cpu_average_pool_float32(const cpu_window *window, bool count_padding, const void *x, void *y, int64_t begin, int64_t end);
 
 /* Fills rows `begin` ... `end` of y (row r starts r*leading elements in) with bias[r], or 0 where `bias` is NULL. */
 void cpu_fill_rows_float32(const void *bias, void *y, int64_t leading, int64_t columns, int64_t begin, int64_t end);
+void cpu_fill_rows_float64(const void *bias, void *y, int64_t leading, int64_t columns, int64_t begin, int64_t end);
 
 /* ---- Reductions and normalisations ------------------------------------------------------------------------------------------------------ */
 
@@ -131,6 +140,20 @@ void cpu_softmax_float32(int64_t length, int64_t inner, bool logarithm, const vo
 /* Normalises rows of `length`. An item is a row. `bias`, `mean` and `inverse` (1 / standard deviation, one each per row) may be NULL. */
 void cpu_layer_normalization_float32(int64_t length, float epsilon, const void *x, const void *scale, const void *bias, void *y, void *mean,
                                      void *inverse, int64_t begin, int64_t end);
+
+/* Normalises rows of channels * size; row r's channel c has scale and bias number r % groups * channels + c. An item is a row. */
+void cpu_group_normalization_float32(int64_t groups, int64_t channels, int64_t size, float epsilon, const void *x, const void *scale,
+                                     const void *bias, void *y, int64_t begin, int64_t end);
+
+/* Divides rows of `length` by the root of their mean square. An item is a row. */
+void cpu_rms_normalization_float32(int64_t length, float epsilon, const void *x, const void *scale, void *y, int64_t begin, int64_t end);
+
+/* Divides lines along the middle axis of [outer, length, inner] by their norm. An item is a line. */
+void cpu_lp_normalization_float32(int64_t length, int64_t inner, bool euclidean, const void *x, void *y, int64_t begin, int64_t end);
+
+/* (x - mean) / (deviation + 1e-9); walks as for cpu_reduction. */
+void cpu_mean_variance_normalization_float32(const cpu_walk *kept, const cpu_walk *reduced, const void *x, void *y, int64_t begin,
+                                             int64_t end);
 
 /* ---- Movement: any type, by the width of an element in bytes (1, 2, 4, 8 or 16) ----------------------------------------------------------- */
 

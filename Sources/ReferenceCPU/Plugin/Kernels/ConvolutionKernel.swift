@@ -6,9 +6,9 @@ import Tensors
 
 /// Convolution as matrix products over what the windows see, laid out a block of columns at a time; depthwise ones directly.
 let convolutionKernels = [
-    TunedKernel("Conv", since: 1, types: TypeSet(.float32), widens: true) { node, device throws(Refusal) in
-        try node.requireType(.float32)
+    TunedKernel("Conv", since: 1, types: TypeSet(.float32, .float64), widens: true) { node, device throws(Refusal) in
         let (x, w, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
+        try node.requireType(x.type)
         try require(x.shape.count == w.shape.count && x.shape.count >= 3, .shape, "ranks that do not fit")
         let groups = Int(node.int("group") ?? 1)
         try require(
@@ -16,7 +16,7 @@ let convolutionKernels = [
             "channels that do not fit")
         let window = try window(node, input: x.shape, output: y.shape, kernel: Array(w.shape.dropFirst(2)))
         let kernel = PreparedConvolution(
-            window, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups, taps: product(w.shape.dropFirst(2)),
+            window, x.type, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups, taps: product(w.shape.dropFirst(2)),
             inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), device)
         return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
     }
@@ -25,8 +25,9 @@ let convolutionKernels = [
 private final class PreparedConvolution: PreparedKernel {
     private struct Unfold {
         let window: cpu_window
+        let isDouble: Bool
         let x: UnsafeRawPointer
-        let panel: UnsafeMutablePointer<Float>
+        let panel: UnsafeMutableRawPointer
         let columns, first: Int
     }
 
@@ -34,6 +35,7 @@ private final class PreparedConvolution: PreparedKernel {
         let bias: UnsafeRawPointer?
         let y: UnsafeMutableRawPointer
         let size: Int
+        let isDouble: Bool
     }
 
     private struct Depthwise {
@@ -45,6 +47,7 @@ private final class PreparedConvolution: PreparedKernel {
     }
 
     private let window: cpu_window
+    private let isDouble: Bool
     private let batch, channels, filters, groups, taps, inputSize, outputSize: Int
     /// Columns that are laid out at a time: so many that the panel stays in a cache, and at least enough for the product's blocks.
     private let columns: Int
@@ -54,10 +57,11 @@ private final class PreparedConvolution: PreparedKernel {
     private static let panelElements = 1 << 19
 
     init(
-        _ window: cpu_window, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int, outputSize: Int,
+        _ window: cpu_window, _ type: DataType, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int, outputSize: Int,
         _ device: CPUDevice
     ) {
         self.window = window
+        isDouble = type == .float64
         (self.batch, self.channels, self.filters, self.groups, self.taps) = (batch, channels, filters, groups, taps)
         (self.inputSize, self.outputSize) = (inputSize, outputSize)
         columns = min(outputSize, max(Self.panelElements / (channels / groups * taps), 256))
@@ -65,9 +69,10 @@ private final class PreparedConvolution: PreparedKernel {
         products = device.products
     }
 
-    private var isDepthwise: Bool { channels == groups && taps > 1 }
+    private var isDepthwise: Bool { channels == groups && taps > 1 && !isDouble }
+    private var elementBytes: Int { isDouble ? 8 : 4 }
 
-    var workspace: Int { isDepthwise || window.isPointwise ? 0 : channels / groups * taps * columns * MemoryLayout<Float>.size }
+    var workspace: Int { isDepthwise || window.isPointwise ? 0 : channels / groups * taps * columns * elementBytes }
 
     func launch(_ launch: LaunchView) throws(PluginFailure) {
         let x = UnsafeRawPointer(try launch.input(0).hostElements())
@@ -85,44 +90,64 @@ private final class PreparedConvolution: PreparedKernel {
             }
             return
         }
-        let panel = workspace > 0 ? try launch.hostWorkspace(atLeast: workspace).assumingMemoryBound(to: Float.self) : nil
+        let panel = workspace > 0 ? try launch.hostWorkspace(atLeast: workspace) : nil
         let (depth, rows) = (channels / groups * taps, filters / groups)
         for index in 0..<(batch * groups) {
             let group = index % groups
-            let input = x + index * (channels / groups) * inputSize * 4
-            let output = y + index * rows * outputSize * 4
-            let weights = (w + group * rows * depth * 4).assumingMemoryBound(to: Float.self)
+            let input = x + index * (channels / groups) * inputSize * elementBytes
+            let output = y + index * rows * outputSize * elementBytes
+            let weights = w + group * rows * depth * elementBytes
             if let bias {
-                pool.parallel(
-                    rows, grain: max(elementGrain / outputSize, 1), with: Fill(bias: bias + group * rows * 4, y: output, size: outputSize)
-                ) {
-                    context, begin, end in
+                let fill = Fill(bias: bias + group * rows * elementBytes, y: output, size: outputSize, isDouble: isDouble)
+                pool.parallel(rows, grain: max(elementGrain / outputSize, 1), with: fill) { context, begin, end in
                     let fill = context!.assumingMemoryBound(to: Fill.self).pointee
-                    cpu_fill_rows_float32(fill.bias, fill.y, Int64(fill.size), Int64(fill.size), Int64(begin), Int64(end))
+                    let size = Int64(fill.size)
+                    if fill.isDouble {
+                        cpu_fill_rows_float64(fill.bias, fill.y, size, size, Int64(begin), Int64(end))
+                    } else {
+                        cpu_fill_rows_float32(fill.bias, fill.y, size, size, Int64(begin), Int64(end))
+                    }
                 }
             }
             for first in stride(from: 0, to: outputSize, by: panel == nil ? outputSize : columns) {
                 let count = panel == nil ? outputSize : min(columns, outputSize - first)
                 var layout = MatrixProduct.Layout(m: rows, n: count, k: depth)
                 layout.ldc = outputSize
-                let source: UnsafePointer<Float>
-                if let panel {
-                    let task = Unfold(window: window, x: input, panel: panel, columns: count, first: first)
-                    pool.parallel(depth, grain: max(elementGrain / count, 1), with: task) { context, begin, end in
-                        let task = context!.assumingMemoryBound(to: Unfold.self).pointee
-                        withUnsafePointer(to: task.window) {
-                            cpu_im2col_float32(
-                                $0, task.x, task.panel + begin * task.columns, Int64(task.columns), Int64(task.first),
-                                Int64(task.first + task.columns), Int64(begin), Int64(end))
-                        }
-                    }
-                    source = UnsafePointer(panel)
-                } else {
-                    source = input.assumingMemoryBound(to: Float.self)
-                }
-                products.sgemm(
-                    layout, .single, weights, source, beta: bias == nil ? 0 : 1, (output + first * 4).assumingMemoryBound(to: Float.self))
+                if let panel { unfold(Unfold(window: window, isDouble: isDouble, x: input, panel: panel, columns: count, first: first), depth) }
+                let source = panel.map { UnsafeRawPointer($0) } ?? input
+                multiply(layout, weights, source, adding: bias != nil, output + first * elementBytes)
             }
+        }
+    }
+
+    private func unfold(_ task: Unfold, _ depth: Int) {
+        pool.parallel(depth, grain: max(elementGrain / task.columns, 1), with: task) { context, begin, end in
+            let task = context!.assumingMemoryBound(to: Unfold.self).pointee
+            let (columns, first) = (Int64(task.columns), Int64(task.first))
+            withUnsafePointer(to: task.window) {
+                if task.isDouble {
+                    let panel = task.panel + begin * task.columns * 8
+                    cpu_im2col_float64($0, task.x, panel, columns, first, first + columns, Int64(begin), Int64(end))
+                } else {
+                    let panel = task.panel + begin * task.columns * 4
+                    cpu_im2col_float32($0, task.x, panel, columns, first, first + columns, Int64(begin), Int64(end))
+                }
+            }
+        }
+    }
+
+    private func multiply(
+        _ layout: MatrixProduct.Layout, _ weights: UnsafeRawPointer, _ source: UnsafeRawPointer, adding: Bool,
+        _ output: UnsafeMutableRawPointer
+    ) {
+        if isDouble {
+            products.dgemm(
+                layout, .single, weights.assumingMemoryBound(to: Double.self), source.assumingMemoryBound(to: Double.self),
+                beta: adding ? 1 : 0, output.assumingMemoryBound(to: Double.self))
+        } else {
+            products.sgemm(
+                layout, .single, weights.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: Float.self),
+                beta: adding ? 1 : 0, output.assumingMemoryBound(to: Float.self))
         }
     }
 }

@@ -5,4 +5,5 @@ import PluginKit
 let tunedKernels: [any Kernel<CPUDevice>] = [
     unaryKernels, binaryKernels, foldKernels, matrixKernels, quantizedProductKernels, quantizedConvolutionKernels, quantizationKernels,
     convolutionKernels, poolingKernels, normalizationKernels, reductionKernels, attentionKernels, rotaryKernels, movementKernels,
+    layoutKernels, lineKernels, indexingKernels, transposedConvolutionKernels, resizeKernels,
 ].flatMap { $0 }

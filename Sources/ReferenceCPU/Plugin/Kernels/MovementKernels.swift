@@ -5,7 +5,7 @@ import PluginKit
 import ReferenceCPUKernels
 import Tensors
 
-private let movable = TypeSet(DataType.allCases.filter { width(of: $0) != nil })
+let movable = TypeSet(DataType.allCases.filter { width(of: $0) != nil })
 
 /// Operators whose output is their first input under another shape.
 private let reshapes: [TunedKernel] = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"].map { name in
@@ -98,7 +98,7 @@ private func sameElements(_ node: NodeView, _ device: CPUDevice) throws(Refusal)
     return TunedKernel.Plan(kernel: PreparedRows(outer: 1, parts: [x.view.count * Int(width)], gathers: true, device))
 }
 
-private func strided(_ type: DataType, _ strides: [Int], offset: Int, to shape: [Int], _ device: CPUDevice) throws(Refusal)
+func strided(_ type: DataType, _ strides: [Int], offset: Int, to shape: [Int], _ device: CPUDevice) throws(Refusal)
     -> TunedKernel.Plan
 {
     guard let width = width(of: type) else { throw Refusal(.dataType, "elements narrower than a byte") }

@@ -45,7 +45,67 @@ let normalizationKernels = [
             inputs: 3,
             device)
     },
+    TunedKernel("RMSNormalization", since: 23, types: float32, widens: true) { node, device throws(Refusal) in
+        try node.requireType(.float32)
+        try require(node.int("stash_type") ?? 1 == 1, .attribute, "statistics in another type")
+        let (x, scale) = (try node.present(input: 0), try node.present(input: 1))
+        let axis = try node.axis(Int(node.int("axis") ?? -1), rank: x.shape.count)
+        let normalized = Array(x.shape[axis...])
+        try require(scale.shape == normalized && x.view.count > 0, .shape, "a scale that broadcasts")
+        let length = product(normalized)
+        return plan(
+            .rmsNormalization(length: length, epsilon: node.float("epsilon") ?? 1e-5), items: product(x.shape[..<axis]), size: length,
+            inputs: 2, device)
+    },
+    TunedKernel("InstanceNormalization", since: 6, types: float32, widens: true) { node, device throws(Refusal) in
+        let x = try node.present(input: 0)
+        try require(x.shape.count >= 3, .shape, "no channels")
+        return try groupNormalization(node, groups: x.shape[1], channelsPerScale: 1, x.shape, device)
+    },
+    TunedKernel("GroupNormalization", since: 18, types: float32, widens: true) { node, device throws(Refusal) in
+        try require(node.int("stash_type") ?? 1 == 1, .attribute, "statistics in another type")
+        let x = try node.present(input: 0)
+        guard let groups = node.int("num_groups").map({ Int($0) }), groups > 0, x.shape.count >= 2, x.shape[1] % groups == 0 else {
+            throw Refusal(.attribute, "groups that do not fit")
+        }
+        // Before version 21 scale and bias were given per group.
+        return try groupNormalization(
+            node, groups: groups, channelsPerScale: node.version < 21 ? max(x.shape[1] / groups, 1) : 1, x.shape, device)
+    },
+    TunedKernel("LpNormalization", since: 1, types: float32, widens: true) { node, device throws(Refusal) in
+        let x = try node.present(input: 0)
+        let (axis, p) = (try node.axis(Int(node.int("axis") ?? -1), rank: x.shape.count), node.int("p") ?? 2)
+        try require(p == 1 || p == 2, .attribute, "p of \(p)")
+        let inner = product(x.shape[(axis + 1)...])
+        return plan(
+            .lpNormalization(length: x.shape[axis], inner: inner, isEuclidean: p == 2), items: product(x.shape[..<axis]) * inner,
+            size: x.shape[axis], inputs: 1, device)
+    },
+    TunedKernel("MeanVarianceNormalization", since: 9, types: float32, widens: true) { node, device throws(Refusal) in
+        let x = try node.present(input: 0)
+        try require(x.view.count > 0, .shape, "no element")
+        var axes: Set<Int> = []
+        for axis in node.ints("axes").map({ $0.map { Int($0) } }) ?? [0, 2, 3] { axes.insert(try node.axis(axis, rank: x.shape.count)) }
+        let strides = dense(x.shape)
+        let (kept, reduced) = (x.shape.indices.filter { !axes.contains($0) }, x.shape.indices.filter { axes.contains($0) })
+        func walk(_ axes: [Int]) throws(Refusal) -> Walk { try Walk(axes.map { x.shape[$0] }, [axes.map { strides[$0] }]) }
+        let items = product(kept.map { x.shape[$0] })
+        return plan(
+            .meanVarianceNormalization(kept: try walk(kept), reduced: try walk(reduced)), items: items, size: x.view.count / items, inputs: 1,
+            device)
+    },
 ]
+
+private func groupNormalization(
+    _ node: NodeView, groups: Int, channelsPerScale: Int, _ x: [Int], _ device: CPUDevice
+) throws(Refusal) -> TunedKernel.Plan {
+    try node.requireType(.float32)
+    try require(x.count >= 2 && groups > 0 && x[1] % groups == 0 && !x.contains(0), .shape, "groups that do not fit")
+    let (plane, channels) = (product(x.dropFirst(2)), x[1] / groups / channelsPerScale)
+    return plan(
+        .groupNormalization(groups: groups, channels: channels, size: plane * channelsPerScale, epsilon: node.float("epsilon") ?? 1e-5),
+        items: x[0] * groups, size: x[1] / groups * plane, inputs: 3, device)
+}
 
 private func softmax(_ node: NodeView, _ device: CPUDevice, logarithm: Bool) throws(Refusal) -> TunedKernel.Plan {
     let x = try node.present(input: 0)
@@ -64,6 +124,10 @@ private enum Loop {
     case lrn(channels: Int, size: Int, window: Int, alpha: Float, beta: Float, bias: Float)
     case softmax(length: Int, inner: Int, logarithm: Bool)
     case layerNormalization(length: Int, epsilon: Float)
+    case rmsNormalization(length: Int, epsilon: Float)
+    case groupNormalization(groups: Int, channels: Int, size: Int, epsilon: Float)
+    case lpNormalization(length: Int, inner: Int, isEuclidean: Bool)
+    case meanVarianceNormalization(kept: Walk, reduced: Walk)
 }
 
 private func plan(_ loop: Loop, items: Int, size: Int, inputs: Int, _ device: CPUDevice) -> TunedKernel.Plan {
@@ -89,6 +153,13 @@ private final class PreparedLoop: PreparedKernel {
                 cpu_softmax_float32(Int64(length), Int64(inner), logarithm, x, y, begin, end)
             case .layerNormalization(let length, let epsilon):
                 cpu_layer_normalization_float32(Int64(length), epsilon, x, more.0, more.1, y, outputs.0, outputs.1, begin, end)
+            case .rmsNormalization(let length, let epsilon): cpu_rms_normalization_float32(Int64(length), epsilon, x, more.0, y, begin, end)
+            case .groupNormalization(let groups, let channels, let size, let epsilon):
+                cpu_group_normalization_float32(Int64(groups), Int64(channels), Int64(size), epsilon, x, more.0, more.1, y, begin, end)
+            case .lpNormalization(let length, let inner, let isEuclidean):
+                cpu_lp_normalization_float32(Int64(length), Int64(inner), isEuclidean, x, y, begin, end)
+            case .meanVarianceNormalization(let kept, let reduced):
+                cpu_mean_variance_normalization_float32(kept.address, reduced.address, x, y, begin, end)
             }
         }
     }
