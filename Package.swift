@@ -95,6 +95,6 @@ let package = Package(
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
         tests("Conformance", ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
-        tests("Operators", ["Conformance", "Graph", "ONNX", "Operators", "Tensors", "TestSupport"]),
+        tests("Operators", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]
 )

@@ -188,12 +188,13 @@ extension PlanSummary {
             nodes.append((placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
             runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
         }
-        nodes.sort { ($0.source.index, $0.id.index) < ($1.source.index, $1.id.index) }
+        // Parts stay in the order in which they run.
+        let order = nodes.indices.sorted { (nodes[$0].source.index, $0) < (nodes[$1].source.index, $1) }
         var counts = Dictionary(grouping: runners.values) { devices[$0].name }.mapValues(\.count)
         if !placement.folded.isEmpty { counts["host", default: 0] += placement.folded.count }
         self.init(
             placement: counts,
-            nodes: nodes.map { (graph[$0.id].name, graph[$0.id].operatorName, $0.device, $0.kernel) },
+            nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
             arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) })
     }

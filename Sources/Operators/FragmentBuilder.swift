@@ -99,12 +99,13 @@ package final class FragmentBuilder {
         return value
     }
 
-    /// A scalar of any numeric type.
+    /// A scalar of any numeric type. Throws where an integer type does not hold the value.
     package func constant(_ value: Double, _ type: DataType) throws(OperatorError) -> Term {
-        do {
-            return add(
-                constant: type.isFloat ? try HostTensor(type, [], doubles: [value]) : try HostTensor(type, [], integers: [Int64(value)]))
-        } catch { throw .unsupported("\(error)") }
+        if type.isFloat { return try constant([value], type, shape: []) }
+        guard let number = Int64(exactly: value), type.integer(truncating: value) == number else {
+            throw .unsupported("\(value) is no number of type \(type.name)")
+        }
+        return add(constant: integerTensor(type, [Int(number)], []))
     }
 
     /// int64: a shape or axes, or of another shape than a vector.

@@ -33,6 +33,7 @@ import Testing
         _ = try session.run(call.inputs)
         let names = try #require(session.summary).nodes.map(\.name)
         #expect(names.contains("node/ReduceMean/ReduceSum") && names.contains("node/Sqrt"))
+        #expect(names.first == "node/ReduceMean/ReduceSum", "in the order in which they run")
         let trace = FileManager.default.temporaryDirectory.appending(path: "trace-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: trace) }
         try session.writeTrace(to: trace, inputs: call.inputs)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Conformance
 import Foundation
+import Graph
+import HardwareModel
 import Operators
 import Tensors
 import TestSupport
