@@ -15,14 +15,13 @@ enum Polynomials {
         default: return nil
         }
         var (input, output) = (Float(x), Float(0))
-        cpu_unary_float32(kernel, [0, 0], &input, &output, 0, 1)
-        return S(output)
+        return cpu_elementwise(kernel, CPU_TYPE_FLOAT32, cpu_parameters(), &input, &output, 0, 1) ? S(output) : nil
     }
 
     static func power(_ x: Float, _ y: Float) -> Float? {
         var walk = cpu_walk()
         guard cpu_walk_make(&walk, 1, [1], 2, [1, 1]) else { return nil }
         var (base, exponent, result) = (x, y, Float(0))
-        return cpu_binary_float32(CPU_BINARY_POW, &walk, &base, &exponent, &result, 0, 1) ? result : nil
+        return cpu_pairwise(CPU_BINARY_POW, CPU_TYPE_FLOAT32, &walk, &base, &exponent, &result, 0, 1) ? result : nil
     }
 }

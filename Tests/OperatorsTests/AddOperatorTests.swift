@@ -3,6 +3,8 @@ import Conformance
 import Foundation
 import Graph
 import HardwareModel
+import Graph
+import HardwareModel
 import Operators
 import Tensors
 import TestSupport
