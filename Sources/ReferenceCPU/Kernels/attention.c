@@ -108,7 +108,8 @@ INLINE void rotate_row(const cpu_rotary *how, const float32_u *x, const float32_
     memcpy(y + 2 * half, x + 2 * half, (size_t)(how->size - 2 * half) * sizeof(float));
 }
 
-CLONES void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y, int64_t begin, int64_t end) {
+CLONES void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y,
+                       int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
         const int64_t place = position_ids ? ((const int64_u *)position_ids)[item] : item;
         const float32_u *c = (const float32_u *)cosines + place * how->half, *s = (const float32_u *)sines + place * how->half;

@@ -3,8 +3,8 @@
 #include "internal.h"
 
 /* Sums in float64: the weights are no float32 numbers, and a pass along another axis follows. */
-CLONES void cpu_resample_float32(int64_t size, int64_t inner, int64_t outputs, int64_t taps, const int64_t *positions, const double *weights,
-                                 const void *x, void *y, int64_t begin, int64_t end) {
+CLONES void cpu_resample_float32(int64_t size, int64_t inner, int64_t outputs, int64_t taps, const int64_t *positions,
+                                 const double *weights, const void *x, void *y, int64_t begin, int64_t end) {
     enum { STRIP = 256 };
     for (int64_t item = begin; item < end; ++item) {
         const int64_t output = item % outputs;
