@@ -48,12 +48,47 @@ INLINE void softmax(float *row, int64_t keys) {
     EACH(int64_t k = 0; k < keys; ++k) row[k] /= sum;
 }
 
+/* A capped score of a key, with what the mask and the position add. */
+INLINE double capped_score(const cpu_attention_row *how, const float *row, int64_t k, bool is_masked) {
+    const double cap = how->softcap, score = cap * tanh64((double)row[k] / cap);
+    if (!is_masked) return score;
+    const bool is_hidden = k < how->first || k >= how->last || (how->mask_kind != CPU_MASK_NONE && k >= how->mask_length) ||
+                           (how->mask_kind == CPU_MASK_BOOL && !((const uint8_t *)how->mask)[k]);
+    if (is_hidden) return score - __builtin_inf();
+    return how->mask_kind == CPU_MASK_FLOAT32 ? score + (double)((const float32_u *)how->mask)[k] : score;
+}
+
+/* A cap brings scores close to each other and to itself: rounded to float32, they would lose what tells them apart. So all is float64 up to the weights. */
+INLINE void capped_weights(const cpu_attention_row *how, float *row) {
+    const int64_t keys = how->keys;
+    if (how->kept && (how->kept_mode == 1 || how->kept_mode == 2))
+        for (int64_t k = 0; k < keys; ++k) how->kept[k] = (float)capped_score(how, row, k, how->kept_mode == 2);
+    double top = -__builtin_inf(), sum = 0;
+    bool has_nan = false;
+    for (int64_t k = 0; k < keys; ++k) {
+        const double score = capped_score(how, row, k, true);
+        top = score > top ? score : top;
+        has_nan |= score != score;
+    }
+    if (top == -__builtin_inf() && !has_nan) {
+        memset(row, 0, (size_t)keys * sizeof(float));
+        return;
+    }
+    for (int64_t k = 0; k < keys; ++k) {
+        const double weight = exp64(capped_score(how, row, k, true) - top);
+        row[k] = (float)weight;
+        sum += weight;
+    }
+    for (int64_t k = 0; k < keys; ++k) row[k] = (float)((double)row[k] / sum);
+}
+
 CLONES void cpu_attention_weights(const cpu_attention_row *how, float *row) {
     const int64_t keys = how->keys;
     keep(how, 0, row);
     if (how->softcap > 0) {
-        const double cap = how->softcap;
-        EACH(int64_t k = 0; k < keys; ++k) row[k] = (float)(cap * tanh64((double)row[k] / cap));
+        capped_weights(how, row);
+        keep(how, 3, row);
+        return;
     }
     keep(how, 1, row);
     if (how->mask_kind == CPU_MASK_FLOAT32) {
@@ -108,7 +143,8 @@ INLINE void rotate_row(const cpu_rotary *how, const float32_u *x, const float32_
     memcpy(y + 2 * half, x + 2 * half, (size_t)(how->size - 2 * half) * sizeof(float));
 }
 
-CLONES void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y, int64_t begin, int64_t end) {
+CLONES void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y,
+                       int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
         const int64_t place = position_ids ? ((const int64_u *)position_ids)[item] : item;
         const float32_u *c = (const float32_u *)cosines + place * how->half, *s = (const float32_u *)sines + place * how->half;

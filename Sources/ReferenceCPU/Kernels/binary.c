@@ -29,15 +29,15 @@ BINARY_FLOAT32(DEFINE)
 BINARY_FLOAT64(DEFINE)
 BINARY_BOOL(DEFINE)
 
-bool binary_float32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
+bool binary_float32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
     switch (operator) { BINARY_FLOAT32(DISPATCH_BINARY) default : return false; }
 }
 
-bool binary_float64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
+bool binary_float64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
     switch (operator) { BINARY_FLOAT64(DISPATCH_BINARY) default : return false; }
 }
 
-bool binary_bool(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
-    if (operator == CPU_BINARY_EQUAL) return binary_uint8(operator, walk, a, b, y, begin, end);
+bool binary_bool(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end) {
+    if (operator== CPU_BINARY_EQUAL) return binary_uint8(operator, walk, a, b, y, begin, end);
     switch (operator) { BINARY_BOOL(DISPATCH_BINARY) default : return false; }
 }

@@ -22,7 +22,7 @@
     OPERATOR(TYPE, TYPE, DIV, b == 0 ? 0 : a / b)                                                                                          \
     OPERATOR(TYPE, TYPE, MOD, b == 0 ? 0 : a % b)                                                                                          \
     OPERATOR(TYPE, TYPE, REMAINDER, b == 0 ? 0 : a % b)                                                                                    \
-    OPERATOR(TYPE, TYPE, PRELU, ((void)b, a))                                                                                                       \
+    OPERATOR(TYPE, TYPE, PRELU, ((void)b, a))                                                                                              \
     OPERATOR(TYPE, TYPE, SHIFT_LEFT, b < 8 * sizeof(TYPE) ? (WIDE)a << b : 0)                                                              \
     OPERATOR(TYPE, TYPE, SHIFT_RIGHT, b < 8 * sizeof(TYPE) ? a >> b : 0)                                                                   \
     BINARY_COMMON(OPERATOR, TYPE, WIDE)
@@ -44,7 +44,7 @@ INLINE int64_t flooring(int64_t remainder, int64_t divisor) {
 /* One instruction set is enough here: these loops wait for memory. */
 #define DEFINE(TYPE, RESULT, NAME, EXPRESSION) DEFINE_BINARY(, TYPE, RESULT, NAME, EXPRESSION)
 #define ENTRY(NAME, TAG)                                                                                                                   \
-    BINARY_##TAG(DEFINE) bool binary_##NAME(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y,              \
+    BINARY_##TAG(DEFINE) bool binary_##NAME(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y,             \
                                             int64_t begin, int64_t end) {                                                                  \
         switch (operator) { BINARY_##TAG(DISPATCH_BINARY) default : return false; }                                                        \
     }

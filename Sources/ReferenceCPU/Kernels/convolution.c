@@ -122,10 +122,12 @@ CLONES void cpu_col2im_float32(const cpu_window *window, const float *columns, c
         for (int64_t i = 0; i < plane; ++i) image[i] = start;
         for (int64_t tap = 0; tap < taps; ++tap) {
             const int64_t tap_w = tap % w.kernel[2], tap_h = tap / w.kernel[2] % w.kernel[1], tap_d = tap / (w.kernel[2] * w.kernel[1]);
-            const range range_d = window_positions(&w, 0, tap_d), range_h = window_positions(&w, 1, tap_h), range_w = window_positions(&w, 2, tap_w);
+            const range range_d = window_positions(&w, 0, tap_d), range_h = window_positions(&w, 1, tap_h),
+                        range_w = window_positions(&w, 2, tap_w);
             for (int64_t d = range_d.begin; d < range_d.end; ++d)
                 for (int64_t h = range_h.begin; h < range_h.end; ++h) {
-                    const int64_t in_d = window_start(&w, 0, d) + tap_d * w.dilation[0], in_h = window_start(&w, 1, h) + tap_h * w.dilation[1];
+                    const int64_t in_d = window_start(&w, 0, d) + tap_d * w.dilation[0],
+                                  in_h = window_start(&w, 1, h) + tap_h * w.dilation[1];
                     const float *from = columns + (channel * taps + tap) * size + (d * w.output[1] + h) * w.output[2];
                     float32_u *to = image + (in_d * w.input[1] + in_h) * w.input[2] + tap_w * w.dilation[2] - w.pad[2];
                     const int64_t step = w.stride[2];

@@ -48,11 +48,11 @@ bool cpu_elementwise(cpu_unary operator, cpu_type type, cpu_parameters parameter
 
 static bool narrow_pairwise(cpu_binary operator, cpu_type type, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin,
                             int64_t end) {
-    const bool is_comparison = operator >= CPU_BINARY_EQUAL && operator <= CPU_BINARY_GREATER_OR_EQUAL;
+    const bool is_comparison = operator>= CPU_BINARY_EQUAL && operator<= CPU_BINARY_GREATER_OR_EQUAL;
     const int64_t step_a = walk->strides[0][walk->rank - 1], step_b = walk->strides[1][walk->rank - 1];
     cpu_walk line = {.rank = 1, .operands = 2, .shape = {BLOCK}, .strides = {{1}, {1}}};
     float block_a[BLOCK], block_b[BLOCK];
-    if (!binary_float32(operator, &line, block_a, block_b, block_a, 0, 0)) return false;
+    if (!binary_float32(operator, & line, block_a, block_b, block_a, 0, 0)) return false;
     cursor at;
     cursor_place(&at, walk, begin);
     for (int64_t done = begin; done < end;) {
@@ -60,9 +60,9 @@ static bool narrow_pairwise(cpu_binary operator, cpu_type type, const cpu_walk *
         widen_strided(type, a, at.offset[0], step_a, count, block_a);
         widen_strided(type, b, at.offset[1], step_b, count, block_b);
         if (is_comparison) {
-            binary_float32(operator, &line, block_a, block_b, (uint8_t *)y + done, 0, count);
+            binary_float32(operator, & line, block_a, block_b, (uint8_t *)y + done, 0, count);
         } else {
-            binary_float32(operator, &line, block_a, block_b, block_a, 0, count);
+            binary_float32(operator, & line, block_a, block_b, block_a, 0, count);
             cpu_narrow(type, block_a, (uint16_u *)y + done, 0, count);
         }
         done += count;
@@ -109,13 +109,13 @@ static bool narrow_fold(cpu_binary operator, cpu_type type, bool mean, int32_t c
                         void *y, int64_t begin, int64_t end) {
     cpu_walk line = {.rank = 1, .operands = 2, .shape = {BLOCK}, .strides = {{1}, {1}}};
     float sum[BLOCK], next[BLOCK];
-    if (!binary_float32(operator, &line, sum, next, sum, 0, 0)) return false;
+    if (!binary_float32(operator, & line, sum, next, sum, 0, 0)) return false;
     for (int64_t at = begin; at < end; at += BLOCK) {
         const int64_t last = minimum(at + BLOCK, end);
         widen_walk(type, walks[0], x[0], at, last, sum);
         for (int32_t operand = 1; operand < count; ++operand) {
             widen_walk(type, walks[operand], x[operand], at, last, next);
-            binary_float32(operator, &line, sum, next, sum, 0, last - at);
+            binary_float32(operator, & line, sum, next, sum, 0, last - at);
         }
         if (mean)
             for (int64_t i = 0; i < last - at; ++i) sum[i] /= (float)count;

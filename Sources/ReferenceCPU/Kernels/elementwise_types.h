@@ -8,13 +8,13 @@
 #include "elementwise.h"
 #include "internal.h"
 
-bool unary_float32(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end);
+bool unary_float32(cpu_unary operator, const double * parameters, const void *x, void *y, int64_t begin, int64_t end);
 /* Float32 results that are still right once they are rounded to 16 bits. */
-void unary_before_narrowing(cpu_unary operator, const double *parameters, const float *x, float *y, int64_t count);
-bool unary_float64(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end);
-bool binary_float32(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool binary_float64(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
-bool binary_bool(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+void unary_before_narrowing(cpu_unary operator, const double * parameters, const float *x, float *y, int64_t count);
+bool unary_float64(cpu_unary operator, const double * parameters, const void *x, void *y, int64_t begin, int64_t end);
+bool binary_float32(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool binary_float64(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+bool binary_bool(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
 
 #define INTEGER_TYPES(ENTRY)                                                                                                               \
     ENTRY(int8, INT8)                                                                                                                      \
@@ -26,8 +26,8 @@ bool binary_bool(cpu_binary operator, const cpu_walk *walk, const void *a, const
     ENTRY(int64, INT64)                                                                                                                    \
     ENTRY(uint64, UINT64)
 #define DECLARE(NAME, TAG)                                                                                                                 \
-    bool unary_##NAME(cpu_unary operator, const int64_t *parameters, const void *x, void *y, int64_t begin, int64_t end);                  \
-    bool binary_##NAME(cpu_binary operator, const cpu_walk *walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
+    bool unary_##NAME(cpu_unary operator, const int64_t * parameters, const void *x, void *y, int64_t begin, int64_t end);                 \
+    bool binary_##NAME(cpu_binary operator, const cpu_walk * walk, const void *a, const void *b, void *y, int64_t begin, int64_t end);
 INTEGER_TYPES(DECLARE)
 #undef DECLARE
 

@@ -61,10 +61,9 @@ INLINE int64_t index_at(int32_t index_width, const void *indices, int64_t i, int
 WIDTHS(TABLE_COPY)
 
 void cpu_table_copy(int32_t width, int32_t rank, const int64_t *shape, const int64_t *tables, const void *x, const void *fill, void *y,
-                    int64_t begin, int64_t end) {
+                    int64_t begin, int64_t end){
 #define CALL_TABLE_COPY(BITS) table_copy_##BITS(rank, shape, tables, x, fill, y, begin, end)
-    BY_WIDTH(CALL_TABLE_COPY)
-}
+    BY_WIDTH(CALL_TABLE_COPY)}
 
 /* ---- By an index for every element --------------------------------------------------------------------------------------------------------- */
 
@@ -111,10 +110,9 @@ void cpu_gather_elements(int32_t width, const cpu_walk *walk, int64_t size, int6
 }
 
 void cpu_scatter_elements(int32_t width, const cpu_walk *walk, int64_t size, int64_t stride, int32_t index_width, const void *indices,
-                          const void *updates, void *x, int64_t begin, int64_t end) {
+                          const void *updates, void *x, int64_t begin, int64_t end){
 #define CALL_SCATTER(BITS) scatter_elements_##BITS(walk, size, stride, index_width, indices, x, updates, begin, end)
-    BY_WIDTH(CALL_SCATTER)
-}
+    BY_WIDTH(CALL_SCATTER)}
 
 int64_t cpu_tuple_place(const cpu_tuples *tuples, const void *indices, int64_t item) {
     int64_t place = item / tuples->per_batch * tuples->batch_stride;

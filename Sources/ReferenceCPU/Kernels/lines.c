@@ -6,7 +6,7 @@
 #include "internal.h"
 
 #define SUMMED_TYPES(ENTRY)                                                                                                                \
-    ENTRY(FLOAT32, float, float)                                                                                                           \
+    ENTRY(FLOAT32, float, double)                                                                                                          \
     ENTRY(FLOAT64, double, double)                                                                                                         \
     ENTRY(INT32, int32_t, uint32_t)                                                                                                        \
     ENTRY(INT64, int64_t, uint64_t)
@@ -22,7 +22,7 @@
     ENTRY(INT64, int64_t)                                                                                                                  \
     ENTRY(UINT64, uint64_t)
 
-/* Integers are summed as unsigned ones, which wrap. */
+/* Integers are summed as unsigned ones, which wrap; float32 in float64, because a running sum has no chains that would keep its error small. */
 #define RUNNING_SUM(TAG, TYPE, SUM)                                                                                                        \
     static void running_sum_##TAG(int64_t length, int64_t inner, bool exclusive, bool reverse, const void *x, void *y, int64_t begin,      \
                                   int64_t end) {                                                                                           \

@@ -184,7 +184,8 @@ CLONES void cpu_rms_normalization_float32(int64_t length, float epsilon, const v
 }
 
 /* A line without any size stays as it is. */
-CLONES void cpu_lp_normalization_float32(int64_t length, int64_t inner, bool euclidean, const void *x, void *y, int64_t begin, int64_t end) {
+CLONES void cpu_lp_normalization_float32(int64_t length, int64_t inner, bool euclidean, const void *x, void *y, int64_t begin,
+                                         int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
         const int64_t start = item / inner * length * inner + item % inner;
         const float32_u *from = (const float32_u *)x + start;

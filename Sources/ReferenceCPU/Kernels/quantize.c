@@ -87,8 +87,8 @@ DEQUANTIZE(int16_u)
 DEQUANTIZE(uint16_u)
 DEQUANTIZE(int32_u)
 
-bool cpu_dequantize(const cpu_scale_map *map, cpu_type from, const void *x, const void *scales, const void *zeros, void *y,
-                    int64_t begin, int64_t end) {
+bool cpu_dequantize(const cpu_scale_map *map, cpu_type from, const void *x, const void *scales, const void *zeros, void *y, int64_t begin,
+                    int64_t end) {
 #define DEQUANTIZE_CASE(TAG, TYPE)                                                                                                         \
     case CPU_TYPE_##TAG:                                                                                                                   \
         dequantize_##TYPE(map, x, scales, zeros, y, begin, end);                                                                           \

@@ -107,7 +107,8 @@ typedef int32_t totals __attribute__((vector_size(4 * PANEL)));
 #define ODD(p)  __builtin_shufflevector(p, p, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 
 /* Products of 16-bit numbers, each pair summed in 32 bits, which one instruction does. (That for 8 bits saturates its sums at 16.) */
-INLINE void multiply_tile(const int rows, int64_t pairs, int64_t width, const int16_t *a, const int16_t *b, int32_t *sums, int64_t leading) {
+INLINE void multiply_tile(const int rows, int64_t pairs, int64_t width, const int16_t *a, const int16_t *b, int32_t *sums,
+                          int64_t leading) {
     totals total[4];
     for (int r = 0; r < rows; ++r) total[r] = (totals){0};
     for (int64_t k = 0; k < pairs; ++k) {

@@ -15,7 +15,7 @@
     OPERATOR(float, ATAN, atan64(x))                                                                                                       \
     OPERATOR(float, ATANH, atanh64(x))                                                                                                     \
     OPERATOR(float, CEIL, __builtin_ceilf(x))                                                                                              \
-    OPERATOR(float, CELU, (x < 0.0f ? 0.0 : (double)x) + least0(p *expm1_64((double)x / (double)p)))                                       \
+    OPERATOR(float, CELU, (x < 0.0f ? 0.0 : (double)x) + least0(p * expm1_64((double)x / (double)p)))                                      \
     OPERATOR(float, CLIP, clip_float(x, p, q))                                                                                             \
     OPERATOR(float, COSH, cosh64(x))                                                                                                       \
     OPERATOR(float, ELU, x < 0.0f ? (double)p * expm1_64(x) : (double)x)                                                                   \
@@ -34,12 +34,12 @@
     OPERATOR(float, RELU, x < 0.0f ? 0.0f : x)                                                                                             \
     OPERATOR(float, ROUND, __builtin_rintf(x))                                                                                             \
     OPERATOR(float, SELU, (double)q *(x > 0.0f ? (double)x : p * expm1_64(x)))                                                             \
-    OPERATOR(float, SHRINK, x < -q ? x + p : x > q ? x - p : x == x ? 0.0f : x)                                                            \
+    OPERATOR(float, SHRINK, x<-q ? x + p : x> q ? x - p : x == x ? 0.0f : x)                                                               \
     OPERATOR(float, SIGMOID, vector_sigmoid(x))                                                                                            \
     OPERATOR(float, SIGN, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x + 0.0f)                                                                   \
     OPERATOR(float, SINH, sinh64(x))                                                                                                       \
     OPERATOR(float, SOFTPLUS, softplus64(x))                                                                                               \
-    OPERATOR(float, SOFTSIGN, x / (1.0 + magnitude64(x)))                                                                                   \
+    OPERATOR(float, SOFTSIGN, x / (1.0 + magnitude64(x)))                                                                                  \
     OPERATOR(float, SQRT, __builtin_sqrtf(x))                                                                                              \
     OPERATOR(float, SWISH, x *sigmoid64((double)p *(double)x))                                                                             \
     OPERATOR(float, TANH, vector_tanh(x))                                                                                                  \
@@ -72,12 +72,12 @@ UNARY_FLOAT32(DEFINE)
         }                                                                                                                                  \
     }
 DEFINE_ODD(LEAKY_RELU, x < 0.0 ? p * x : x)
-DEFINE_ODD(SHRINK, x < -q ? x + p : x > q ? x - p : x == x ? 0.0 : x)
+DEFINE_ODD(SHRINK, x<-q ? x + p : x> q ? x - p : x == x ? 0.0 : x)
 
-void unary_before_narrowing(cpu_unary operator, const double *parameters, const float *x, float *y, int64_t count) {
-    if (operator == CPU_UNARY_LEAKY_RELU)
+void unary_before_narrowing(cpu_unary operator, const double * parameters, const float *x, float *y, int64_t count) {
+    if (operator== CPU_UNARY_LEAKY_RELU)
         unary_odd_LEAKY_RELU(parameters, x, y, count);
-    else if (operator == CPU_UNARY_SHRINK)
+    else if (operator== CPU_UNARY_SHRINK)
         unary_odd_SHRINK(parameters, x, y, count);
     else
         unary_float32(operator, parameters, x, y, 0, count);
@@ -111,7 +111,7 @@ DEFINE_ANGULAR(SIN, turned_sine(x, 0), sin)
 DEFINE_ANGULAR(COS, turned_sine(x, 1), cos)
 DEFINE_ANGULAR(TAN, tan64(x), tan)
 
-bool unary_float32(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end) {
+bool unary_float32(cpu_unary operator, const double * parameters, const void *x, void *y, int64_t begin, int64_t end) {
     switch (operator) {
         UNARY_FLOAT32(DISPATCH_UNARY)
         DISPATCH_UNARY(float, SIN, )

@@ -15,7 +15,7 @@
     OPERATOR(double, ATAN, atan(x))                                                                                                        \
     OPERATOR(double, ATANH, atanh(x))                                                                                                      \
     OPERATOR(double, CEIL, __builtin_ceil(x))                                                                                              \
-    OPERATOR(double, CELU, (x < 0.0 ? 0.0 : x) + least0(p *expm1(x / p)))                                                                  \
+    OPERATOR(double, CELU, (x < 0.0 ? 0.0 : x) + least0(p * expm1(x / p)))                                                                 \
     OPERATOR(double, CLIP, clip_double(x, p, q))                                                                                           \
     OPERATOR(double, COS, cos(x))                                                                                                          \
     OPERATOR(double, COSH, cosh(x))                                                                                                        \
@@ -30,7 +30,7 @@
     OPERATOR(double, RELU, x < 0.0 ? 0.0 : x)                                                                                              \
     OPERATOR(double, ROUND, __builtin_rint(x))                                                                                             \
     OPERATOR(double, SELU, q *(x > 0.0 ? x : p * expm1(x)))                                                                                \
-    OPERATOR(double, SHRINK, x < -q ? x + p : x > q ? x - p : x == x ? 0.0 : x)                                                            \
+    OPERATOR(double, SHRINK, x<-q ? x + p : x> q ? x - p : x == x ? 0.0 : x)                                                               \
     OPERATOR(double, SIGMOID, 1.0 / (1.0 + exp(-x)))                                                                                       \
     OPERATOR(double, SIGN, x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x + 0.0)                                                                       \
     OPERATOR(double, SIN, sin(x))                                                                                                          \
@@ -54,7 +54,7 @@ INLINE double clip_double(double x, double low, double high) {
 #define DEFINE_FLOAT64(TYPE, NAME, EXPRESSION) DEFINE_UNARY(CLONES, double, TYPE, NAME, EXPRESSION)
 UNARY_FLOAT64(DEFINE_FLOAT64)
 
-bool unary_float64(cpu_unary operator, const double *parameters, const void *x, void *y, int64_t begin, int64_t end) {
+bool unary_float64(cpu_unary operator, const double * parameters, const void *x, void *y, int64_t begin, int64_t end) {
     switch (operator) { UNARY_FLOAT64(DISPATCH_UNARY) default : return false; }
 }
 
@@ -85,7 +85,7 @@ bool unary_float64(cpu_unary operator, const double *parameters, const void *x, 
 /* One instruction set is enough here: these loops wait for memory. */
 #define DEFINE_INTEGER(TYPE, NAME, EXPRESSION) DEFINE_UNARY(, int64_t, TYPE, NAME, EXPRESSION)
 #define ENTRY(NAME, TAG)                                                                                                                   \
-    UNARY_##TAG(DEFINE_INTEGER) bool unary_##NAME(cpu_unary operator, const int64_t *parameters, const void *x, void *y, int64_t begin,    \
+    UNARY_##TAG(DEFINE_INTEGER) bool unary_##NAME(cpu_unary operator, const int64_t * parameters, const void *x, void *y, int64_t begin,   \
                                                   int64_t end) {                                                                           \
         switch (operator) { UNARY_##TAG(DISPATCH_UNARY) default : return false; }                                                          \
     }
@@ -100,7 +100,7 @@ CLONES void cpu_not(const void *x, void *y, int64_t begin, int64_t end) {
 /* By their bits: a NaN is above infinity, the sign aside. `infinity` is a bound that no number reaches, or infinity itself. */
 #define PREDICATES(BITS)                                                                                                                   \
     CLONES static void is_nan_##BITS(const uint##BITS##_u *x, uint##BITS##_t infinity, uint8_t *y, int64_t begin, int64_t end) {           \
-        const uint##BITS##_t magnitude = (uint##BITS##_t)~(uint##BITS##_t)0 >> 1;                                                          \
+        const uint##BITS##_t magnitude = (uint##BITS##_t) ~(uint##BITS##_t)0 >> 1;                                                         \
         for (int64_t i = begin; i < end; ++i) y[i] = (x[i] & magnitude) > infinity;                                                        \
     }                                                                                                                                      \
     CLONES static void equals_##BITS(const uint##BITS##_u *x, uint##BITS##_t first, uint##BITS##_t second, uint8_t *y, int64_t begin,      \

@@ -42,6 +42,7 @@ typedef struct cpu_rotary {
 /*
  * An item is a step of a batch. `position_ids` (int64) names its row of the caches, which lies inside; NULL: row `item`.
  */
-void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y, int64_t begin, int64_t end);
+void cpu_rotate(const cpu_rotary *how, const void *position_ids, const void *x, const void *cosines, const void *sines, void *y,
+                int64_t begin, int64_t end);
 
 #endif

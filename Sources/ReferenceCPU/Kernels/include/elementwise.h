@@ -46,8 +46,8 @@ typedef enum cpu_unary {
     CPU_UNARY_NEG,
     CPU_UNARY_RECIPROCAL,
     CPU_UNARY_RELU,
-    CPU_UNARY_ROUND, /* ties to even */
-    CPU_UNARY_SELU,  /* alpha p, gamma q */
+    CPU_UNARY_ROUND,  /* ties to even */
+    CPU_UNARY_SELU,   /* alpha p, gamma q */
     CPU_UNARY_SHRINK, /* bias p, lambda q */
     CPU_UNARY_SIGMOID,
     CPU_UNARY_SIGN,

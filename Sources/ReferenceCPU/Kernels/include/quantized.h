@@ -37,13 +37,13 @@ void cpu_pack_window(const cpu_window *window, bool is_signed, int32_t zero, con
                      int64_t column_end, int16_t *packed, int64_t begin, int64_t end);
 
 /* sums[row * leading + column], from packed operands. An item is four rows. */
-void cpu_quantized_product(int64_t rows, int64_t pairs, int64_t columns, const int16_t *a, const int16_t *b, int32_t *sums,
-                           int64_t leading, int64_t begin, int64_t end);
+void cpu_quantized_product(int64_t rows, int64_t pairs, int64_t columns, const int16_t *a, const int16_t *b, int32_t *sums, int64_t leading,
+                           int64_t begin, int64_t end);
 
 /* How sums become 8 bits again: round(((sum + bias[row]) * row scale * column scale) / scale) + zero, with ties to even, saturated. */
 typedef struct cpu_requantization {
-    const void *bias; /* int32 per row, or NULL */
-    const void *row_scales, *column_scales; /* float32 */
+    const void *bias;                            /* int32 per row, or NULL */
+    const void *row_scales, *column_scales;      /* float32 */
     int64_t row_scale_count, column_scale_count; /* 1, or their number */
     float scale;
     int32_t zero;
@@ -67,8 +67,8 @@ bool cpu_quantize(const cpu_scale_map *map, cpu_type to, const void *x, const vo
                   int64_t end);
 
 /* y = (x - zero) * scale in float32; x is an integer of 8, 16 or 32 bits. `zeros` (of x's type) may be NULL. An item is a run of `inner` elements. */
-bool cpu_dequantize(const cpu_scale_map *map, cpu_type from, const void *x, const void *scales, const void *zeros, void *y,
-                    int64_t begin, int64_t end);
+bool cpu_dequantize(const cpu_scale_map *map, cpu_type from, const void *x, const void *scales, const void *zeros, void *y, int64_t begin,
+                    int64_t end);
 
 /* The least and the greatest of x[begin] ... x[end - 1] and 0; NaN comes through. */
 void cpu_range_float32(const void *x, int64_t begin, int64_t end, float range[2]);

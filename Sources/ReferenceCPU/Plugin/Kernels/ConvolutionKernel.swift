@@ -16,7 +16,8 @@ let convolutionKernels = [
             "channels that do not fit")
         let window = try window(node, input: x.shape, output: y.shape, kernel: Array(w.shape.dropFirst(2)))
         let kernel = PreparedConvolution(
-            window, x.type, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups, taps: product(w.shape.dropFirst(2)),
+            window, x.type, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups,
+            taps: product(w.shape.dropFirst(2)),
             inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), device)
         return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
     }
@@ -57,7 +58,8 @@ private final class PreparedConvolution: PreparedKernel {
     private static let panelElements = 1 << 19
 
     init(
-        _ window: cpu_window, _ type: DataType, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int, outputSize: Int,
+        _ window: cpu_window, _ type: DataType, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int,
+        outputSize: Int,
         _ device: CPUDevice
     ) {
         self.window = window
@@ -113,7 +115,9 @@ private final class PreparedConvolution: PreparedKernel {
                 let count = panel == nil ? outputSize : min(columns, outputSize - first)
                 var layout = MatrixProduct.Layout(m: rows, n: count, k: depth)
                 layout.ldc = outputSize
-                if let panel { unfold(Unfold(window: window, isDouble: isDouble, x: input, panel: panel, columns: count, first: first), depth) }
+                if let panel {
+                    unfold(Unfold(window: window, isDouble: isDouble, x: input, panel: panel, columns: count, first: first), depth)
+                }
                 let source = panel.map { UnsafeRawPointer($0) } ?? input
                 multiply(layout, weights, source, adding: bias != nil, output + first * elementBytes)
             }

@@ -38,12 +38,15 @@ let indexingKernels = [
     },
     TunedKernel("OneHot", since: 9, types: indexTypes) { node, device throws(Refusal) in
         let (indices, y) = (try node.present(input: 0), try node.present(output: 0))
-        guard let width = ReferenceCPU.width(of: y.type), let indexWidth = ReferenceCPU.width(of: indices.type) else { throw Refusal(.dataType, "narrow elements") }
+        guard let width = ReferenceCPU.width(of: y.type), let indexWidth = ReferenceCPU.width(of: indices.type) else {
+            throw Refusal(.dataType, "narrow elements")
+        }
         let axis = try node.axis(Int(node.int("axis") ?? -1), rank: y.shape.count)
         try require(y.view.count > 0, .shape, "no element")
         return TunedKernel.Plan(
             kernel: PreparedOneHot(
-                width: width, indexWidth: indexWidth, depth: y.shape[axis], inner: product(y.shape[(axis + 1)...]), count: indices.view.count,
+                width: width, indexWidth: indexWidth, depth: y.shape[axis], inner: product(y.shape[(axis + 1)...]),
+                count: indices.view.count,
                 device))
     },
 ]
@@ -67,7 +70,9 @@ struct ElementPlaces {
     init(
         _ node: NodeView, _ x: (view: TensorView, type: DataType, shape: [Int]), _ indices: (view: TensorView, type: DataType, shape: [Int])
     ) throws(Refusal) {
-        guard let width = ReferenceCPU.width(of: x.type), indexTypes.contains(indices.type) else { throw Refusal(.dataType, "narrow elements") }
+        guard let width = ReferenceCPU.width(of: x.type), indexTypes.contains(indices.type) else {
+            throw Refusal(.dataType, "narrow elements")
+        }
         let axis = try node.axis(Int(node.int("axis") ?? 0), rank: x.shape.count)
         try require(indices.view.count > 0 && indices.shape.count == x.shape.count, .shape, "no index")
         for other in x.shape.indices where other != axis {
@@ -110,7 +115,9 @@ private final class PreparedElements: PreparedKernel, @unchecked Sendable {
         let wrong = cpu_check_indices(places.indexWidth, Int64(places.count), size, indices)
         if wrong >= 0 { throw .invalid("index \(wrong) of the indices is outside an axis of \(size)") }
         if dataBytes == 0 {
-            pool.parallel(places.count, grain: elementGrain, with: Task(places: places, walk: places.walk.address, x: x, indices: indices, y: y)) {
+            pool.parallel(
+                places.count, grain: elementGrain, with: Task(places: places, walk: places.walk.address, x: x, indices: indices, y: y)
+            ) {
                 context, begin, end in
                 let task = context!.assumingMemoryBound(to: Task.self).pointee
                 cpu_gather_elements(
@@ -123,7 +130,8 @@ private final class PreparedElements: PreparedKernel, @unchecked Sendable {
         let updates = try launch.input(2).hostElements()
         memcpy(y, x, dataBytes)
         guard let reduction, let type else {
-            cpu_scatter_elements(places.width, places.walk.address, size, stride, places.indexWidth, indices, updates, y, 0, Int64(places.count))
+            cpu_scatter_elements(
+                places.width, places.walk.address, size, stride, places.indexWidth, indices, updates, y, 0, Int64(places.count))
             return
         }
         var one = cpu_walk.line(of: 1)
@@ -241,7 +249,8 @@ private final class PreparedOneHot: PreparedKernel {
         pool.parallel(count, grain: max(elementGrain / max(depth, 1), 1), with: task) { context, begin, end in
             let task = context!.assumingMemoryBound(to: Task.self).pointee
             cpu_one_hot(
-                task.width, Int64(task.depth), Int64(task.inner), task.indexWidth, task.indices, task.values, task.y, Int64(begin), Int64(end))
+                task.width, Int64(task.depth), Int64(task.inner), task.indexWidth, task.indices, task.values, task.y, Int64(begin),
+                Int64(end))
         }
     }
 }

@@ -4,6 +4,9 @@ import PluginKit
 import ReferenceCPUKernels
 import Tensors
 
+/// An exponent alone has no zero to fill with.
+private let fillable = movable.subtracting(TypeSet(.float8e8m0))
+
 /// Movement whose places are known from shapes and attributes alone.
 let layoutKernels = [
     TunedKernel("Tile", since: 6, types: movable) { node, device throws(Refusal) in
@@ -35,7 +38,7 @@ let layoutKernels = [
         return try permuted(
             x.type, [x.shape[0], x.shape[1], y.shape[2], block, y.shape[3], block], isDCR ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4], device)
     },
-    TunedKernel("Pad", since: 11, types: movable) { node, device throws(Refusal) in
+    TunedKernel("Pad", since: 11, types: fillable) { node, device throws(Refusal) in
         let (x, y) = (try node.present(input: 0), try node.present(output: 0))
         guard let width = width(of: x.type), let pads = try node.integers(attribute: "pads", input: 1) else {
             throw Refusal(.other, "no pads")
@@ -65,7 +68,7 @@ let layoutKernels = [
         }
         return TunedKernel.Plan(kernel: PreparedTableCopy(width, tables: tables, fillInput: 2, device))
     },
-    TunedKernel("Trilu", since: 14, types: movable) { node, device throws(Refusal) in
+    TunedKernel("Trilu", since: 14, types: fillable) { node, device throws(Refusal) in
         let x = try node.present(input: 0)
         guard let width = width(of: x.type), x.shape.count >= 2 else { throw Refusal(.shape, "no matrix") }
         return TunedKernel.Plan(

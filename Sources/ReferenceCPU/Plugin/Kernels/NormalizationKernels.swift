@@ -29,8 +29,12 @@ let normalizationKernels = [
                 bias: node.float("bias") ?? 1),
             items: x.shape[0] * size, size: x.shape[1] * Int(window), inputs: 1, device)
     },
-    TunedKernel("Softmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in try softmax(node, device, logarithm: false) },
-    TunedKernel("LogSoftmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in try softmax(node, device, logarithm: true) },
+    TunedKernel("Softmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in
+        try softmax(node, device, logarithm: false)
+    },
+    TunedKernel("LogSoftmax", since: 1, types: float32, widens: true) { node, device throws(Refusal) in
+        try softmax(node, device, logarithm: true)
+    },
     TunedKernel("LayerNormalization", since: 17, types: float32, widens: true) { node, device throws(Refusal) in
         try node.requireType(.float32)
         try require(node.int("stash_type") ?? 1 == 1, .attribute, "statistics in another type")
@@ -91,7 +95,8 @@ let normalizationKernels = [
         func walk(_ axes: [Int]) throws(Refusal) -> Walk { try Walk(axes.map { x.shape[$0] }, [axes.map { strides[$0] }]) }
         let items = product(kept.map { x.shape[$0] })
         return plan(
-            .meanVarianceNormalization(kept: try walk(kept), reduced: try walk(reduced)), items: items, size: x.view.count / items, inputs: 1,
+            .meanVarianceNormalization(kept: try walk(kept), reduced: try walk(reduced)), items: items, size: x.view.count / items,
+            inputs: 1,
             device)
     },
 ]

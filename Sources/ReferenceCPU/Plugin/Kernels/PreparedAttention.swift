@@ -31,7 +31,8 @@ final class PreparedAttention: PreparedKernel {
         }
         let task = AttentionTask(
             geometry: geometry, blocks: blocks, block: Self.block, items: items, shares: shares, scoresPerShare: scoresPerShare,
-            q: try floats(0)!, k: try floats(1)!, v: try floats(2)!, mask: try optional(3), pastKey: try floats(4), pastValue: try floats(5),
+            q: try floats(0)!, k: try floats(1)!, v: try floats(2)!, mask: try optional(3), pastKey: try floats(4),
+            pastValue: try floats(5),
             lengths: try optional(6), y: try launch.output(0).hostElements().assumingMemoryBound(to: Float.self),
             kept: launch.hasOutput(3) ? try launch.output(3).hostElements().assumingMemoryBound(to: Float.self) : nil,
             scores: try launch.hostWorkspace(atLeast: workspace).assumingMemoryBound(to: Float.self))
@@ -56,7 +57,8 @@ final class PreparedAttention: PreparedKernel {
         rows: Int
     ) {
         let task = CacheTask(
-            present: present, size: size, past: past, pastRows: geometry.past, new: new, strides: strides, rows: rows, heads: geometry.heads)
+            present: present, size: size, past: past, pastRows: geometry.past, new: new, strides: strides, rows: rows, heads: geometry.heads
+        )
         pool.parallel(geometry.batch * geometry.heads, grain: max(elementGrain / (geometry.keys * size), 1), with: task) {
             context, begin, end in
             let task = context!.assumingMemoryBound(to: CacheTask.self).pointee

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import PluginKit
 
-
 /// How two stacks of matrices are multiplied, by NumPy's rules: vectors get an axis that the output loses, leading axes broadcast.
 struct ProductShape {
     let m, n, k: Int

@@ -34,7 +34,8 @@ private func scaling(_ direction: PreparedScaling.Direction, _ node: NodeView, _
     if let zeros = node.input(2) { try require(zeros.count == scale.view.count, .shape, "zero points that do not fit") }
     if block == 0 && scale.view.count == 1 && scale.shape.count <= 1 {
         // One scale for all: runs of a length that threads can share.
-        return TunedKernel.Plan(kernel: PreparedScaling(direction, cpu_scale_map(inner: 1, size: 1, block: 0), items: count, isSingle: true, device))
+        return TunedKernel.Plan(
+            kernel: PreparedScaling(direction, cpu_scale_map(inner: 1, size: 1, block: 0), items: count, isSingle: true, device))
     }
     let axis = try node.axis(shape.count == 1 ? 0 : Int(node.int("axis") ?? 1), rank: shape.count)
     let inner = product(shape[(axis + 1)...])

@@ -41,7 +41,8 @@ private func convolution(
         channels: x.shape[1] / groups, filters: filters / groups, taps: product(w.shape.dropFirst(2)),
         inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)))
     let kernel = PreparedQuantizedConvolution(
-        geometry, x: .init(input: 0, zero: zeroX, isSigned: x.type == .int8), w: .init(input: weights, zero: zeroW, isSigned: w.type == .int8),
+        geometry, x: .init(input: 0, zero: zeroX, isSigned: x.type == .int8),
+        w: .init(input: weights, zero: zeroW, isSigned: w.type == .int8),
         zeroCount: zeros, scales: scales, scaleCount: scaleCount, isSigned: y.type == .int8, device)
     return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
 }

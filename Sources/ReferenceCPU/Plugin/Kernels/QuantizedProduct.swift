@@ -18,7 +18,9 @@ struct QuantizedProduct: Sendable {
     private func aligned(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }
 
     func packRows(_ matrix: cpu_quantized_matrix, _ packed: UnsafeMutablePointer<Int16>) {
-        pool.parallel(rows, grain: max(elementGrain / max(depth, 1), 1), with: Packing(matrix: matrix, depth: depth, columns: 0, packed: packed)) {
+        pool.parallel(
+            rows, grain: max(elementGrain / max(depth, 1), 1), with: Packing(matrix: matrix, depth: depth, columns: 0, packed: packed)
+        ) {
             context, begin, end in
             let task = context!.assumingMemoryBound(to: Packing.self).pointee
             withUnsafePointer(to: task.matrix) { cpu_pack_rows($0, Int64(task.depth), task.packed, Int64(begin), Int64(end)) }

@@ -24,7 +24,9 @@ let resizeKernels = ["Resize", "Upsample"].map { name in
 
 private func sampling(_ name: String, _ node: NodeView) throws(Refusal) -> ResizeSampling {
     guard let definition = OperatorCatalog.standard["", name] else { throw Refusal(.other, "no such operator") }
-    let inputs = (0..<node.inputCount).map { index in node.input(index).flatMap { input in input.type.map { ConcreteType($0, input.dimensions) } } }
+    let inputs = (0..<node.inputCount).map { index in
+        node.input(index).flatMap { input in input.type.map { ConcreteType($0, input.dimensions) } }
+    }
     let values = (0..<node.inputCount).map { index in
         index == 0 ? nil : node.input(index).flatMap { $0.host == nil ? nil : try? $0.hostTensor() }
     }

@@ -20,7 +20,8 @@ let transposedConvolutionKernels = [
         let window = try window(node, input: y.shape, output: x.shape, kernel: Array(w.shape.dropFirst(2)))
         let kernel = PreparedTransposedConvolution(
             window, batch: x.shape[0], groups: groups, inputChannels: x.shape[1] / groups, outputChannels: w.shape[1],
-            taps: product(w.shape.dropFirst(2)), inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), device)
+            taps: product(w.shape.dropFirst(2)), inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), device
+        )
         return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
     }
 ]

@@ -35,7 +35,8 @@ struct TunedKernel: CPUKernel {
         plan: @escaping @Sendable (NodeView, CPUDevice) throws(Refusal) -> Plan
     ) {
         declaration = KernelDeclaration(
-            operatorName, operator: operatorName, since: since, until: until, types: widens && types.contains(.float32) ? [types, shortFloats] : types,
+            operatorName, operator: operatorName, since: since, until: until,
+            types: widens && types.contains(.float32) ? [types, shortFloats] : types,
             flags: flags)
         definition = OperatorCatalog.standard["", operatorName]!
         self.widens = widens
