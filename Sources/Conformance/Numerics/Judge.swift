@@ -71,7 +71,7 @@ package struct Judge: Sendable {
         switch rule {
         case .property: return nil
         case .exact: return [Double](repeating: 0, count: result.count)
-        case .steps(let lower, let upper): return zip(lower, upper).map { Double($1 - $0) }
+        case .steps(let lower, let upper): return zip(lower, upper).map { Double($1) - Double($0) }
         case .numbers(let acceptance):
             return acceptance.expected.indices.map { index in
                 if !acceptance.isFree.isEmpty && acceptance.isFree[index] { return .infinity }
