@@ -38,7 +38,9 @@ extension Bounds {
         return acceptance
     }
 
-    private var isMean: Bool { ["Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"].contains(definition.name) }
+    private var isMean: Bool {
+        ["Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"].contains(definition.name)
+    }
 
     /// Elements of the first input for each of the output's.
     private func defaultTerms(_ result: ReferenceTensor) -> Int {
@@ -112,7 +114,9 @@ extension Bounds {
         acceptance.admitRounded(result)
         let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
         // Of a few elements the root mean square says no more than each of them.
-        if values.count >= 64 { acceptance.rootMeanSquareLimit = (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot() }
+        if values.count >= 64 {
+            acceptance.rootMeanSquareLimit = (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot()
+        }
         return acceptance
     }
 }
