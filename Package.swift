@@ -82,7 +82,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
-            name: "NumericsStudy", dependencies: ["Conformance", "Graph", "HardwareModel", "Operators", "ReferenceCPUKernels", "Tensors"], swiftSettings: swiftSettings),
+            name: "NumericsStudy", dependencies: ["Conformance", "Graph", "HardwareModel", "Operators", "ReferenceCPUKernels", "Tensors"],
+            swiftSettings: swiftSettings),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),

@@ -7,7 +7,8 @@ enum CompositeKernel {
     /// Q, K and V of four axes, without mask, past or further outputs.
     static func attention<S: Scalar>(_ context: ReferenceContext, _ m: Machine<S>) -> [Double]? {
         let attributes = context.attributes
-        guard context.inputs.count == 3, context.inputs[0]!.shape.count == 4, attributes.float("softcap") == 0, attributes.int("left_window_size") == -1,
+        guard context.inputs.count == 3, context.inputs[0]!.shape.count == 4, attributes.float("softcap") == 0,
+            attributes.int("left_window_size") == -1,
             attributes.int("right_window_size") == -1
         else { return nil }
         let (q, k, v) = (context.inputs[0]!, context.inputs[1]!, context.inputs[2]!)
@@ -39,7 +40,8 @@ enum CompositeKernel {
     /// RNN, GRU (reset before the product) and LSTM without peepholes: forward, with or without bias and first state, in the order of ONNX's gates.
     static func recurrent<S: Scalar>(_ name: String, _ context: ReferenceContext, _ m: Machine<S>) -> [[Double]]? {
         let attributes = context.attributes
-        guard attributes.string("direction") == "forward", attributes.float("clip") == nil, !attributes.flag("layout"), !attributes.flag("linear_before_reset"),
+        guard attributes.string("direction") == "forward", attributes.float("clip") == nil, !attributes.flag("layout"),
+            !attributes.flag("linear_before_reset"),
             !attributes.flag("input_forget"), !context.has(4), !context.has(6), !context.has(7)
         else { return nil }
         let gates = ["RNN": 1, "GRU": 3, "LSTM": 4][name]!
@@ -47,7 +49,8 @@ enum CompositeKernel {
         let (steps, batch, size) = (x.shape[0], x.shape[1], x.shape[2])
         let hidden = context.inputs[2]!.shape[2]
         let (xs, ws, rs) = (m.loadFactors(x.floats), m.loadFactors(context.inputs[1]!.floats), m.loadFactors(context.inputs[2]!.floats))
-        let bias = context.has(3) && !m.arithmetic.dropsBias ? m.load(context.inputs[3]!.floats) : [S](repeating: 0, count: 2 * gates * hidden)
+        let bias =
+            context.has(3) && !m.arithmetic.dropsBias ? m.load(context.inputs[3]!.floats) : [S](repeating: 0, count: 2 * gates * hidden)
         var states = context.has(5) ? m.load(context.inputs[5]!.floats) : [S](repeating: 0, count: batch * hidden)
         var memories = [S](repeating: 0, count: batch * hidden)
         var y = [Double](repeating: 0, count: steps * batch * hidden)
@@ -74,7 +77,9 @@ enum CompositeKernel {
                 default:
                     for unit in 0..<hidden {
                         let old = memories[entry * hidden + unit]
-                        let memory = m.add(m.mul(sigmoid(sum(2, unit, state)), old), m.mul(sigmoid(sum(0, unit, state)), m.function(.tanh, sum(3, unit, state))))
+                        let memory = m.add(
+                            m.mul(sigmoid(sum(2, unit, state)), old),
+                            m.mul(sigmoid(sum(0, unit, state)), m.function(.tanh, sum(3, unit, state))))
                         memories[entry * hidden + unit] = memory
                         new[unit] = m.mul(sigmoid(sum(1, unit, state)), m.function(.tanh, memory))
                     }

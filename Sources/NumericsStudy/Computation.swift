@@ -9,20 +9,25 @@ package struct Computation {
     private let context: ReferenceContext
     private let name: String
     private let type: DataType
+    private let sums: SumKernel?
 
     package init(_ judge: Judge) {
         self.judge = judge
         context = judge.context
         name = judge.call.definition.name
         type = judge.call.inputs.lazy.compactMap { $0?.dataType }.first(where: \.isFloat) ?? .float32
+        sums = SumProblem(name, context).flatMap { SumKernel($0) }
     }
 
     /// Nil for calls that the study has no kernel for.
     package func outputs(_ arithmetic: Arithmetic) throws -> [HostTensor?]? {
-        guard context.inputs.contains(where: { $0 != nil }), context.inputs.compactMap({ $0?.count }).reduce(0, +) < 1 << 21 else { return nil }
+        guard context.inputs.contains(where: { $0 != nil }), context.inputs.compactMap({ $0?.count }).reduce(0, +) < 1 << 21 else {
+            return nil
+        }
         let isNative = type != .float64 && arithmetic.isNative
         if let exact = try discrete(arithmetic) { return exact }
-        guard let values = isNative ? floats(Machine<Float>(arithmetic, type: type)) : floats(Machine<Double>(arithmetic, type: type)) else { return nil }
+        guard let values = isNative ? floats(Machine<Float>(arithmetic, type: type)) : floats(Machine<Double>(arithmetic, type: type))
+        else { return nil }
         return try zip(values.indices, judge.results).map { index, result in
             guard let result else { return nil }
             return try arithmetic.tensor(values[index], result.shape, result.dataType)
@@ -31,7 +36,9 @@ package struct Computation {
 
     private func floats<S: Scalar>(_ machine: Machine<S>) -> [[Double]]? {
         func one(_ values: [Double]?) -> [[Double]]? { values.map { [$0] } }
-        guard case .floats? = context.inputs[0]?.elements else { return name == "DequantizeLinear" ? one(QuantisedKernel.dequantize(context, machine)) : nil }
+        guard case .floats? = context.inputs[0]?.elements else {
+            return name == "DequantizeLinear" ? one(QuantisedKernel.dequantize(context, machine)) : nil
+        }
         switch name {
         case "Softmax", "LogSoftmax": return one(LineKernel.softmax(name, context, machine))
         case "ReduceProd", "CumProd": return one(LineKernel.product(name, context, machine))
@@ -41,14 +48,16 @@ package struct Computation {
         case "Attention": return one(CompositeKernel.attention(context, machine))
         case "RNN", "GRU", "LSTM": return CompositeKernel.recurrent(name, context, machine)
         default:
-            if let problem = SumProblem(name, context) { return one(SumKernel(problem: problem).run(machine)) }
+            if let sums { return one(sums.run(machine)) }
             return one(ElementKernel.run(name, context, machine))
         }
     }
 
     private func discrete(_ arithmetic: Arithmetic) throws -> [HostTensor?]? {
         let output = context.output(0)
-        func integers(_ values: [Int64]?) throws -> [HostTensor?]? { try values.map { [try HostTensor(output.dataType, output.shape, integers: $0)] } }
+        func integers(_ values: [Int64]?) throws -> [HostTensor?]? {
+            try values.map { [try HostTensor(output.dataType, output.shape, integers: $0)] }
+        }
         switch name {
         case "Cast": return try QuantisedKernel.cast(context, arithmetic).map { [$0] }
         case "QuantizeLinear": return try integers(QuantisedKernel.quantize(context, Machine(arithmetic, type: .float32)))
@@ -57,7 +66,9 @@ package struct Computation {
         case "TopK", "ArgMax", "ArgMin": return try QuantisedKernel.property(name, context, arithmetic)
         default:
             if let values = DiscreteKernel.movement(name, context, arithmetic) {
-                return [try HostTensor(output.dataType, output.shape, doubles: arithmetic.losesNaN ? values.map { $0.isNaN ? 0 : $0 } : values)]
+                return [
+                    try HostTensor(output.dataType, output.shape, doubles: arithmetic.losesNaN ? values.map { $0.isNaN ? 0 : $0 } : values)
+                ]
             }
             return try integers(DiscreteKernel.integers(name, context, arithmetic))
         }

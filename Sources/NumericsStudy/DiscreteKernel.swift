@@ -44,7 +44,9 @@ enum DiscreteKernel {
         case "ReduceMax", "ReduceMin":
             return reducedGroups(x.shape, context)?.map { group in
                 let group = arithmetic.dropsLastTerm && group.count > 1 ? group.dropLast() : group[...]
-                return group.reduce(name == "ReduceMax" ? -.infinity : .infinity) { name == "ReduceMax" ? greater($0, values[$1]) : smaller($0, values[$1]) }
+                return group.reduce(name == "ReduceMax" ? -.infinity : .infinity) {
+                    name == "ReduceMax" ? greater($0, values[$1]) : smaller($0, values[$1])
+                }
             }
         default: return nil
         }
@@ -53,12 +55,15 @@ enum DiscreteKernel {
     /// Integer arithmetic in 128 bits, brought back into the type at the end: wrapped, or saturated by a fault.
     static func integers(_ name: String, _ context: ReferenceContext, _ arithmetic: Arithmetic) -> [Int64]? {
         let inputs = context.inputs.compactMap { $0 }
-        guard let x = inputs.first, inputs.count == context.inputs.count, case .integers(let values) = x.elements, x.dataType.isInteger else { return nil }
+        guard let x = inputs.first, inputs.count == context.inputs.count, case .integers(let values) = x.elements, x.dataType.isInteger
+        else { return nil }
         let shape = context.output(0).shape
         func wide(_ value: Int64) -> Int128 { x.dataType == .uint64 ? Int128(UInt64(bitPattern: value)) : Int128(value) }
         func narrow(_ value: Int128) -> Int64 { brought(value, into: context.output(0).dataType, saturates: arithmetic.saturates) }
         func pairs(_ function: (Int128, Int128) -> Int128) -> [Int64] {
-            zip(inputs[0].broadcast(to: shape).integers, inputs[1].broadcast(to: shape).integers).map { narrow(function(wide($0), wide($1))) }
+            zip(inputs[0].broadcast(to: shape).integers, inputs[1].broadcast(to: shape).integers).map {
+                narrow(function(wide($0), wide($1)))
+            }
         }
         switch name {
         case "Add": return pairs { $0 + $1 }
@@ -89,7 +94,9 @@ enum DiscreteKernel {
             for column in 0..<columns {
                 var sum: Int64 = 0
                 for k in 0..<(arithmetic.dropsLastTerm && depth > 1 ? depth - 1 : depth) {
-                    sum &+= (a.integers[row * depth + k] - zeros[0][row % zeros[0].count]) * (b.integers[k * columns + column] - zeros[1][column % zeros[1].count])
+                    sum &+=
+                        (a.integers[row * depth + k] - zeros[0][row % zeros[0].count])
+                        * (b.integers[k * columns + column] - zeros[1][column % zeros[1].count])
                     // Sums that are kept in 16 bits and saturate, as some multiply-add instructions do.
                     if arithmetic.saturates { sum = max(-32768, min(32767, sum)) }
                 }

@@ -8,7 +8,9 @@ enum ElementKernel {
     static func run<S: Scalar>(_ name: String, _ context: ReferenceContext, _ machine: Machine<S>) -> [Double]? {
         let inputs = context.inputs.compactMap { $0 }
         guard let first = inputs.first, inputs.count == context.inputs.count else { return nil }
-        if let function = unary(name, context.attributes, machine) { return inputs.count == 1 ? machine.load(first.floats).map { Double(function($0)) } : nil }
+        if let function = unary(name, context.attributes, machine) {
+            return inputs.count == 1 ? machine.load(first.floats).map { Double(function($0)) } : nil
+        }
         guard inputs.count == 2, let function = binary(name, machine) else { return nil }
         let shape = context.output(0).shape
         let (a, b) = (machine.load(first.broadcast(to: shape).floats), machine.load(inputs[1].broadcast(to: shape).floats))
@@ -60,7 +62,8 @@ enum ElementKernel {
     }
 
     private static let functions: [String: MathFunction] = [
-        "Exp": .exp, "Log": .log, "Sin": .sin, "Cos": .cos, "Tan": .tan, "Asin": .asin, "Acos": .acos, "Atan": .atan, "Sinh": .sinh, "Cosh": .cosh, "Tanh": .tanh,
+        "Exp": .exp, "Log": .log, "Sin": .sin, "Cos": .cos, "Tan": .tan, "Asin": .asin, "Acos": .acos, "Atan": .atan, "Sinh": .sinh,
+        "Cosh": .cosh, "Tanh": .tanh,
         "Asinh": .asinh, "Acosh": .acosh, "Atanh": .atanh, "Erf": .erf,
     ]
 

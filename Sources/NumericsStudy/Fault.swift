@@ -21,13 +21,18 @@ package struct Fault: Sendable {
     package static let all: [Fault] = [
         Fault("inputs rounded to TF32", .lowerInputs) { ($0.inputBits, $0.dataBits) = (11, 11) },
         Fault("inputs rounded to bfloat16", .lowerInputs) { ($0.inputBits, $0.dataBits) = (8, 8) },
-        Fault("float16 accumulator", .lowerAccumulator) { $0.accumulator = .float16 }, Fault("bfloat16 accumulator", .lowerAccumulator) { $0.accumulator = .bfloat16 },
-        Fault("last term dropped", .droppedTerm) { $0.dropsLastTerm = true }, Fault("off by one: a term twice, one never", nil) { $0.repeatsTerm = true },
+        Fault("float16 accumulator", .lowerAccumulator) { $0.accumulator = .float16 },
+        Fault("bfloat16 accumulator", .lowerAccumulator) { $0.accumulator = .bfloat16 },
+        Fault("last term dropped", .droppedTerm) { $0.dropsLastTerm = true },
+        Fault("off by one: a term twice, one never", nil) { $0.repeatsTerm = true },
         Fault("bias dropped", nil) { $0.dropsBias = true }, Fault("epsilon dropped", nil) { $0.dropsEpsilon = true },
         Fault("divided by n − 1", nil) { $0.countsOneLess = true }, Fault("one-pass variance", nil) { $0.variance = .onePass },
-        Fault("Welford without the last", nil) { $0.variance = .welfordWithoutLast }, Fault("maximum not subtracted", nil) { $0.skipsMaximum = true },
-        Fault("functions off by 16 ULP", nil) { $0.functionError = 16 }, Fault("stores truncated", .truncation) { ($0.store, $0.functions) = (.truncated, .widened) },
-        Fault("ties away from even", nil) { ($0.store, $0.functions) = (.tiesAway, .widened) }, Fault("rounded twice", nil) { ($0.store, $0.functions) = (.twice, .widened) },
+        Fault("Welford without the last", nil) { $0.variance = .welfordWithoutLast },
+        Fault("maximum not subtracted", nil) { $0.skipsMaximum = true },
+        Fault("functions off by 16 ULP", nil) { $0.functionError = 16 },
+        Fault("stores truncated", .truncation) { ($0.store, $0.functions) = (.truncated, .widened) },
+        Fault("ties away from even", nil) { ($0.store, $0.functions) = (.tiesAway, .widened) },
+        Fault("rounded twice", nil) { ($0.store, $0.functions) = (.twice, .widened) },
         Fault("sums truncated", nil) { $0.truncatesSums = true }, Fault("denormals flushed", nil) { $0.flushesDenormals = true },
         Fault("NaN lost", nil) { $0.losesNaN = true }, Fault("sign of zero lost", nil) { $0.losesSignOfZero = true },
         Fault("saturates for wraps", nil) { $0.saturates = true }, Fault("wraps for saturates", nil) { $0.wrapsAtRequantisation = true },
@@ -35,9 +40,13 @@ package struct Fault: Sendable {
         Fault("results one place off", planted: .wrongIndex, .moved { shape in rotated(shape.reduce(1, *)) }),
         Fault("last row stale", planted: .staleRow, .moved(staleRow)), Fault("axes swapped", planted: .swappedAxes, .moved(swappedAxes)),
         Fault("one element zero", planted: .zeroedElement, .changed { value, index, shape in index == shape.reduce(1, *) / 2 ? 0 : value }),
-        Fault("tail of each row zero", planted: .droppedTail, .changed { value, index, shape in shape.last ?? 1 > 1 && index % shape.last! == shape.last! - 1 ? 0 : value }),
+        Fault(
+            "tail of each row zero", planted: .droppedTail,
+            .changed { value, index, shape in shape.last ?? 1 > 1 && index % shape.last! == shape.last! - 1 ? 0 : value }),
         Fault("scaled by 1.001", planted: .scaled, .changed { value, _, _ in value * 1.001 }),
-        Fault("one element one more", planted: .offByOne, .changed { value, index, shape in index == shape.reduce(1, *) / 3 ? value + 1 : value }),
+        Fault(
+            "one element one more", planted: .offByOne,
+            .changed { value, index, shape in index == shape.reduce(1, *) / 3 ? value + 1 : value }),
     ]
 
     private init(_ name: String, _ planted: PlantedFault?, _ change: @escaping @Sendable (inout Arithmetic) -> Void) {
@@ -91,7 +100,9 @@ private func rotated(_ count: Int) -> [Int] { (0..<count).map { ($0 + 1) % count
 
 extension HostTensor {
     fileprivate func replaced(_ floats: ([Double]) -> [Double], _ integers: ([Int64]) -> [Int64]) throws -> HostTensor {
-        dataType.isFloat ? try HostTensor(dataType, shape, doubles: floats(decodedDoubles())) : try HostTensor(dataType, shape, integers: integers(decodedIntegers()))
+        dataType.isFloat
+            ? try HostTensor(dataType, shape, doubles: floats(decodedDoubles()))
+            : try HostTensor(dataType, shape, integers: integers(decodedIntegers()))
     }
 
     /// Bit for bit, but for NaN's payload.

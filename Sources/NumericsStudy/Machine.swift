@@ -9,7 +9,9 @@ protocol Scalar: BinaryFloatingPoint {
     static func power(_ x: Self, _ y: Self) -> Self
 }
 
-enum MathFunction: Sendable { case exp, expm1, log, log1p, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc }
+enum MathFunction: Sendable {
+    case exp, expm1, log, log1p, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc
+}
 
 extension Float: Scalar {
     static func call(_ function: MathFunction, _ x: Float) -> Float {
@@ -82,12 +84,15 @@ struct Machine<S: Scalar> {
             ? Rounding(format, arithmetic.truncatesSums ? .towardZero : .toNearestOrEven, flushes: arithmetic.flushesDenormals) : nil
     }
 
-    @inline(__always) func rounded(_ value: S) -> S { step.map { S($0(Double(value))) } ?? value }
+    @inline(__always) func rounded(_ value: S) -> S {
+        if let step { return S(step(Double(value))) }
+        return value
+    }
 
-    func add(_ a: S, _ b: S) -> S { rounded(a + b) }
-    func sub(_ a: S, _ b: S) -> S { rounded(a - b) }
-    func mul(_ a: S, _ b: S) -> S { rounded(a * b) }
-    func root(_ a: S) -> S { rounded(a.squareRoot()) }
+    @inline(__always) func add(_ a: S, _ b: S) -> S { rounded(a + b) }
+    @inline(__always) func sub(_ a: S, _ b: S) -> S { rounded(a - b) }
+    @inline(__always) func mul(_ a: S, _ b: S) -> S { rounded(a * b) }
+    @inline(__always) func root(_ a: S) -> S { rounded(a.squareRoot()) }
 
     func div(_ a: S, _ b: S) -> S {
         switch arithmetic.division {
@@ -110,46 +115,58 @@ struct Machine<S: Scalar> {
         case .widened: y = S(Double.call(function, Double(x)))
         case .polynomials: y = Polynomials.call(function, x) ?? S.call(function, x)
         }
-        if arithmetic.functionError != 0, y.isFinite { y += S(arithmetic.functionError) * unitsOfType * (Int(truncatingIfNeeded: Double(x).bitPattern >> 36) & 1 == 0 ? y.ulp : -y.ulp) }
+        if arithmetic.functionError != 0, y.isFinite {
+            y += S(arithmetic.functionError) * unitsOfType * (Int(truncatingIfNeeded: Double(x).bitPattern >> 36) & 1 == 0 ? y.ulp : -y.ulp)
+        }
         return rounded(y)
     }
 
     // MARK: Sums
 
-    func sum(_ terms: [S]) -> S { terms.withUnsafeBufferPointer { sum($0[...]) } }
+    func sum(_ terms: [S]) -> S { terms.withUnsafeBufferPointer { sum($0, 0..<$0.count) } }
 
-    private func sum(_ terms: Slice<UnsafeBufferPointer<S>>) -> S {
+    private func sum(_ terms: UnsafeBufferPointer<S>, _ range: Range<Int>) -> S {
         switch arithmetic.order {
-        case .sequential: return terms.reduce(0, add)
-        case .reversed: return terms.reversed().reduce(0, add)
+        case .sequential: return inOrder(terms, range)
+        case .reversed:
+            var total: S = 0
+            for index in range.reversed() { total = add(total, terms[index]) }
+            return total
         case .pairwise:
-            if terms.count <= 2 { return terms.reduce(0, add) }
-            let middle = terms.startIndex + terms.count / 2
-            return add(sum(terms[..<middle]), sum(terms[middle...]))
-        case .lanes: return inLanes(terms) { add($0, $1) }
+            if range.count <= 2 { return inOrder(terms, range) }
+            let middle = range.lowerBound + range.count / 2
+            return add(sum(terms, range.lowerBound..<middle), sum(terms, middle..<range.upperBound))
+        case .lanes:
+            // Eight running sums, added as a tree at the end.
+            var lanes: [S] = [0, 0, 0, 0, 0, 0, 0, 0]
+            for index in range { lanes[index & 7] = add(lanes[index & 7], terms[index]) }
+            for width in [4, 2, 1] { for lane in 0..<width { lanes[lane] = add(lanes[lane], lanes[lane + width]) } }
+            return lanes[0]
         case .blocks:
             var total: S = 0
-            for start in stride(from: terms.startIndex, to: terms.endIndex, by: 32) {
-                total = add(total, terms[start..<min(start + 32, terms.endIndex)].reduce(0, add))
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: 32) {
+                total = add(total, inOrder(terms, start..<min(start + 32, range.upperBound)))
             }
             return total
         }
     }
 
-    /// Eight running sums, added as a tree at the end.
-    private func inLanes(_ terms: Slice<UnsafeBufferPointer<S>>, _ step: (S, S) -> S) -> S {
-        var lanes = [S](repeating: 0, count: 8)
-        for (index, term) in terms.enumerated() { lanes[index & 7] = step(lanes[index & 7], term) }
-        for width in [4, 2, 1] { for lane in 0..<width { lanes[lane] = add(lanes[lane], lanes[lane + width]) } }
-        return lanes[0]
+    private func inOrder(_ terms: UnsafeBufferPointer<S>, _ range: Range<Int>) -> S {
+        var total: S = 0
+        for index in range { total = add(total, terms[index]) }
+        return total
     }
 
     /// Σ a·b.
     func dot(_ a: [S], _ b: [S]) -> S {
-        guard arithmetic.isFused else { return sum(zip(a, b).map { mul($0, $1) }) }
-        var total: S = 0
-        for index in a.indices { total = rounded(total.addingProduct(a[index], b[index])) }
-        return total
+        var products = a
+        if arithmetic.isFused {
+            var total: S = 0
+            for index in a.indices { total = rounded(total.addingProduct(a[index], b[index])) }
+            return total
+        }
+        for index in a.indices { products[index] = mul(a[index], b[index]) }
+        return sum(products)
     }
 
     // MARK: Rounding of whole tensors

@@ -10,7 +10,9 @@ enum NormalisationKernel {
         let (shape, rank, attributes) = (x.shape, x.shape.count, context.attributes)
         let arithmetic = m.arithmetic
         let epsilon = arithmetic.dropsEpsilon ? S(0) : S(attributes.float("epsilon") ?? 1e-9)
-        if name == "BatchNormalization" { return attributes.flag("training_mode") || context.version < 9 ? nil : batch(x, context, epsilon, m) }
+        if name == "BatchNormalization" {
+            return attributes.flag("training_mode") || context.version < 9 ? nil : batch(x, context, epsilon, m)
+        }
         var grouped = shape
         let axes: [Int]
         switch name {
@@ -31,7 +33,8 @@ enum NormalisationKernel {
         var (means, inverses) = ([Double](), [Double]())
         for group in flatGroups(grouped, over: axes) {
             let line = group.map { values[$0] }
-            let (mean, variance) = name == "RMSNormalization" ? (0, m.div(m.dot(kept(line, m), kept(line, m)), S(line.count))) : moments(line, m)
+            let (mean, variance) =
+                name == "RMSNormalization" ? (0, m.div(m.dot(kept(line, m), kept(line, m)), S(line.count))) : moments(line, m)
             let inverse = m.div(1, m.root(m.add(variance, epsilon)))
             for element in group {
                 var value = m.mul(m.sub(values[element], mean), inverse)
@@ -46,7 +49,9 @@ enum NormalisationKernel {
     }
 
     /// A dropped tail: the last element does not count.
-    private static func kept<S: Scalar>(_ line: [S], _ m: Machine<S>) -> [S] { m.arithmetic.dropsLastTerm && line.count > 1 ? Array(line.dropLast()) : line }
+    private static func kept<S: Scalar>(_ line: [S], _ m: Machine<S>) -> [S] {
+        m.arithmetic.dropsLastTerm && line.count > 1 ? Array(line.dropLast()) : line
+    }
 
     private static func moments<S: Scalar>(_ line: [S], _ m: Machine<S>) -> (mean: S, variance: S) {
         let count = S(max(line.count, 1))

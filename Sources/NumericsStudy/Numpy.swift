@@ -36,7 +36,9 @@ package final class Numpy {
         process.arguments = [script]
         process.standardInput = requests
         process.standardOutput = replies
-        guard let file = fdopen(replies.fileHandleForReading.fileDescriptor, "rb") else { throw ConformanceError.internal("no pipe to numpy") }
+        guard let file = fdopen(replies.fileHandleForReading.fileDescriptor, "rb") else {
+            throw ConformanceError.internal("no pipe to numpy")
+        }
         replyFile = file
         try process.run()
     }
@@ -59,12 +61,15 @@ package final class Numpy {
         for case let input? in call.inputs { message.append(contentsOf: input.bytes) }
         try requests.fileHandleForWriting.write(contentsOf: message)
         var line = [CChar](repeating: 0, count: 256)
-        guard fgets(&line, Int32(line.count), replyFile) != nil else { throw ConformanceError.internal("numpy's process ended: its error is above") }
+        guard fgets(&line, Int32(line.count), replyFile) != nil else {
+            throw ConformanceError.internal("numpy's process ended: its error is above")
+        }
         let text = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         let reply = try JSONDecoder().decode(Reply.self, from: Data(text))
         guard reply.bytes >= 0 else { return nil }
         return try HostTensor(result.dataType, result.shape) { target in
-            guard target.count == reply.bytes, fread(target.baseAddress, 1, target.count, replyFile) == target.count || target.isEmpty else {
+            guard target.count == reply.bytes, fread(target.baseAddress, 1, target.count, replyFile) == target.count || target.isEmpty
+            else {
                 throw ConformanceError.internal("numpy gave \(reply.bytes) bytes for \(call.definition.name), not \(target.count)")
             }
         }

@@ -18,7 +18,8 @@ enum QuantisedKernel {
     static func quantize(_ context: ReferenceContext, _ m: Machine<Float>) -> [Int64]? {
         let (x, scale) = (context.inputs[0]!, context.inputs[1]!)
         let target = context.output(0).dataType
-        guard x.dataType == .float32, target.isInteger, context.attributes.int("block_size") ?? 0 == 0, context.attributes.int("axis") == 1 else { return nil }
+        guard x.dataType == .float32, target.isInteger, context.attributes.int("block_size") ?? 0 == 0, context.attributes.int("axis") == 1
+        else { return nil }
         let place = scales(context, 1)
         let zeros = context.has(2) && !m.arithmetic.dropsZeroPoint ? context.inputs[2]!.integers : []
         let (values, factors) = (m.load(x.floats), m.load(scale.floats))
@@ -31,32 +32,39 @@ enum QuantisedKernel {
     /// To the next whole number and into the type.
     private static func step(_ value: Double, zero: Int64, _ type: DataType, _ arithmetic: Arithmetic) -> Int64 {
         if value.isNaN { return zero }
-        let rule: FloatingPointRoundingRule = arithmetic.store == .truncated ? .towardZero : arithmetic.store == .tiesAway ? .toNearestOrAwayFromZero : .toNearestOrEven
+        let rule: FloatingPointRoundingRule =
+            arithmetic.store == .truncated ? .towardZero : arithmetic.store == .tiesAway ? .toNearestOrAwayFromZero : .toNearestOrEven
         let whole = min(max(value, -1e15), 1e15).rounded(rule) + Double(zero)
         return DiscreteKernel.brought(Int128(whole), into: type, saturates: !arithmetic.wrapsAtRequantisation)
     }
 
     static func dequantize<S: Scalar>(_ context: ReferenceContext, _ m: Machine<S>) -> [Double]? {
         let (x, scale) = (context.inputs[0]!, context.inputs[1]!)
-        guard case .integers(let values) = x.elements, context.attributes.int("block_size") ?? 0 == 0, context.attributes.int("axis") == 1 else { return nil }
+        guard case .integers(let values) = x.elements, context.attributes.int("block_size") ?? 0 == 0, context.attributes.int("axis") == 1
+        else { return nil }
         let place = scales(context, 1)
         let zeros = context.has(2) && !m.arithmetic.dropsZeroPoint ? context.inputs[2]!.integers : []
         let factors = m.load(scale.floats)
         // An int32 does not fit into a float32: widened first, rounded once.
         return values.indices.map { index in
             let difference = values[index] - (zeros.isEmpty ? 0 : zeros[place(index)])
-            return abs(difference) < 1 << 24 ? Double(m.mul(S(difference), factors[place(index)])) : Double(difference) * Double(factors[place(index)])
+            return abs(difference) < 1 << 24
+                ? Double(m.mul(S(difference), factors[place(index)])) : Double(difference) * Double(factors[place(index)])
         }
     }
 
     /// QLinearMatMul of two matrices. The sum is scaled by one factor made before: in float32, in float64, or as an integer of 31 bits and a shift.
     static func product(_ context: ReferenceContext, _ m: Machine<Float>) -> [Int64]? {
         let (a, b) = (context.inputs[0]!, context.inputs[3]!)
-        guard a.shape.count == 2, b.shape.count == 2, context.inputs[1]!.dataType == .float32, context.inputs[1]!.count == 1 else { return nil }
+        guard a.shape.count == 2, b.shape.count == 2, context.inputs[1]!.dataType == .float32, context.inputs[1]!.count == 1 else {
+            return nil
+        }
         let (rows, depth, columns) = (a.shape[0], a.shape[1], b.shape[1])
         let arithmetic = m.arithmetic
         let (left, right, last) = (context.inputs[1]!.floats[0], context.inputs[4]!.floats, context.inputs[6]!.floats[0])
-        let (zeroA, zerosB, zeroY) = (arithmetic.dropsZeroPoint ? 0 : context.inputs[2]!.integers[0], context.inputs[5]!.integers, context.inputs[7]!.integers[0])
+        let (zeroA, zerosB, zeroY) = (
+            arithmetic.dropsZeroPoint ? 0 : context.inputs[2]!.integers[0], context.inputs[5]!.integers, context.inputs[7]!.integers[0]
+        )
         var result: [Int64] = []
         for row in 0..<rows {
             for column in 0..<columns {
@@ -92,9 +100,11 @@ enum QuantisedKernel {
         case .floats(let values) where supported.contains(x.dataType) && target.isInteger && target.bits >= 8:
             guard values.allSatisfy({ abs($0) < 1e15 }) else { return nil }
             let rule: FloatingPointRoundingRule = arithmetic.store == .tiesAway ? .toNearestOrAwayFromZero : .towardZero
-            return try HostTensor(target, shape, integers: values.map { DiscreteKernel.brought(Int128($0.rounded(rule)), into: target, saturates: true) })
+            return try HostTensor(
+                target, shape, integers: values.map { DiscreteKernel.brought(Int128($0.rounded(rule)), into: target, saturates: true) })
         case .integers(let values) where x.dataType.isInteger && target.isInteger && target.bits >= 8:
-            return try HostTensor(target, shape, integers: values.map { DiscreteKernel.brought(Int128($0), into: target, saturates: arithmetic.saturates) })
+            return try HostTensor(
+                target, shape, integers: values.map { DiscreteKernel.brought(Int128($0), into: target, saturates: arithmetic.saturates) })
         case .integers(let values) where x.dataType.isInteger && supported.contains(target):
             guard values.allSatisfy({ $0.magnitude < 1 << 53 }) else { return nil }
             return try arithmetic.tensor(values.map { Double($0) }, shape, target)

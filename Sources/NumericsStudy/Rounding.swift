@@ -4,24 +4,35 @@ package import Tensors
 
 /// Rounds float64 to a narrower format: of the study's own, so that no error of the stack's codecs hides.
 struct Rounding: Sendable {
-    private let format: NumberFormat
+    private let bits: Int
+    private let smallestExponent: Int
+    private let largest: Double
+    private let smallestNormal: Double
     private let rule: FloatingPointRoundingRule
     private let flushes: Bool
+    /// What stands for numbers that are too large.
     private let infinity: Double
 
     init(_ format: NumberFormat, _ rule: FloatingPointRoundingRule = .toNearestOrEven, flushes: Bool = false) {
-        self.format = format
+        bits = format.precision
+        smallestExponent = format.smallestExponent
+        largest = format.largest
+        smallestNormal = format.smallestNormal
         self.rule = rule
         self.flushes = flushes
         infinity = rule == .towardZero ? format.largest : .infinity
     }
 
-    func callAsFunction(_ value: Double) -> Double {
-        guard value.isFinite, value != 0 else { return value }
-        if flushes, abs(value) < format.smallestNormal { return Double(signOf: value, magnitudeOf: 0) }
-        let step = format.ulp(value)
-        let rounded = (value / step).rounded(rule) * step
-        return abs(rounded) > format.largest ? Double(signOf: value, magnitudeOf: infinity) : rounded
+    @inline(__always) func callAsFunction(_ value: Double) -> Double {
+        let magnitude = abs(value)
+        guard magnitude > 0, magnitude < .infinity else { return value }
+        if flushes, magnitude < smallestNormal { return Double(signOf: value, magnitudeOf: 0) }
+        // Formats narrower than float64 have steps that are normal numbers of float64.
+        let exponent = max(Int(magnitude.bitPattern >> 52) - 1023, smallestExponent) - bits + 1
+        let step = Double(bitPattern: UInt64(exponent + 1023) << 52)
+        let quotient = value / step
+        let rounded = (rule == .toNearestOrEven ? quotient.rounded(.toNearestOrEven) : quotient.rounded(rule)) * step
+        return abs(rounded) > largest ? Double(signOf: value, magnitudeOf: infinity) : rounded
     }
 }
 

@@ -57,7 +57,8 @@ package struct Study: Sendable {
     }
 
     /// One case by all implementations and with all faults.
-    package func judged(_ one: GeneratedCase, _ subject: StudyClass, seed: UInt64, plantsFaults: Bool, _ numpy: Numpy?) throws -> ClassTally {
+    package func judged(_ one: GeneratedCase, _ subject: StudyClass, seed: UInt64, plantsFaults: Bool, _ numpy: Numpy?) throws -> ClassTally
+    {
         var tally = ClassTally()
         let call = try one.call(seed: seed)
         let judge = try Judge(call, facts: .strict)
@@ -69,7 +70,9 @@ package struct Study: Sendable {
         var judges: [(facts: NumericFacts, judge: Judge)] = [(.strict, judge)]
         for implementation in subject.implementations where implementation.types?.contains(one.type) ?? true {
             guard let outputs = try outputs(of: implementation, computation, judge, numpy) else { continue }
-            if !judges.contains(where: { $0.facts == implementation.facts }) { judges.append((implementation.facts, try Judge(call, facts: implementation.facts))) }
+            if !judges.contains(where: { $0.facts == implementation.facts }) {
+                judges.append((implementation.facts, try Judge(call, facts: implementation.facts)))
+            }
             let finding = judges.first { $0.facts == implementation.facts }!.judge.finding(on: outputs)
             tally.implementations[implementation.name, default: .init()].add(finding, outputs: count, case: "\(one.id) of seed \(seed)")
         }
@@ -83,18 +86,26 @@ package struct Study: Sendable {
                 counted.groups = [one.group]
                 if fault.isDemanded(call.definition, one.type) { counted.demanded = [one.group] }
                 let finding = judge.finding(on: outputs)
-                if finding.failure != nil { (counted.failed, counted.caught) = (1, [one.group]) } else if finding.grade == .b, grade != .b { counted.gradedB = 1 }
+                if finding.failure != nil {
+                    (counted.failed, counted.caught) = (1, [one.group])
+                } else if finding.grade == .b, grade != .b {
+                    counted.gradedB = 1
+                }
                 tally.faults[fault.name] = counted
             }
         }
         return tally
     }
 
-    private func outputs(of implementation: Implementation, _ computation: Computation, _ judge: Judge, _ numpy: Numpy?) throws -> [HostTensor?]? {
+    private func outputs(of implementation: Implementation, _ computation: Computation, _ judge: Judge, _ numpy: Numpy?) throws
+        -> [HostTensor?]?
+    {
         switch implementation.source {
         case .own: return try computation.outputs(implementation.arithmetic)
         case .openBLAS:
-            guard let values = OpenBLAS.shared?.product(judge.call.definition.name, judge.context), let result = judge.results[0] else { return nil }
+            guard let values = OpenBLAS.shared?.product(judge.call.definition.name, judge.context), let result = judge.results[0] else {
+                return nil
+            }
             return [try implementation.arithmetic.tensor(values, result.shape, result.dataType)]
         case .numpy:
             guard judge.results.dropFirst().allSatisfy({ $0 == nil }) else { return nil }

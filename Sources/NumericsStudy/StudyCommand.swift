@@ -12,7 +12,8 @@ struct StudyCommand {
             exit(2)
         }
         do {
-            let hasFalseAlarms = try run(document: arguments[1], python: arguments[2], script: arguments[3], log: arguments[4], classes: Array(arguments[5...]))
+            let hasFalseAlarms = try run(
+                document: arguments[1], python: arguments[2], script: arguments[3], log: arguments[4], classes: Array(arguments[5...]))
             exit(hasFalseAlarms ? 1 : 0)
         } catch {
             FileHandle.standardError.write(Data("error: \(error)\n".utf8))
@@ -27,7 +28,10 @@ struct StudyCommand {
             let start = Date()
             let tally = try study.run(subject, leastOutputs: 1_000_000, seeds: 1...40)
             results.append((subject, tally))
-            FileHandle.standardError.write(Data("\(subject.name): \(tally.outputs) outputs of \(tally.cases) cases, \(tally.falseAlarms) false alarms, \(Int(Date().timeIntervalSince(start))) s\n".utf8))
+            FileHandle.standardError.write(
+                Data(
+                    "\(subject.name): \(tally.outputs) outputs of \(tally.cases) cases, \(tally.falseAlarms) false alarms, \(Int(Date().timeIntervalSince(start))) s\n"
+                        .utf8))
         }
         let tables = StudyTables(results)
         if classes.isEmpty { try tables.write(into: document) }

@@ -84,11 +84,12 @@ struct SumProblem {
         let (inside, taps) = (w.shape[1], w.shape[2...].reduce(1, *))
         let shape = context.output(0).shape
         let (channels, plane, inputPlane) = (shape[1], shape[2...].reduce(1, *), x.shape[2...].reduce(1, *))
+        let (inputChannels, views) = (x.shape[1], (0..<plane).map { window.sources(at: $0) })
         self.init(shape, x.floats) { output, l, r in
             let (image, channel, position) = (output / plane / channels, output / plane % channels, output % plane)
-            let sources = window.sources(at: position)
+            let sources = views[position]
             for c in 0..<inside {
-                let source = image * x.shape[1] + channel / (channels / groups) * inside + c
+                let source = image * inputChannels + channel / (channels / groups) * inside + c
                 for (tap, place) in sources {
                     l.append(source * inputPlane + place)
                     r.append((channel * inside + c) * taps + tap)
@@ -96,12 +97,17 @@ struct SumProblem {
             }
         }
         right = w.floats
-        bias = context.has(2) ? (0..<shape.reduce(1, *)).map { context.inputs[2]!.floats[$0 / plane % channels] } : nil
+        if context.has(2) {
+            let values = context.inputs[2]!.floats
+            bias = (0..<shape.reduce(1, *)).map { values[$0 / plane % channels] }
+        }
     }
 
     private init?(averagePool context: ReferenceContext) {
         let (x, attributes) = (context.inputs[0]!, context.attributes)
-        guard !attributes.flag("ceil_mode"), let kernel = attributes.ints("kernel_shape"), let window = StudyWindow(attributes, x.shape, kernel: kernel) else {
+        guard !attributes.flag("ceil_mode"), let kernel = attributes.ints("kernel_shape"),
+            let window = StudyWindow(attributes, x.shape, kernel: kernel)
+        else {
             return nil
         }
         let shape = context.output(0).shape
@@ -136,7 +142,9 @@ struct SumProblem {
         let shape = context.output(0).shape
         let count = context.inputs.count
         let size = shape.reduce(1, *)
-        self.init(shape, context.inputs.flatMap { $0!.broadcast(to: shape).floats }) { output, l, _ in for k in 0..<count { l.append(k * size + output) } }
+        self.init(shape, context.inputs.flatMap { $0!.broadcast(to: shape).floats }) { output, l, _ in
+            for k in 0..<count { l.append(k * size + output) }
+        }
         if isMean { divisor = { _, count in Double(count) } }
     }
 
@@ -189,7 +197,8 @@ private struct StudyWindow {
         let pads = attributes.ints("pads") ?? [Int](repeating: 0, count: 2 * rank)
         self.pads = pads
         output = (0..<rank).map { axis in
-            (shape[2 + axis] + pads[axis] + pads[axis + rank] - (kernel[axis] - 1) * (attributes.ints("dilations")?[axis] ?? 1) - 1) / (attributes.ints("strides")?[axis] ?? 1) + 1
+            (shape[2 + axis] + pads[axis] + pads[axis + rank] - (kernel[axis] - 1) * (attributes.ints("dilations")?[axis] ?? 1) - 1)
+                / (attributes.ints("strides")?[axis] ?? 1) + 1
         }
     }
 

@@ -53,7 +53,9 @@ package struct ImplementationTally: Sendable {
         case .b?: gradedB += 1
         case nil: break
         }
-        if finding.failure == nil, let deviation = finding.deviation, deviation.bound > 0, deviation.measured.isFinite { worst = max(worst, deviation.measured / deviation.bound) }
+        if finding.failure == nil, let deviation = finding.deviation, deviation.bound > 0, deviation.measured.isFinite {
+            worst = max(worst, deviation.measured / deviation.bound)
+        }
     }
 }
 
@@ -69,7 +71,9 @@ package struct FaultTally: Sendable {
 
     package init() {}
 
-    package var missed: [CaseGroup] { groups.subtracting(caught).sorted { ($0.operatorName, $0.type.rawValue) < ($1.operatorName, $1.type.rawValue) } }
+    package var missed: [CaseGroup] {
+        groups.subtracting(caught).sorted { ($0.operatorName, $0.type.rawValue) < ($1.operatorName, $1.type.rawValue) }
+    }
     package var missedOnDemand: [CaseGroup] { missed.filter(demanded.contains) }
 
     mutating func add(_ other: FaultTally) {

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Activation functions: elementwise, mostly with parameters as attributes.
@@ -250,7 +250,8 @@ private let prelu = OperatorDefinition(
     let same = context.elementwiseShapes().map { Sample($0.name, [.init(type, $0.shape), .init(type, version < 7 ? [1] : $0.shape)]) }
     if version < 7 { return same + [Sample("channels", [.init(type, [n, c, w]), .init(type, [c])])] }
     return same + [
-        Sample("scalar-slope", [.init(type, [n, c, w]), .init(type, [])]), Sample("row-slope", [.init(type, [n, c, w]), .init(type, [w])]),
+        Sample("scalar-slope", [.init(type, [n, c, w]), .init(type, [])]),
+        Sample("row-slope", [.init(type, [n, c, w]), .init(type, [w])]),
         Sample("channel-slope", [.init(type, [n, c, w]), .init(type, [c, 1])]),
     ]
 }

@@ -11,14 +11,17 @@ import Testing
     /// Faults that the slice of a class must catch, beside those that the suite demands of every group.
     private static let telling: [String: [String]] = [
         "movement and selection": ["NaN lost", "sign of zero lost", "denormals flushed", "ties away from even", "last term dropped"],
-        "integer": ["saturates for wraps", "last term dropped"], "arithmetic": ["rounded twice", "ties away from even", "denormals flushed", "inputs rounded to bfloat16"],
+        "integer": ["saturates for wraps", "last term dropped"],
+        "arithmetic": ["rounded twice", "ties away from even", "denormals flushed", "inputs rounded to bfloat16"],
         "division": ["inputs rounded to TF32", "NaN lost"], "cast": ["ties away from even", "rounded twice", "NaN lost"],
         "transcendental": ["functions off by 16 ULP", "inputs rounded to bfloat16", "NaN lost"],
-        "dot": ["float16 accumulator", "off by one: a term twice, one never", "bias dropped"], "sum": ["float16 accumulator", "divided by n − 1"],
+        "dot": ["float16 accumulator", "off by one: a term twice, one never", "bias dropped"],
+        "sum": ["float16 accumulator", "divided by n − 1"],
         "product": ["inputs rounded to TF32", "off by one: a term twice, one never"],
         "softmax": ["maximum not subtracted", "functions off by 16 ULP", "float16 accumulator"],
         "normalisation": ["one-pass variance", "epsilon dropped", "bias dropped", "Welford without the last"],
-        "quantised": ["wraps for saturates", "zero point dropped", "inputs rounded to bfloat16"], "composite": ["functions off by 16 ULP", "inputs rounded to bfloat16"],
+        "quantised": ["wraps for saturates", "zero point dropped", "inputs rounded to bfloat16"],
+        "composite": ["functions off by 16 ULP", "inputs rounded to bfloat16"],
         "property": ["last of equal elements", "last term dropped"],
     ]
 
@@ -83,7 +86,9 @@ import Testing
     }
 
     @Test func subnormalInputsMayBeReadAsZeroWhereThatIsDeclared() throws {
-        let inputs = [try HostTensor(.float32, [2], doubles: [0x1p-140, 1]), try HostTensor(.float32, [2], doubles: [.infinity, 0x1p-130])]
+        let inputs = [
+            try HostTensor(.float32, [2], doubles: [0x1p-140, 1]), try HostTensor(.float32, [2], doubles: [.infinity, 0x1p-130]),
+        ]
         var flushing = NumericFacts.strict
         flushing.flushesDenormals = true
         #expect(try !passes(try judge("Mul", inputs), [.nan, 0]))
@@ -107,7 +112,9 @@ import Testing
         let zero = try HostTensor(.int8, [], integers: [3])
         let inputs = [try HostTensor(.float32, [2], doubles: [.nan, 4]), try HostTensor(.float32, [], doubles: [0.5]), zero]
         let judge = try judge("QuantizeLinear", inputs)
-        for value in [Int64(-128), 0, 3, 127] { #expect(judge.finding(on: [try HostTensor(.int8, [2], integers: [value, 11])]).failure == nil) }
+        for value in [Int64(-128), 0, 3, 127] {
+            #expect(judge.finding(on: [try HostTensor(.int8, [2], integers: [value, 11])]).failure == nil)
+        }
         #expect(judge.finding(on: [try HostTensor(.int8, [2], integers: [0, 12])]).failure != nil)
     }
 }

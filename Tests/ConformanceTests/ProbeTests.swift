@@ -16,7 +16,8 @@ import Testing
         var testDescription: String { name }
 
         init(
-            _ name: String, _ change: @escaping @Sendable (inout Arithmetic) -> Void = { _ in }, declares: @escaping @Sendable (inout NumericFacts) -> Void = { _ in },
+            _ name: String, _ change: @escaping @Sendable (inout Arithmetic) -> Void = { _ in },
+            declares: @escaping @Sendable (inout NumericFacts) -> Void = { _ in },
             accused: [(Probe.Fact, [DataType])] = []
         ) {
             (self.name, self.change, self.declares, self.accused) = (name, change, declares, accused)
@@ -24,20 +25,29 @@ import Testing
     }
 
     private static let right: [Kernel] = [
-        Kernel("sequential"), Kernel("reversed", { $0.order = .reversed }), Kernel("pairwise", { $0.order = .pairwise }), Kernel("lanes", { $0.order = .lanes }),
+        Kernel("sequential"), Kernel("reversed", { $0.order = .reversed }), Kernel("pairwise", { $0.order = .pairwise }),
+        Kernel("lanes", { $0.order = .lanes }),
         Kernel("blocks", { $0.order = .blocks }), Kernel("fused", { $0.isFused = true }),
     ]
 
     private static let wrong: [Kernel] = [
         Kernel("TF32 factors", { $0.inputBits = 11 }, declares: { $0.inputBits = 11 }, accused: [(.inputBits, [.float64, .float32])]),
-        Kernel("bfloat16 factors", { $0.inputBits = 8 }, declares: { $0.inputBits = 8 }, accused: [(.inputBits, [.float64, .float32, .float16])]),
         Kernel(
-            "float16 accumulator", { $0.accumulator = .float16 }, declares: { $0.accumulator = .float16 }, accused: [(.accumulator, [.float32, .float16, .bfloat16])]),
+            "bfloat16 factors", { $0.inputBits = 8 }, declares: { $0.inputBits = 8 },
+            accused: [(.inputBits, [.float64, .float32, .float16])]),
         Kernel(
-            "bfloat16 accumulator in pairs", { ($0.accumulator, $0.order) = (.bfloat16, .pairwise) }, declares: { $0.accumulator = .bfloat16 },
+            "float16 accumulator", { $0.accumulator = .float16 }, declares: { $0.accumulator = .float16 },
             accused: [(.accumulator, [.float32, .float16, .bfloat16])]),
-        Kernel("flushed denormals", { $0.flushesDenormals = true }, declares: { $0.flushesDenormals = true }, accused: [(.denormals, [.float32, .bfloat16])]),
-        Kernel("lost NaN", { $0.losesNaN = true }, declares: { $0.ignoresNaN = true }, accused: [(.nan, [.float64, .float32, .float16, .bfloat16])]),
+        Kernel(
+            "bfloat16 accumulator in pairs", { ($0.accumulator, $0.order) = (.bfloat16, .pairwise) },
+            declares: { $0.accumulator = .bfloat16 },
+            accused: [(.accumulator, [.float32, .float16, .bfloat16])]),
+        Kernel(
+            "flushed denormals", { $0.flushesDenormals = true }, declares: { $0.flushesDenormals = true },
+            accused: [(.denormals, [.float32, .bfloat16])]),
+        Kernel(
+            "lost NaN", { $0.losesNaN = true }, declares: { $0.ignoresNaN = true },
+            accused: [(.nan, [.float64, .float32, .float16, .bfloat16])]),
     ]
 
     private func contradiction(_ probe: Probe, _ kernel: Kernel, _ facts: NumericFacts) throws -> String? {
@@ -66,7 +76,8 @@ import Testing
         kernel.declares(&facts)
         for (fact, types) in kernel.accused {
             // A narrower accumulator than float16's own is false for any type that it is declared for, and float32 cannot hold its sums in it.
-            for probe in Probe.all where probe.fact == fact && types.contains(probe.type) && (fact != .accumulator || facts.accumulator == probe.type) {
+            for probe in Probe.all
+            where probe.fact == fact && types.contains(probe.type) && (fact != .accumulator || facts.accumulator == probe.type) {
                 #expect(try contradiction(probe, kernel, facts) == nil, "\(probe.id)")
             }
         }

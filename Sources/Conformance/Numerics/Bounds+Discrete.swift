@@ -114,7 +114,9 @@ extension Bounds {
                 if Set(places.map { indices[$0] }).count != places.count { return "an index comes twice in one line" }
                 for place in places {
                     let there = input.floats[line[Int(indices[place])]]
-                    if !(there == chosen[place] || there.isNaN && chosen[place].isNaN) { return "the value \(chosen[place]) is not the one at its index, \(there)" }
+                    if !(there == chosen[place] || there.isNaN && chosen[place].isNaN) {
+                        return "the value \(chosen[place]) is not the one at its index, \(there)"
+                    }
                 }
             }
             if !mayHaveNaN, let expected, chosen.sorted(by: <) != expected { return "the values are not the greatest" }
@@ -141,7 +143,9 @@ extension Bounds {
             case _ where name.hasPrefix("RandomUniform"):
                 let (low, high) = (attributes.float("low") ?? 0, attributes.float("high") ?? 1)
                 let slack = 2 * unit * max(abs(low), abs(high))
-                if let bad = values.first(where: { !($0 >= low - slack && $0 <= high + slack) }) { return "\(bad) is outside \(low) to \(high)" }
+                if let bad = values.first(where: { !($0 >= low - slack && $0 <= high + slack) }) {
+                    return "\(bad) is outside \(low) to \(high)"
+                }
                 return far((low + high) / 2, (high - low) / 12.0.squareRoot())
             case _ where name.hasPrefix("RandomNormal"):
                 if values.contains(where: { !$0.isFinite }) { return "a number is not finite" }

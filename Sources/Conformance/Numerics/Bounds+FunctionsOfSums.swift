@@ -18,7 +18,9 @@ extension Bounds {
     }
 
     private var functionError: Double { facts.functionError ?? 2 }
-    private func count(_ result: ReferenceTensor) -> Double { Double(terms ?? max((context.inputs.first.flatMap { $0?.count } ?? 1) / max(result.count, 1), 1)) }
+    private func count(_ result: ReferenceTensor) -> Double {
+        Double(terms ?? max((context.inputs.first.flatMap { $0?.count } ?? 1) / max(result.count, 1), 1))
+    }
 
     /// With s = Σ|x|^p, off by (n + 2 + 2e)·u·s + n·σ, and r = s^(1/p): E = |r|·u·((n + 2 + 2e)/p + 1 + 2e) + what the root makes of n·σ + k·ulp(|r| + E).
     private func rootOfSum(_ result: ReferenceTensor, _ format: NumberFormat, power: Double, powerError e: Double) -> Acceptance {

@@ -31,7 +31,10 @@ extension Bounds {
         guard index < 3 else { return nil }
         var statistics: [Statistic] = []
         let groups = groups(of: shape, over: axes)
-        for group in groups { statistics.append(Statistic(group.map { x.floats[$0] }, unit: statisticsUnit, isRootMeanSquare: definition.name == "RMSNormalization")) }
+        for group in groups {
+            statistics.append(
+                Statistic(group.map { x.floats[$0] }, unit: statisticsUnit, isRootMeanSquare: definition.name == "RMSNormalization"))
+        }
         if index > 0 { return statisticsOutput(result, format, index, statistics, epsilon) }
         let (gains, biases) = gainAndBias(x.shape)
         return normalised(result, format, groups, statistics, x.floats, gains, biases, epsilon)
@@ -83,7 +86,8 @@ extension Bounds {
                 let distance = abs(x[element] - statistic.mean)
                 let relative = statistic.varianceError / (2 * shifted) + 3 * unit
                 bound[element] =
-                    gain * scale * (statistic.meanError + distance * relative) + unit * (gain * scale * distance + abs(biases?[element] ?? 0))
+                    gain * scale * (statistic.meanError + distance * relative) + unit
+                    * (gain * scale * distance + abs(biases?[element] ?? 0))
                     + k * format.ulp(y[element]) + underflow
             }
         }
@@ -102,7 +106,9 @@ extension Bounds {
         var acceptance = Acceptance(
             values,
             within: zip(values, statistics).map { value, statistic in
-                let error = index == 1 ? statistic.meanError : abs(value) * (statistic.varianceError / (2 * (statistic.variance + epsilon)) + 3 * unit)
+                let error =
+                    index == 1
+                    ? statistic.meanError : abs(value) * (statistic.varianceError / (2 * (statistic.variance + epsilon)) + 3 * unit)
                 return error + k * format.ulp(value)
             })
         acceptance.admitRounded(result)
@@ -117,7 +123,9 @@ extension Bounds {
             case "InstanceNormalization", "GroupNormalization":
                 let inner = shape.dropFirst(2).reduce(1, *)
                 let channels = shape[1]
-                let perChannel = tensor.count == channels ? tensor.floats : tensor.floats.flatMap { [Double](repeating: $0, count: channels / tensor.count) }
+                let perChannel =
+                    tensor.count == channels
+                    ? tensor.floats : tensor.floats.flatMap { [Double](repeating: $0, count: channels / tensor.count) }
                 return (0..<shape.reduce(1, *)).map { perChannel[$0 / inner % channels] }
             default: return broadcastIndices(from: tensor.shape, to: shape).map { tensor.floats[$0] }
             }
@@ -130,7 +138,8 @@ extension Bounds {
     private func batchNormalisation(
         _ result: ReferenceTensor, _ format: NumberFormat, _ index: Int, _ x: ReferenceTensor, _ epsilon: Double
     ) -> Acceptance? {
-        guard index == 0, !context.attributes.flag("training_mode"), context.version >= 9 || call.wanted.count == 1, x.shape.count >= 1 else { return nil }
+        guard index == 0, !context.attributes.flag("training_mode"), context.version >= 9 || call.wanted.count == 1, x.shape.count >= 1
+        else { return nil }
         let channels = x.shape.count > 1 ? x.shape[1] : 1
         let inner = x.shape.dropFirst(2).reduce(1, *)
         let parameters = (1...4).compactMap { context.inputs[$0]?.floats }

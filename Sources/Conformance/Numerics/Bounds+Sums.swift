@@ -38,7 +38,9 @@ extension Bounds {
         return acceptance
     }
 
-    private var isMean: Bool { ["Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"].contains(definition.name) }
+    private var isMean: Bool {
+        ["Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"].contains(definition.name)
+    }
 
     /// Elements of the first input for each of the output's.
     private func defaultTerms(_ result: ReferenceTensor) -> Int {

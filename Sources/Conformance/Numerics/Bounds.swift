@@ -49,12 +49,15 @@ struct Bounds: Sendable {
         case .movement, .property, .integer: return exactly(result)
         case .cast: return facts.truncates ? rounded(result, format, ulps: 1) : exactly(result)
         case .arithmetic where definition.name == "Range": return try progression(result, format, index)
-        case .arithmetic: return hasFloatAttributes && format.precision < accumulator.precision ? roundedTwice(result, format, ulps: k) : rounded(result, format, ulps: k)
+        case .arithmetic:
+            return hasFloatAttributes && format.precision < accumulator.precision
+                ? roundedTwice(result, format, ulps: k) : rounded(result, format, ulps: k)
         case .division:
             var acceptance = rounded(result, format, ulps: 2.5)
             // Softsign is two steps: 1 + |x| is rounded, too.
             let tight = definition.name == "Softsign" ? roundedTwice(result, format, ulps: 0.5) : rounded(result, format, ulps: 0.5)
             acceptance.tight = (tight.lower, tight.upper)
+            if isDouble { try admitLargest(into: &acceptance, format, index) }
             return acceptance
         case .transcendental: return try transcendental(result, format, index)
         case .dot, .sum: return try sum(result, format, index)
@@ -91,7 +94,8 @@ struct Bounds: Sendable {
 
     private func exactly(_ result: ReferenceTensor) -> Acceptance {
         var acceptance = Acceptance(exactly: result.roundedFloats)
-        acceptance.signOfZeroCounts = !["Max", "Min", "Clip", "Relu", "MaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(definition.name)
+        acceptance.signOfZeroCounts =
+            !["Max", "Min", "Clip", "Relu", "MaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(definition.name)
             && definition.numericClass == .movement
         if facts.ignoresNaN, ["Max", "Min", "ReduceMax", "ReduceMin", "Clip", "MaxPool"].contains(definition.name) {
             acceptance.isFree = acceptance.expected.map(\.isNaN)
@@ -115,11 +119,27 @@ struct Bounds: Sendable {
         return acceptance
     }
 
+    /// In float64 the reference itself overflows, and an infinity does not tell how little is missing: half the dividend does. Near the largest number that is right, too.
+    private func admitLargest(into acceptance: inout Acceptance, _ format: NumberFormat, _ index: Int) throws(OperatorError) {
+        guard definition.name == "Div", acceptance.expected.contains(where: \.isInfinite),
+            let halves = try evaluated(movingInputs: { value, _, input, _ in input == 0 ? value / 2 : value }, output: index)
+        else { return }
+        for element in halves.indices
+        where acceptance.expected[element].isInfinite && abs(halves[element]) <= format.largest / 2 * (1 + 8 * format.unit) {
+            acceptance.lower[element] = min(acceptance.lower[element], Double(signOf: halves[element], magnitudeOf: format.largest))
+            acceptance.upper[element] = max(acceptance.upper[element], Double(signOf: halves[element], magnitudeOf: format.largest))
+        }
+    }
+
     /// Within so many ULP of a result that was rounded in the accumulator before: E = u·|r| + k·ulp(|r| + u·|r|).
     private func roundedTwice(_ result: ReferenceTensor, _ format: NumberFormat, ulps: Double) -> Acceptance {
         let unit = step
         var acceptance = Acceptance(
-            result.floats, within: result.floats.map { $0.isFinite ? unit * abs($0) + ulps * format.ulp((1 + unit) * $0) + (abs($0) < accumulator.smallestNormal ? underflow : 0) : 0 })
+            result.floats,
+            within: result.floats.map {
+                $0.isFinite
+                    ? unit * abs($0) + ulps * format.ulp((1 + unit) * $0) + (abs($0) < accumulator.smallestNormal ? underflow : 0) : 0
+            })
         acceptance.admitRounded(result)
         return acceptance
     }
@@ -152,12 +172,14 @@ struct Bounds: Sendable {
         var wide = acceptance
         let smallest = NumberFormat(result.dataType).smallestNormal
         let unrounded = result.floats
-        for element in wide.expected.indices where min(abs(unrounded[element]), abs(wide.lower[element]), abs(wide.upper[element])) < smallest {
+        for element in wide.expected.indices
+        where min(abs(unrounded[element]), abs(wide.lower[element]), abs(wide.upper[element])) < smallest {
             wide.lower[element] = min(wide.lower[element], 0)
             wide.upper[element] = max(wide.upper[element], 0)
         }
         wide.signOfZeroCounts = false
-        if let other = try evaluated(movingInputs: { value, format, _, _ in abs(value) < format.smallestNormal ? 0 : value }, output: index) {
+        if let other = try evaluated(movingInputs: { value, format, _, _ in abs(value) < format.smallestNormal ? 0 : value }, output: index)
+        {
             wide.alternatives = ReferenceTensor(result.dataType, result.shape, .floats(other)).roundedFloats
             for element in other.indices where !other[element].isNaN {
                 wide.lower[element] = min(wide.lower[element], other[element])

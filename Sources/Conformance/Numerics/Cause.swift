@@ -10,7 +10,8 @@ package struct Cause {
     /// Nil where no pattern fits.
     /// - Parameter wrong: flat indices of the wrong elements, ascending; not empty.
     package init?(actual: [Double], expected: [Double], wrong: [Int], shape: [Int], type: DataType) {
-        let pattern = Pattern(actual: actual, expected: expected, wrong: wrong, shape: shape, format: NumberFormat(type), isFloat: type.isFloat)
+        let pattern = Pattern(
+            actual: actual, expected: expected, wrong: wrong, shape: shape, format: NumberFormat(type), isFloat: type.isFloat)
         guard let words = pattern.words else { return nil }
         self.words = words
     }
@@ -25,7 +26,8 @@ private struct Pattern {
     let isFloat: Bool
 
     private static let rules: [@Sendable (Pattern) -> String?] = [
-        { $0.transposed }, { $0.notANumber }, { $0.flushed }, { $0.tail }, { $0.shifted }, { $0.repeatedRow }, { $0.unwritten }, { $0.sign }, { $0.factor },
+        { $0.transposed }, { $0.notANumber }, { $0.flushed }, { $0.tail }, { $0.shifted }, { $0.repeatedRow }, { $0.unwritten },
+        { $0.sign }, { $0.factor },
         { $0.rounding }, { $0.precision }, { $0.single },
     ]
 
@@ -46,20 +48,28 @@ private struct Pattern {
             strides.swapAt(first, second)
             var offsets = [0]
             for (size, stride) in zip(swapped, strides) { offsets = offsets.flatMap { base in (0..<size).map { base + $0 * stride } } }
-            if zip(actual, offsets).allSatisfy({ same($0, expected[$1]) }) { return "the results are there with axes \(first) and \(second) swapped" }
+            if zip(actual, offsets).allSatisfy({ same($0, expected[$1]) }) {
+                return "the results are there with axes \(first) and \(second) swapped"
+            }
         }
         return nil
     }
 
     private var notANumber: String? {
         guard isFloat else { return nil }
-        if wrong.allSatisfy({ expected[$0].isNaN }) { return "NaN of the input is lost (a comparison that is false for NaN, or a fast-math option)" }
-        if wrong.allSatisfy({ actual[$0].isNaN }) { return "NaN where there is a number (an infinity minus itself, or memory that was never written)" }
+        if wrong.allSatisfy({ expected[$0].isNaN }) {
+            return "NaN of the input is lost (a comparison that is false for NaN, or a fast-math option)"
+        }
+        if wrong.allSatisfy({ actual[$0].isNaN }) {
+            return "NaN where there is a number (an infinity minus itself, or memory that was never written)"
+        }
         return nil
     }
 
     private var flushed: String? {
-        guard isFloat, wrong.allSatisfy({ actual[$0] == 0 && abs(expected[$0]) < format.smallestNormal && expected[$0] != 0 }) else { return nil }
+        guard isFloat, wrong.allSatisfy({ actual[$0] == 0 && abs(expected[$0]) < format.smallestNormal && expected[$0] != 0 }) else {
+            return nil
+        }
         return "subnormal numbers are flushed to zero, which the kernel does not declare"
     }
 
@@ -67,7 +77,8 @@ private struct Pattern {
     private var tail: String? {
         for axis in shape.indices where shape[axis] > 1 {
             let positions = Set(wrong.map { coordinates(of: $0, in: shape)[axis] })
-            guard positions.count < shape[axis], let first = positions.min(), positions.max() == shape[axis] - 1, positions.count == shape[axis] - first,
+            guard positions.count < shape[axis], let first = positions.min(), positions.max() == shape[axis] - 1,
+                positions.count == shape[axis] - first,
                 positions.count <= shape[axis] / 2
             else { continue }
             return "only the last \(positions.count) of \(shape[axis]) along axis \(axis) are wrong: a missed tail"
@@ -98,8 +109,11 @@ private struct Pattern {
     }
 
     private var unwritten: String? {
-        guard wrong.count > 1, let first = wrong.first, wrong.allSatisfy({ actual[$0] == actual[first] }), Set(wrong.map { expected[$0] }).count > 1 else { return nil }
-        return actual[first] == 0 ? "they are all zero: not computed, or not written" : "they all have the value \(actual[first]): not written, or clamped"
+        guard wrong.count > 1, let first = wrong.first, wrong.allSatisfy({ actual[$0] == actual[first] }),
+            Set(wrong.map { expected[$0] }).count > 1
+        else { return nil }
+        return actual[first] == 0
+            ? "they are all zero: not computed, or not written" : "they all have the value \(actual[first]): not written, or clamped"
     }
 
     private var sign: String? { wrong.allSatisfy { actual[$0] == -expected[$0] } ? "the sign is wrong" : nil }
@@ -108,7 +122,9 @@ private struct Pattern {
         let pairs = wrong.filter { expected[$0] != 0 && expected[$0].isFinite && actual[$0].isFinite }
         guard pairs.count > 2, pairs.count == wrong.count else { return nil }
         let ratios = pairs.map { actual[$0] / expected[$0] }
-        guard let low = ratios.min(), let high = ratios.max(), high - low <= 1e-3 * abs(high - 1), abs(high - 1) > 16 * format.unit else { return nil }
+        guard let low = ratios.min(), let high = ratios.max(), high - low <= 1e-3 * abs(high - 1), abs(high - 1) > 16 * format.unit else {
+            return nil
+        }
         return "all are scaled by about \(Float((low + high) / 2))"
     }
 
@@ -119,7 +135,10 @@ private struct Pattern {
         let towardZero = wrong.allSatisfy { abs(actual[$0]) < abs(expected[$0]) }
         let down = wrong.allSatisfy { actual[$0] < expected[$0] }
         let up = wrong.allSatisfy { actual[$0] > expected[$0] }
-        if wrong.count > 2 && (towardZero || down || up) { return "each is one unit in the last place off on one side: rounded \(towardZero ? "toward zero" : down ? "down" : "up"), not to nearest" }
+        if wrong.count > 2 && (towardZero || down || up) {
+            return
+                "each is one unit in the last place off on one side: rounded \(towardZero ? "toward zero" : down ? "down" : "up"), not to nearest"
+        }
         return "each is at most one unit in the last place off: rounded twice, or ties the other way"
     }
 
@@ -132,7 +151,9 @@ private struct Pattern {
         guard errors.count == wrong.count else { return nil }
         let typical = errors[errors.count / 2]
         for (name, unit) in [("float32", 0x1p-24), ("TF32 or float16", 0x1p-11), ("bfloat16", 0x1p-8)] where unit > format.unit * 8 {
-            if typical > unit / 16, typical < unit * 8 { return "the errors have the size of \(name)'s rounding: inputs or sums are kept in too narrow a type" }
+            if typical > unit / 16, typical < unit * 8 {
+                return "the errors have the size of \(name)'s rounding: inputs or sums are kept in too narrow a type"
+            }
         }
         return nil
     }

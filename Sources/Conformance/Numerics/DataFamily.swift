@@ -49,7 +49,8 @@ package enum DataFamily: String, Sendable, Hashable, CaseIterable {
 
     /// One input whose elements are mapped each alone.
     private static func isExhaustible(_ definition: OperatorDefinition, _ sample: Sample, _ type: DataType) -> Bool {
-        guard sample.name == "large", sample.inputs.count == 1, let input = sample.inputs[0], [8, 16].contains(input.dataType.bits), input.dataType != .bool,
+        guard sample.name == "large", sample.inputs.count == 1, let input = sample.inputs[0], [8, 16].contains(input.dataType.bits),
+            input.dataType != .bool,
             case .data(nil) = input.values
         else { return false }
         switch definition.numericClass {
@@ -93,7 +94,8 @@ package enum DataFamily: String, Sendable, Hashable, CaseIterable {
             let count = try? terms(context), count > 0, case .known(let type)? = context.outputs.first
         else { return 1 }
         let bits = NumberFormat(type.dataType).precision
-        let largestProduct: Double = sample.inputs.compactMap { $0 }.filter { if case .data = $0.values { true } else { false } }.count > 1 ? 9 : 3
+        let largestProduct: Double =
+            sample.inputs.compactMap { $0 }.filter { if case .data = $0.values { true } else { false } }.count > 1 ? 9 : 3
         return min(1, Double(sign: .plus, exponent: bits, significand: 1) / (largestProduct * Double(count) * 1.5))
     }
 }
@@ -139,13 +141,17 @@ private struct Filler {
 
     private func integer(_ index: Int, _ range: ClosedRange<Int64>) -> Int64 {
         let span = UInt64(bitPattern: range.upperBound &- range.lowerBound)
-        guard span < 1 << 32 else { return range.lowerBound &+ Int64(bitPattern: random.word(UInt64(index)) % (span &+ 1 == 0 ? .max : span &+ 1)) }
+        guard span < 1 << 32 else {
+            return range.lowerBound &+ Int64(bitPattern: random.word(UInt64(index)) % (span &+ 1 == 0 ? .max : span &+ 1))
+        }
         return range.lowerBound + Int64(random.integer(UInt64(index), below: span + 1))
     }
 
     /// All bit patterns of the type, in an order that a kernel's vector width does not match.
     private func exhaustive() throws -> HostTensor {
-        if input.dataType.bits == 16 { return try HostTensor(input.dataType, [257, 255 + 1], (0..<257 * 256).map { UInt16(truncatingIfNeeded: $0) }) }
+        if input.dataType.bits == 16 {
+            return try HostTensor(input.dataType, [257, 255 + 1], (0..<257 * 256).map { UInt16(truncatingIfNeeded: $0) })
+        }
         let values = (0..<1 << input.dataType.bits).map { UInt8(truncatingIfNeeded: $0) }
         return try HostTensor(input.dataType, [values.count], values)
     }
@@ -155,7 +161,8 @@ private struct Filler {
     private func wholeNumber(_ index: Int, _ range: ClosedRange<Double>?) -> Int64 {
         let (low, high) = limits(of: input.dataType)
         if let range {
-            return integer(index, Int64(max(range.lowerBound, Double(low)).rounded(.up))...Int64(min(range.upperBound, Double(high)).rounded(.down)))
+            return integer(
+                index, Int64(max(range.lowerBound, Double(low)).rounded(.up))...Int64(min(range.upperBound, Double(high)).rounded(.down)))
         }
         guard family == .extremes else { return integer(index, max(low, -10)...min(high, 10)) }
         let word = random.word(UInt64(index))
@@ -181,7 +188,14 @@ private struct Filler {
         }
         if let range {
             let share = random.uniform(position)
-            if family == .exact { return Double(integer(index, Int64(range.lowerBound.rounded(.up))...max(Int64(range.lowerBound.rounded(.up)), Int64(range.upperBound.rounded(.down))))) }
+            if family == .exact {
+                return Double(
+                    integer(
+                        index,
+                        Int64(
+                            range.lowerBound.rounded(.up))...max(
+                                Int64(range.lowerBound.rounded(.up)), Int64(range.upperBound.rounded(.down)))))
+            }
             return range.lowerBound + share * (range.upperBound - range.lowerBound)
         }
         switch family {

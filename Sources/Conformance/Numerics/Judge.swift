@@ -37,7 +37,9 @@ package struct Judge: Sendable {
         results = call.wanted.enumerated().map { index, isWanted in isWanted && index < computed.count ? computed[index] : nil }
         let bounds = Bounds(call: call, facts: facts, context: context, results: results)
         var rules: [Rule?] = []
-        for (index, result) in results.enumerated() { rules.append(try result.map { result throws(OperatorError) in try bounds.rule(for: result, index) }) }
+        for (index, result) in results.enumerated() {
+            rules.append(try result.map { result throws(OperatorError) in try bounds.rule(for: result, index) })
+        }
         self.rules = rules
     }
 
@@ -102,12 +104,15 @@ package struct Judge: Sendable {
 
     private func steps(_ tensor: HostTensor, _ lower: [Int64], _ upper: [Int64], output: Int) -> Finding {
         let actual = tensor.decodedIntegers()
-        guard let first = actual.indices.first(where: { actual[$0] < lower[$0] || actual[$0] > upper[$0] }) else { return Finding(grade: .a) }
+        guard let first = actual.indices.first(where: { actual[$0] < lower[$0] || actual[$0] > upper[$0] }) else {
+            return Finding(grade: .a)
+        }
         let count = actual.indices.filter { actual[$0] < lower[$0] || actual[$0] > upper[$0] }.count
         let range = lower[first] == upper[first] ? "\(lower[first])" : "\(lower[first]) to \(upper[first])"
         return Finding(
             failure: .numeric,
-            message: "output \(output): \(count) of \(actual.count) elements differ, the first at \(position(first, tensor.shape)): \(actual[first]), "
+            message:
+                "output \(output): \(count) of \(actual.count) elements differ, the first at \(position(first, tensor.shape)): \(actual[first]), "
                 + "expected \(range)")
     }
 
@@ -140,7 +145,8 @@ package struct Judge: Sendable {
         let allowed = low == high || acceptance.expected[shown].isNaN ? "" : ", allowed \(low) to \(high)"
         return Finding(
             failure: .numeric, deviation: self.deviation(at: shown, actual, acceptance, format),
-            message: "output \(output): \(wrong.count) of \(actual.count) elements are wrong, the worst at \(position(shown, tensor.shape)): \(actual[shown]), "
+            message:
+                "output \(output): \(wrong.count) of \(actual.count) elements are wrong, the worst at \(position(shown, tensor.shape)): \(actual[shown]), "
                 + "expected \(acceptance.expected[shown])\(allowed)\(pattern)")
     }
 
@@ -150,7 +156,8 @@ package struct Judge: Sendable {
         let errors = zip(actual, acceptance.expected).filter { $0.isFinite && $1.isFinite }.map { $0 - $1 }
         let measured = (errors.reduce(0) { $0 + $1 * $1 } / Double(max(errors.count, 1))).squareRoot()
         if measured <= limit { return nil }
-        return "output \(output): the root mean square error of \(errors.count) elements is \(measured), more than \(limit): precision was lost on the way"
+        return
+            "output \(output): the root mean square error of \(errors.count) elements is \(measured), more than \(limit): precision was lost on the way"
     }
 
     private static func ratio(_ value: Double, _ acceptance: Acceptance, _ index: Int) -> Double {

@@ -20,7 +20,9 @@ package struct NumberFormat: Sendable, Equatable {
             if let format = FloatFormat(type) {
                 (precision, smallestExponent, largest) = (format.mantissaBits + 1, 1 - format.bias, format.largest)
             } else {
-                (precision, smallestExponent, largest) = (max(type.bits - 1, 1), 0, Double(sign: .plus, exponent: max(type.bits - 1, 1), significand: 1))
+                (precision, smallestExponent, largest) = (
+                    max(type.bits - 1, 1), 0, Double(sign: .plus, exponent: max(type.bits - 1, 1), significand: 1)
+                )
             }
         }
     }
@@ -61,7 +63,8 @@ package struct NumberFormat: Sendable, Equatable {
     var specialValues: [Double] {
         let one = 1 + 2 * unit
         return [
-            0, -0.0, smallest, -smallest, smallestNormal, -smallestNormal, smallestNormal - smallest, .infinity, -.infinity, .nan, largest, -largest, 1, -1,
+            0, -0.0, smallest, -smallest, smallestNormal, -smallestNormal, smallestNormal - smallest, .infinity, -.infinity, .nan, largest,
+            -largest, 1, -1,
             one, 1 - unit, 0.5, -0.5, 1.5, 2.5, -2.5, 3.5,
         ]
     }

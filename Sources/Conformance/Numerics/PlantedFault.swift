@@ -38,10 +38,14 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
 
     /// The outputs of a kernel with this fault on a judge's call; nil where it makes no difference there, or cannot be planted.
     package func outputs(of judge: Judge) -> [HostTensor?]? {
-        guard let index = judge.results.firstIndex(where: { $0 != nil }), let result = judge.results[index], let right = try? result.hostTensor() else {
+        guard let index = judge.results.firstIndex(where: { $0 != nil }), let result = judge.results[index],
+            let right = try? result.hostTensor()
+        else {
             return nil
         }
-        guard let wrong = faulty(result, judge, output: index), let tensor = try? wrong.hostTensor(), !Self.same(tensor, right) else { return nil }
+        guard let wrong = faulty(result, judge, output: index), let tensor = try? wrong.hostTensor(), !Self.same(tensor, right) else {
+            return nil
+        }
         var outputs = judge.results.map { $0.flatMap { try? $0.hostTensor() } }
         outputs[index] = tensor
         return outputs
@@ -70,14 +74,17 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
                 (0..<count).map { $0 - $0 % (rows * row) + ($0 % rows) * row + $0 % (rows * row) / rows }, shape: result.shape)
         case .offByOne: return result.replacing { index, value in index == count / 3 ? (value == 0 ? 1 : value - 1) : value }
         case .scaled: return result.replacing { _, value in value * 1.001 }
-        case .droppedTerm: return evaluated(judge, output) { value, position, index, size in position == 0 && index == size / 2 ? 0 : value }
+        case .droppedTerm:
+            return evaluated(judge, output) { value, position, index, size in position == 0 && index == size / 2 ? 0 : value }
         case .lowerInputs:
             let bits = judge.call.inputs.first.flatMap { $0?.dataType } == .float16 ? 8 : 11
             guard NumberFormat(result.dataType).precision > bits else { return nil }
             return evaluated(judge, output) { value, _, _, _ in value.rounded(toBits: bits) }
         case .lowerAccumulator:
             let bounds = Bounds(call: judge.call, facts: judge.facts, context: judge.context, results: judge.results)
-            guard let terms = bounds.terms, terms >= 16, let magnitudes = (try? bounds.magnitudes(output: output)) ?? nil else { return nil }
+            guard let terms = bounds.terms, terms >= 16, let magnitudes = (try? bounds.magnitudes(output: output)) ?? nil else {
+                return nil
+            }
             // The rounding errors of a sum in 11 bits (8 for outputs that have no more), at random as honest rounding's.
             let unit = result.dataType == .float32 || result.dataType == .float64 ? 0x1p-11 : 0x1p-8
             let random = CounterRandom(seed: 1, case: "lower accumulator", tensor: judge.call.definition.name)
