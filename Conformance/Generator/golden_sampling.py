@@ -15,7 +15,8 @@ HALF = mpf("0.5")
 def place(mode, out, size, length, scale):
     """Where output element `out` of `size` lies among `length` input elements."""
     if mode == "align_corners":
-        return mpf(out) * (length - 1) / (size - 1) if size > 1 else mpf(0)
+        # ONNX's own cases take the length before it is cut to whole elements.
+        return out * (length - 1) / (scale * length - 1) if scale * length != 1 else mpf(0)
     if mode == "asymmetric":
         return out / scale
     if mode == "pytorch_half_pixel" and size == 1:
@@ -140,6 +141,9 @@ def grids():
                         px, py = (across + 1) / 2 * 5, (down + 1) / 2 * 4
                     else:
                         px, py = ((across + 1) * 6 - 1) / 2, ((down + 1) * 5 - 1) / 2
+                    if padding == "border":
+                        # The place is moved to the border, not only the elements around it.
+                        px, py = (min(max(value, mpf(0)), mpf(end)) for value, end in ((px, 5), (py, 4)))
                     if mode == "nearest":
                         values[0, channel, i, j] = fetch(image, to_even(py), to_even(px), padding, corners)
                         continue
@@ -180,14 +184,15 @@ def transforms():
                 values[batch, k] = [total.real, total.imag]
             attributes = {"inverse": inverse, "onesided": onesided}
             yield Case("DFT", f"{kind}-{name}", [x, None, scalar("int64", 1)], [Exact(kind, values)], "a length that is no power of two", attributes)
-    terms = {"HannWindow": ("0.5", "0.5", "0"), "BlackmanWindow": ("0.42", "0.5", "0.08")}
+    # In hundredths, so that the ends are exactly zero.
+    terms = {"HannWindow": (50, 50, 0), "BlackmanWindow": (42, 50, 8)}
     for operator, coefficients in terms.items():
         for kind in ("float32", "float64", "float16"):
             for periodic in (1, 0):
-                a, b, c = (mpf(value) for value in coefficients)
+                a, b, c = coefficients
                 span = 17 if periodic else 16
                 angles = numpy.array([2 * mpmath.pi * index / span for index in range(17)], dtype=object)
-                values = each(lambda t, a=a, b=b, c=c: a - b * mpmath.cos(t) + c * mpmath.cos(2 * t), angles)
+                values = each(lambda t, a=a, b=b, c=c: (a - b * mpmath.cos(t) + c * mpmath.cos(2 * t)) / 100, angles)
                 name = f"{kind}-{'periodic' if periodic else 'symmetric'}"
                 attributes = {"periodic": periodic, "output_datatype": ONNX_TYPES[kind]}
                 yield Case(operator, name, [scalar("int64", 17)], [Exact(kind, values)], "the ends are small differences", attributes)

@@ -35,7 +35,8 @@ package struct Judge: Sendable {
         let computed: [ReferenceTensor?]
         if let golden { computed = golden } else { computed = try definition.results(context) }
         results = call.wanted.enumerated().map { index, isWanted in isWanted && index < computed.count ? computed[index] : nil }
-        let bounds = Bounds(call: call, facts: facts, context: context, results: results)
+        var bounds = Bounds(call: call, facts: facts, context: context, results: results)
+        if golden != nil { bounds.computed = try definition.results(context) }
         var rules: [Rule?] = []
         for (index, result) in results.enumerated() {
             rules.append(try result.map { result throws(OperatorError) in try bounds.rule(for: result, index) })
