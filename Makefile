@@ -12,7 +12,7 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data build conform compare-onnx numerics test generator-tests check lint format install clean
+.PHONY: help setup data golden build conform compare-onnx numerics test generator-tests check lint format install clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make build               the command line and the reference plugin, in release'
 	@echo 'make setup               install what is missing, without building'
 	@echo 'make data                export the ONNX corpus and the networks to build/'
+	@echo 'make golden              make the golden results of operators in Conformance/Golden anew'
 	@echo 'make format              format the sources in place'
 	@echo 'make compare-onnx        ONNX Runtime and the ONNX reference by the same criteria: makes the tables of docs/onnx-corpus.md anew'
 	@echo 'make numerics            the bounds tried against right and wrong arithmetic: makes the tables of docs/numerics.md anew'
@@ -34,6 +35,9 @@ setup:
 data: setup
 	@$(PYTHON) $(GENERATOR)/export_corpus.py --output build/corpus
 	@$(PYTHON) $(GENERATOR)/refill_networks.py --output build/networks
+
+golden: setup
+	@$(PYTHON) $(GENERATOR)/golden_operators.py --output Conformance/Golden/operators
 
 build: setup
 	$(SWIFT) build -c release

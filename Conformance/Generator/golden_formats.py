@@ -185,6 +185,15 @@ class Tensor:
                 result[index] = int(value)
         return result.reshape(self.shape)
 
+    def widened(self):
+        """Floating-point elements as float64, with the signs of zeros, which mpf does not have."""
+        if self.type in CODES:
+            return Tensor("float64", self.array.astype(numpy.float64))
+        table = FORMATS[self.type]
+        top = 1 << (table.bits - 1)
+        values = [-0.0 if code == top and table.negative_zero else float(table.value(code)) for code in self.array.reshape(-1).tolist()]
+        return Tensor("float64", numpy.array(values).reshape(self.shape))
+
     def like(self, array):
         """Other elements of the same type, moved from this tensor's."""
         return Tensor(self.type, array)

@@ -172,5 +172,3 @@ def losses():
 def cases():
     for part in (normalisations, attention, recurrent, losses):
         yield from part()
-
-

@@ -3,7 +3,7 @@
 
 import numpy
 
-from golden_cases import Case, Draw, Exact, rounded, scalar
+from golden_cases import Case, Draw, Exact, Tensor, rounded, scalar
 from golden_formats import limits, mpf, saturated, to_even
 from golden_products import convolution
 
@@ -46,6 +46,44 @@ def linear():
     yield Case("DynamicQuantizeLinear", "float32-whole", [tensor], outputs, "a scale of two: odd numbers are ties")
 
 
+def narrow():
+    """8-bit floats and 4-bit integers, scales per axis and per block."""
+    for kind in ("float8e4m3fn", "float8e5m2", "float8e4m3fnuz", "float8e5m2fnuz"):
+        x = Draw("QuantizeLinear", f"float32-{kind}").normal("x", "float32", (3, 50), scale=200.0)
+        s, zero = rounded("float32", [mpf("0.25"), mpf(2), mpf(8)]), rounded(kind, [mpf(0)] * 3)
+        y = rounded(kind, x.numbers() / s.numbers().reshape(3, 1), saturate=True)
+        yield Case("QuantizeLinear", f"float32-{kind}", [x, s, zero], [y], "a scale per row, some results saturate", {"axis": 0})
+        every = Tensor(kind, numpy.arange(256, dtype=numpy.uint8).reshape(2, 128))
+        scale = rounded("float32", [mpf("0.75"), mpf(3)])
+        values = every.numbers() * scale.numbers().reshape(2, 1)
+        yield Case("DequantizeLinear", f"{kind}-all", [every, scale], [Exact("float32", values)], "all 256 codes", {"axis": 0})
+    for kind in ("int4", "uint4", "int8", "uint8"):
+        draw = Draw("DequantizeLinear", f"{kind}-blocks")
+        x, s = draw.integers("x", kind, (3, 8)), draw.uniform("s", "float32", (3, 2), 0.01, 0.1)
+        z = draw.integers("z", kind, (3, 2))
+        wide = [numpy.repeat(tensor.numbers(), 4, axis=1) for tensor in (s, z)]
+        values = (x.numbers() - wide[1]) * wide[0]
+        yield Case("DequantizeLinear", f"{kind}-blocks", [x, s, z], [Exact("float32", values)], "a scale and a zero point per block", {"axis": 1, "block_size": 4})
+        low, high = limits(kind)
+        draw = Draw("QuantizeLinear", f"float32-{kind}-blocks")
+        x, s = draw.normal("x", "float32", (3, 8)), draw.uniform("s", "float32", (3, 2), 0.01, 0.5)
+        z = draw.integers("z", kind, (3, 2), (3 * low + high) // 4, (low + 3 * high) // 4)
+        wide = [numpy.repeat(tensor.numbers(), 4, axis=1) for tensor in (s, z)]
+        steps = [saturated(to_even(a / b) + c, kind) for a, b, c in zip(*(array.reshape(-1).tolist() for array in (x.numbers(), *wide)))]
+        y = rounded(kind, numpy.array(steps, dtype=object).reshape(3, 8))
+        attributes = {"axis": 1, "block_size": 4}
+        yield Case("QuantizeLinear", f"float32-{kind}-blocks", [x, s, z], [y], "scales that are no powers of two, per block", attributes)
+    for name, shift in (("both-signs", 0.0), ("positive", 9.0), ("negative", -9.0)):
+        x = Draw("DynamicQuantizeLinear", f"float32-{name}").normal("x", "float32", (7, 11), shift=shift)
+        numbers = x.numbers().reshape(-1).tolist()
+        low, high = min(min(numbers), mpf(0)), max(max(numbers), mpf(0))
+        scale = (high - low) / 255
+        zero = saturated(to_even(-low / scale), "uint8")
+        y = stored("uint8", x.numbers(), scale, zero)
+        outputs = [y, Exact("float32", numpy.array(scale, dtype=object)), scalar("uint8", zero)]
+        yield Case("DynamicQuantizeLinear", f"float32-{name}", [x], outputs, "the range always holds zero")
+
+
 def products():
     for left, right in PAIRS:
         draw = Draw("MatMulInteger", f"{left}-{right}-extremes")
@@ -75,5 +113,5 @@ def products():
 
 
 def cases():
-    for part in (linear, products):
+    for part in (linear, narrow, products):
         yield from part()

@@ -48,6 +48,12 @@ package struct GoldenCase: Sendable {
             OperatorCall(definition, opset: record.opset, attributes: attributes, inputs: inputs, wanted: results.map { $0 != nil }), results
         )
     }
+
+    /// What the results leave of the exact values, one entry per output: stored for float64 outputs alone, nil where nothing is left or stored.
+    package func rests() throws -> [[Double]?] {
+        let file = try files.file(record.file)
+        return try record.outputs.map { try $0?.rest.map { try file.tensor($0).decodedDoubles() } }
+    }
 }
 
 struct GoldenManifest: Decodable, Sendable {
@@ -68,6 +74,8 @@ struct GoldenManifest: Decodable, Sendable {
         let dataType: String
         /// For types that the file format lacks, whose bytes are stored alone.
         let shape: [Int]?
+        /// The tensor that holds the exact value less the one stored, itself rounded to float64.
+        let rest: String?
 
         private var type: DataType {
             get throws(ConformanceError) {
