@@ -206,7 +206,9 @@ private struct SequenceNodes {
 
     private func parts(of source: ValueID, _ axis: Int, count: Int, sizes: ValueID) -> [ValueID] {
         let parts = declareParts(count)
-        add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
+        // Before version 13 sizes were an attribute; what a run alone knows needs the later one.
+        let later = SequenceNodes(reader: reader, name: name, opset: max(opset, 13))
+        later.add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
         return parts
     }
 
