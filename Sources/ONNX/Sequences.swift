@@ -183,6 +183,7 @@ private struct SequenceNodes {
             if let given = try reader.constant(proto.input[1], place) {
                 sizes = isScalar ? try equal(given[0], try length(of: source, axis, place), place) : given
             } else if !isScalar, case .known(let count)? = builder.graph[splitValue].type?.shape?.first {
+                guard opset >= 13 else { throw .unsupported("\(place): before operator set 13 the sizes of the parts must be known before the run") }
                 return parts(of: source, axis, count: count, sizes: splitValue)
             } else {
                 throw .unsupported("\(place): into how many parts the tensor is split is not known before the run")
@@ -206,9 +207,7 @@ private struct SequenceNodes {
 
     private func parts(of source: ValueID, _ axis: Int, count: Int, sizes: ValueID) -> [ValueID] {
         let parts = declareParts(count)
-        // Before version 13 sizes were an attribute; what a run alone knows needs the later one.
-        let later = SequenceNodes(reader: reader, name: name, opset: max(opset, 13))
-        later.add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
+        add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
         return parts
     }
 

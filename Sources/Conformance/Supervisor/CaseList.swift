@@ -22,8 +22,8 @@ struct CaseList {
         let isGenerated = settings.suite.map { [Case.generatedSuite, RelatedCase.suite].contains($0) } ?? (settings.level >= .operators)
         trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
         if settings.tier == .smoke {
-            let members = try Self.smokeMembers(installation)
-            chosen.removeAll { !members.contains($0.id) && $0.level >= .operators }
+            let members = GroupTrust.smokeTier(GeneratedCase.all())
+            chosen.removeAll { $0.level >= .operators && !($0.suite == "probes" || members.contains($0.id)) }
         }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
@@ -105,13 +105,6 @@ struct CaseList {
         }
         let dropped = unrelated.withLock { $0 }
         cases = cases.indices.filter { !dropped.contains($0) }.map { cases[$0] }
-    }
-
-    /// The ids of the smoke tier's cases from the level `operators` on; below it every case belongs to it.
-    private static func smokeMembers(_ installation: Installation) throws(ConformanceError) -> Set<String> {
-        let file = installation.suites.appending(path: "Tiers/smoke.txt")
-        guard let text = try? String(contentsOf: file, encoding: .utf8) else { throw .usage("\(file.path) cannot be read") }
-        return Set(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init))
     }
 
     private static func present(_ folder: URL) throws(ConformanceError) -> URL {
