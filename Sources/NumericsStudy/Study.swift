@@ -31,7 +31,7 @@ package struct Study: Sendable {
 
     package static func cases(_ subject: StudyClass, seed: UInt64) -> [GeneratedCase] {
         let definitions = subject.operators.compactMap { OperatorCatalog.standard["", $0] }
-        return definitions.flatMap { GeneratedCase.newest(of: $0, seed: seed) }.filter { subject.types.contains($0.type) }
+        return definitions.flatMap { GeneratedCase.newest(of: $0) }.filter { subject.types.contains($0.type) }
     }
 
     private func run(_ cases: [GeneratedCase], _ subject: StudyClass, seed: UInt64, plantsFaults: Bool) throws -> ClassTally {

@@ -33,7 +33,7 @@ import Testing
         var falseAlarms: [String] = []
         var outputs = 0
         var faults: [String: (failed: Int, isDemanded: Bool)] = [:]
-        for one in stride(from: 0, to: cases.count, by: max(cases.count / 60, 1)).map({ cases[$0] }) {
+        for one in stride(from: 0, to: cases.count, by: max(cases.count / 120, 1)).map({ cases[$0] }) {
             let tally = try study.judged(one, subject, seed: 3, plantsFaults: true, nil)
             falseAlarms += tally.implementations.flatMap { name, one in one.falseAlarms.map { "\(name): \($0)" } }
             outputs += tally.outputs

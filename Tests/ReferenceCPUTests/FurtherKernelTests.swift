@@ -109,8 +109,6 @@ import Testing
         KernelCase("ArgMin", 13, [[30, 40]], .exact, ["axis": .int(1), "select_last_index": .int(1)], type: .int8),
         KernelCase("CumSum", 14, [[3, 40, 5]], .dot(terms: 40), constants: [[1]]),
         KernelCase("CumSum", 14, [[3, 40]], .exact, ["reverse": .int(1), "exclusive": .int(1)], type: .int64, constants: [[1]]),
-        KernelCase("TopK", 11, [[3, 40, 5]], .exact, ["axis": .int(1)], constants: [[7]]),
-        KernelCase("TopK", 11, [[30, 40]], .exact, ["largest": .int(0)], type: .int8, constants: [[40]]),
         KernelCase("InstanceNormalization", 22, [[2, 5, 6, 7], [5], [5]], .scaled(64)),
         KernelCase("GroupNormalization", 21, [[2, 6, 5, 7], [6], [6]], .scaled(64), ["num_groups": .int(3)]),
         KernelCase("RMSNormalization", 23, [[3, 65], [65]], .scaled(32)),

@@ -55,9 +55,10 @@ struct Bounds: Sendable {
             return hasFloatAttributes && format.precision < accumulator.precision
                 ? roundedTwice(result, format, ulps: k) : rounded(result, format, ulps: k)
         case .division:
-            var acceptance = rounded(result, format, ulps: 2.5)
             // Softsign is two steps: 1 + |x| is rounded, too.
-            let tight = definition.name == "Softsign" ? roundedTwice(result, format, ulps: 0.5) : rounded(result, format, ulps: 0.5)
+            let isTwice = definition.name == "Softsign"
+            var acceptance = isTwice ? roundedTwice(result, format, ulps: 2.5) : rounded(result, format, ulps: 2.5)
+            let tight = isTwice ? roundedTwice(result, format, ulps: 0.5) : rounded(result, format, ulps: 0.5)
             acceptance.tight = (tight.lower, tight.upper)
             if isDouble { try admitLargest(into: &acceptance, format, index) }
             return acceptance

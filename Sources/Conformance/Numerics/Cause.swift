@@ -150,12 +150,11 @@ private struct Pattern {
         }.sorted()
         guard errors.count == wrong.count else { return nil }
         let typical = errors[errors.count / 2]
-        for (name, unit) in [("float32", 0x1p-24), ("TF32 or float16", 0x1p-11), ("bfloat16", 0x1p-8)] where unit > format.unit * 8 {
-            if typical > unit / 16, typical < unit * 8 {
-                return "the errors have the size of \(name)'s rounding: inputs or sums are kept in too narrow a type"
-            }
-        }
-        return nil
+        // Rounded inputs err by about a third of their type's unit.
+        let near = [("float32", 0x1p-24), ("TF32 or float16", 0x1p-11), ("bfloat16", 0x1p-8)]
+            .filter { $0.1 > format.unit * 8 && typical > $0.1 / 16 && typical < $0.1 * 8 }
+            .min { abs(log2(3 * typical / $0.1)) < abs(log2(3 * typical / $1.1)) }
+        return near.map { "the errors have the size of \($0.0)'s rounding: inputs or sums are kept in too narrow a type" }
     }
 
     private var single: String? {

@@ -20,10 +20,10 @@ struct CaseList {
         var chosen: [Case] = []
         for suite in suites where settings.suite == nil || settings.suite == suite.name { chosen += try suite.cases() }
         let isGenerated = settings.suite.map { [Case.generatedSuite, RelatedCase.suite].contains($0) } ?? (settings.level >= .operators)
-        trust = GroupTrust(isGenerated ? GeneratedCase.all(seed: settings.seed) : [], seed: settings.seed)
+        trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
         if settings.tier == .smoke {
-            let members = try Self.smokeMembers(installation)
-            chosen.removeAll { !members.contains($0.id) && $0.level >= .operators }
+            let members = GroupTrust.smokeTier(GeneratedCase.all())
+            chosen.removeAll { $0.level >= .operators && !($0.suite == "probes" || members.contains($0.id)) }
         }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
@@ -32,7 +32,7 @@ struct CaseList {
             chosen.removeAll { !Self.matches($0, filter) }
             if chosen.isEmpty { throw .usage("no case matches the filter '\(filter)'") }
         }
-        Self.dropUnrelated(&chosen, seed: settings.seed)
+        Self.dropUnrelated(&chosen)
         if chosen.isEmpty { throw .usage("the run has no case") }
         let shuffled = chosen.map { ($0, CounterRandom(seed: settings.seed, case: $0.id, tensor: "order").word(0)) }
             .sorted { ($0.0.level, $0.1) < ($1.0.level, $1.1) }.map(\.0)
@@ -43,7 +43,6 @@ struct CaseList {
     private static func suites(
         _ settings: RunSettings, _ installation: Installation
     ) -> [(name: String, level: Level, cases: () throws(ConformanceError) -> [Case])] {
-        let seed = settings.seed
         func operators<Body>(_ bodies: [Body], _ specification: [String], _ make: (Body) -> (id: String, body: Case.Body)) -> [Case] {
             bodies.map { body in
                 let (id, body) = make(body)
@@ -54,12 +53,12 @@ struct CaseList {
             ("load", .load, { Case.checks().filter { $0.level == .load } }), ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
             (
                 Case.generatedSuite, .operators,
-                { operators(GeneratedCase.all(seed: seed), Case.generatedSpecification) { ($0.id, .generated($0)) } }
+                { operators(GeneratedCase.all(), Case.generatedSpecification) { ($0.id, .generated($0)) } }
             ),
-            ("offers", .operators, { operators(Offer.all(GeneratedCase.all(seed: seed)), ["SB-OPS-002", "SB-OPS-003"]) { ($0.id, .offer($0)) } }),
+            ("offers", .operators, { operators(Offer.all(GeneratedCase.all()), ["SB-OPS-002", "SB-OPS-003"]) { ($0.id, .offer($0)) } }),
             (
                 RelatedCase.suite, .operators,
-                { operators(RelatedCase.candidates(seed: seed), Case.generatedSpecification) { ($0.id, .relation($0)) } }
+                { operators(RelatedCase.candidates(), Case.generatedSpecification) { ($0.id, .relation($0)) } }
             ),
             (
                 GoldenCase.suite, .operators,
@@ -96,23 +95,16 @@ struct CaseList {
     }
 
     /// Leaves out the relations that operators do not have. Late, for only the reference can tell.
-    private static func dropUnrelated(_ cases: inout [Case], seed: UInt64) {
+    private static func dropUnrelated(_ cases: inout [Case]) {
         let candidates = cases.indices.filter { if case .relation = cases[$0].body { true } else { false } }
         let unrelated = Mutex(Set<Int>())
         let all = cases
         DispatchQueue.concurrentPerform(iterations: candidates.count) { position in
-            guard case .relation(let related) = all[candidates[position]].body, !related.holds(seed: seed) else { return }
+            guard case .relation(let related) = all[candidates[position]].body, !related.holds else { return }
             unrelated.withLock { _ = $0.insert(candidates[position]) }
         }
         let dropped = unrelated.withLock { $0 }
         cases = cases.indices.filter { !dropped.contains($0) }.map { cases[$0] }
-    }
-
-    /// The ids of the smoke tier's cases from the level `operators` on; below it every case belongs to it.
-    private static func smokeMembers(_ installation: Installation) throws(ConformanceError) -> Set<String> {
-        let file = installation.suites.appending(path: "Tiers/smoke.txt")
-        guard let text = try? String(contentsOf: file, encoding: .utf8) else { throw .usage("\(file.path) cannot be read") }
-        return Set(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init))
     }
 
     private static func present(_ folder: URL) throws(ConformanceError) -> URL {

@@ -109,7 +109,9 @@ extension CaseRunner {
         }
         let call = try related.base.call(seed: target.seed)
         guard let related = related.relation.related(to: call) else {
-            throw ConformanceError.internal("the relation does not hold for the reference on this call")
+            decision.result.status = .unsupported
+            decision.result.message = "the relation does not hold for the values that this seed draws"
+            return
         }
         let (reply, results) = try launch(call, constants: [])
         guard reply.type == .ran else { return refuse(reply, &decision.result) }

@@ -35,21 +35,25 @@ final class GroupTrust: Sendable {
         return result
     }
 
-    /// Of every group the fewest cases that notice all that the whole group notices, found greedily; ids in order.
-    func smallestSet() -> [String] {
-        cases.keys.flatMap { group in
-            var remaining = cases[group]!.sorted { $0.id < $1.id }.map { ($0.id, faults(of: $0, facts: .strict, except: []).noticed) }
-            var chosen = [remaining[0].0]
-            var noticed = remaining[0].1
-            while let best = remaining.max(by: { $0.1.subtracting(noticed).count < $1.1.subtracting(noticed).count }),
-                !best.1.subtracting(noticed).isEmpty
-            {
-                chosen.append(best.0)
-                noticed.formUnion(best.1)
-                remaining.removeAll { $0.1.isSubset(of: noticed) }
+    /// Of every group a few cases that together notice all that the whole group notices: the ids of the smoke tier. The same for every seed.
+    static func smokeTier(_ cases: [GeneratedCase]) -> Set<String> {
+        let trust = GroupTrust(cases, seed: 0)
+        let groups = Array(trust.cases.values)
+        let chosen = Mutex(Set<String>())
+        DispatchQueue.concurrentPerform(iterations: groups.count) { position in
+            let members = groups[position].sorted { $0.id < $1.id }
+            let kinds = OperatorCatalog.standard[members[0].domain, members[0].operatorName].map { PlantedFault.kinds(for: $0, type: members[0].type) } ?? []
+            var noticed = Set<PlantedFault>()
+            var ids = [members[0].id]
+            for member in members where noticed.count < kinds.count {
+                let more = trust.faults(of: member, facts: .strict, except: noticed).noticed
+                if more.isEmpty { continue }
+                ids.append(member.id)
+                noticed.formUnion(more)
             }
-            return chosen
-        }.sorted()
+            chosen.withLock { $0.formUnion(ids) }
+        }
+        return chosen.withLock { $0 }
     }
 
     /// The faults that can be planted into a case, and those of them that it notices.
