@@ -319,7 +319,10 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
     }
     let isMasked = Sample.Tensor(.bool, [steps, keys])
     var samples = [
-        of("plain"), of("causal", ["is_causal": .int(1)]), of("scale", ["scale": .float(0.25)]), of("softcap", ["softcap": .float(2)]), of("grouped", heads: 6, keyHeads: 2),
+        of("plain"), of("causal", ["is_causal": .int(1)]), of("scale", ["scale": .float(0.25)]),
+        // Scores whose exponentials overflow unless the maximum is taken off first.
+        of("large-scores", ["scale": .float(40)]),
+        of("softcap", ["softcap": .float(2)]), of("grouped", heads: 6, keyHeads: 2),
         of("one-key-head", heads: 3, keyHeads: 1), of("mask", mask: .init(type, [steps, keys])), of("mask-heads", mask: .init(type, [batch, 2, steps, keys])),
         of("mask-batch", mask: .init(type, [batch, 1, steps, keys])), of("mask-bool", mask: isMasked), of("past", past: 4, outputs: 3),
         of("past-causal", past: 4, outputs: 3, ["is_causal": .int(1)]), of("past-mask", mask: .init(type, [steps, keys + 4]), past: 4, outputs: 3), of("one-step", steps: 1, past: 6, outputs: 3),

@@ -53,10 +53,10 @@ package struct Probe: Sendable {
         switch fact {
         case .inputBits: inputs = try product(rows: (1..<precision).map { [1 + Double(sign: .plus, exponent: -$0, significand: 1)] })
         case .accumulator:
-            // Fewer bits than the accumulator's, more than a narrower one's. Beside 2^12 a float16 loses each one of 63, and a bfloat16 shows that they are gone.
-            let count = type == .bfloat16 ? 64 : 16
-            let term = type == .bfloat16 || type == .float16 ? 0x1p12 : Double(sign: .plus, exponent: precision - 4, significand: 1)
-            let rows = (0..<count).map { place in (0..<count).map { $0 == place ? term : 1 } }
+            let count = 16
+            // Fewer bits than the accumulator's, more than a narrower one's. The negative comes five places on: neither its neighbour, nor in the same lane of a vector.
+            let term = type == .float32 || type == .float64 ? Double(sign: .plus, exponent: precision - 4, significand: 1) : 0x1p13
+            let rows = (0..<count).map { place in (0..<count).map { $0 == place ? term : $0 == (place + 5) % count ? -term : 1 } }
             inputs = operatorName == "ReduceSum" ? [try tensor(rows.flatMap { $0 }, [count, count]), try tensor64([1])] : try product(rows: rows)
         case .denormals:
             let values = (0..<8).map { Double(sign: $0.isMultiple(of: 2) ? .plus : .minus, exponent: smallestExponent, significand: Double(1 + $0)) }
