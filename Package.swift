@@ -72,12 +72,15 @@ let package = Package(
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Support"]),
-        module("Reports", ["Conformance"]),
+        module(
+            "Benchmark",
+            ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
+        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -88,6 +91,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
+        tests("Benchmark", ["Benchmark", "Conformance", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
         tests("HardwareModel", ["HardwareModel", "TestSupport"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),

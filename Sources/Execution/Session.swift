@@ -43,6 +43,18 @@ package final class Session: Sendable {
         }
     }
 
+    /// The same, as `body` runs the program.
+    func withProgram<Time>(
+        for tensors: [HostTensor], _ body: (Program) throws -> (results: [HostTensor], Time)
+    ) throws -> (outputs: [(name: String, tensor: HostTensor)], Time) {
+        try program.withLock { program in
+            let current = try plan(tensors, reusing: program)
+            program = current
+            let (results, time) = try body(current)
+            return (zip(graph.outputs, results).map { (graph[$0].name, $1) }, time)
+        }
+    }
+
     /// Runs the model twice, each tensor in memory of its own between guards, and tells what the kernels did to memory that is not theirs.
     /// - Parameter strided: gives a model of one node, whose kernel takes strides, inputs with a gap behind each element.
     /// - Returns: the outputs of the first run in the graph's order, and the first misdeed.
@@ -81,7 +93,7 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
+    func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
@@ -97,7 +109,7 @@ package final class Session: Sendable {
             inputScale: Program.spreadScale)
     }
 
-    private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
+    func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
         for name in inputs.keys.sorted() where !graph.inputs.contains(where: { graph[$0].name == name }) {
             let known = graph.inputs.map { "'\(graph[$0].name)'" }.joined(separator: ", ")
             throw .input("the model has no input '\(name)'; it has \(known.isEmpty ? "none" : known)")
