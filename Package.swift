@@ -91,7 +91,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
-        tests("Benchmark", ["Benchmark", "Conformance", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
+        tests("Benchmark", ["Benchmark", "Conformance", "Graph", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
         tests("HardwareModel", ["HardwareModel", "TestSupport"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Conformance
-package import Graph
+import Graph
 package import HardwareModel
 package import Operators
 package import Tensors

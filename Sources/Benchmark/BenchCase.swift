@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Graph
 package import Operators
-package import Tensors
+import Tensors
 
 /// One operator at a size of real use.
 package struct BenchCase: Sendable {

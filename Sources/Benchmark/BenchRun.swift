@@ -110,7 +110,10 @@ extension BenchReport {
         other.measured = Self.roofline(
             other.measured, operators.compactMap { one in one.reference.map { (one.work, $0) } }, lastCacheBytes.reference)
         reference = other
-        for index in operators.indices { operators[index].reference?.setShare(of: other.measured, operators[index].work) }
+        for index in operators.indices {
+            let work = operators[index].work
+            operators[index].reference?.setShare(of: other.measured, work)
+        }
     }
 
     private static func roofline(_ copy: Roofline, _ results: [(Work, Measurement)], _ lastCacheBytes: Int) -> Roofline {

@@ -2,6 +2,7 @@
 import Execution
 import Foundation
 import Graph
+import HardwareModel
 import Operators
 package import Southbound
 import Tensors

@@ -3,7 +3,7 @@ import Conformance
 import Execution
 package import Foundation
 import Graph
-package import HardwareModel
+import HardwareModel
 import ONNX
 import Operators
 package import Southbound

@@ -2,7 +2,8 @@
 import Conformance
 import Execution
 import Foundation
-package import HardwareModel
+import Graph
+import HardwareModel
 import Operators
 package import Southbound
 import Tensors

@@ -3,6 +3,7 @@ import CSouthbridge
 import Dispatch
 import Graph
 package import Southbound
+import Synchronization
 package import Tensors
 
 /// A model whose inputs lie on the devices already and stay there unchanged: what is left of a run are its launches. For measurements.
@@ -79,15 +80,21 @@ extension Session {
     ) throws(ExecutionError) -> (outputs: [(name: String, tensor: HostTensor)], deviceNanoseconds: UInt64?) {
         let tensors = try check(inputs)
         do {
-            return try withProgram(for: tensors) { program in
-                guard let clock = try DeviceClock(program) else { return (try program.run(tensors), nil) }
+            return try program.withLock { program in
+                let current = try plan(tensors, reusing: program)
+                program = current
+                guard let clock = try DeviceClock(current) else { return (named(try current.run(tensors)), nil) }
                 try clock.start()
-                let results = try program.run(tensors, whenGiven: clock.stop)
-                return (results, try clock.elapsed())
+                let results = try current.run(tensors, whenGiven: clock.stop)
+                return (named(results), try clock.elapsed())
             }
         } catch {
             throw ExecutionError(error)
         }
+    }
+
+    private func named(_ results: [HostTensor]) -> [(name: String, tensor: HostTensor)] {
+        zip(graph.outputs, results).map { (graph[$0].name, $1) }
     }
 
     /// Plans for these inputs, puts them on the devices and prepares all kernels. Nothing has run yet.

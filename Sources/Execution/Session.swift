@@ -10,11 +10,11 @@ package import Tensors
 ///
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
-    private let graph: Graph
+    let graph: Graph
     private let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
-    private let program = Mutex<Program?>(nil)
+    let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
@@ -40,18 +40,6 @@ package final class Session: Sendable {
             }
         } catch {
             throw ExecutionError(error)
-        }
-    }
-
-    /// The same, as `body` runs the program.
-    func withProgram<Time>(
-        for tensors: [HostTensor], _ body: (Program) throws -> (results: [HostTensor], Time)
-    ) throws -> (outputs: [(name: String, tensor: HostTensor)], Time) {
-        try program.withLock { program in
-            let current = try plan(tensors, reusing: program)
-            program = current
-            let (results, time) = try body(current)
-            return (zip(graph.outputs, results).map { (graph[$0].name, $1) }, time)
         }
     }
 
