@@ -99,7 +99,7 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
-        tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
+        tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
             ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),

@@ -135,7 +135,6 @@ extension BenchReport {
 extension BenchReport.Measurement {
     fileprivate mutating func setShare(of roofline: Roofline, _ work: Work) {
         guard status == .measured, let seconds = best?.median, seconds > 0 else { return }
-        let floor = roofline.floor(of: work)
-        shareOfMeasured = floor > 0 ? floor / seconds : nil
+        shareOfMeasured = share(of: roofline, work, seconds)
     }
 }

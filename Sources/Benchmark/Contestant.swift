@@ -21,7 +21,7 @@ struct Contestant {
 
     /// Sums of what all copies take stay below this.
     private static let mostBytes = 2 << 30
-    private static let mostCopies = 32
+    private static let mostCopies = 64
     private static let shortestSample = 50e-6
 
     /// Throws an `ExecutionError` where the device has no kernel, or fails.
@@ -34,7 +34,7 @@ struct Contestant {
         let model = try Session(graph, devices: [device]).resident(inputs)
         _ = try model.run(times: 1)
         first = (clock.now - start) / .seconds(1)
-        let wanted = 2 * Double(device.model.lastCacheBytes)
+        let wanted = Double(device.model.rotationBytes)
         let most = min(Self.mostCopies, Self.mostBytes / max(model.summary.byteCount, 1))
         let count = max(min(Int((wanted / max(bytes, 1)).rounded(.up)), most), 1)
         copies = [model] + (try (1..<max(count, 1)).map { _ in try Session(graph, devices: [device]).resident(inputs) })
@@ -79,8 +79,12 @@ struct Contestant {
 }
 
 extension DeviceModel {
-    /// Of all caches and scratch memories of the outermost level; 32 MiB where none is described.
+    /// Of the largest level of caches; 32 MiB where neither caches nor scratch memories are described, 0 where programs alone fill what is on the chip.
     var lastCacheBytes: Int {
-        spaces.filter(\.isOnChip).map { $0.capacityBytes * $0.count }.max().flatMap { $0 > 0 ? $0 : nil } ?? 32 << 20
+        let caches = spaces.filter { $0.kind == .cache }.map { $0.capacityBytes * $0.count }
+        return caches.max() ?? (spaces.contains(where: \.isOnChip) ? 0 : 32 << 20)
     }
+
+    /// What tensors used in turn have to take together so that each comes from memory: the real cache may be larger than a virtual machine is told.
+    var rotationBytes: Int { lastCacheBytes > 0 ? max(8 * lastCacheBytes, 256 << 20) : 0 }
 }

@@ -35,7 +35,7 @@ package func measureLaunch(on device: Device) throws -> BenchReport.Launch {
 /// Bytes read and written per second by the device's own copy between two of its buffers, larger than its caches.
 package func measureCopy(on device: Device) throws -> Double {
     let capacity = device.model.spaces[0].capacityBytes
-    let byteCount = min(max(2 * device.model.lastCacheBytes, 64 << 20), capacity > 0 ? capacity / 8 : .max)
+    let byteCount = min(max(device.model.rotationBytes / 2, 32 << 20), capacity > 0 ? capacity / 8 : .max)
     let (source, target) = (try device.allocate(byteCount: byteCount), try device.allocate(byteCount: byteCount))
     try device.fill(source, byteCount: byteCount, with: 1)
     let stream = try device.makeStream()

@@ -3,7 +3,7 @@ import Conformance
 import Execution
 import Foundation
 import Graph
-import HardwareModel
+package import HardwareModel
 import Operators
 package import Southbound
 import Tensors
@@ -121,7 +121,7 @@ extension ExecutionError {
 
 extension BenchReport.Measurement {
     /// Rates from times; a time that the declared roofline does not allow is no measurement.
-    mutating func judge(_ work: Work, _ declared: Roofline, usesTransforms: Bool) {
+    package mutating func judge(_ work: Work, _ declared: Roofline, usesTransforms: Bool) {
         guard let seconds = best?.median, seconds > 0 else { return }
         // Transforms (Winograd, FFT) need fewer operations than the definition.
         let bound = usesTransforms ? Work(bytes: work.bytes) : work
@@ -134,6 +134,12 @@ extension BenchReport.Measurement {
         }
         if work.operationCount > 0 { operationsPerSecond = work.operationCount / seconds }
         bytesPerSecond = work.bytes / seconds
-        if floor > 0 { shareOfDeclared = floor / seconds }
+        shareOfDeclared = share(of: declared, bound, seconds)
+    }
+
+    /// The least time over the time; nil where the roofline does not tell it, because it lacks a peak that the work needs.
+    func share(of roofline: Roofline, _ work: Work, _ seconds: Double) -> Double? {
+        let floor = roofline.floor(of: work)
+        return floor > 0 && work.operations.keys.allSatisfy { roofline.peak(of: $0) != nil } ? floor / seconds : nil
     }
 }

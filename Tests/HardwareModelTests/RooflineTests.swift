@@ -46,4 +46,20 @@ struct RooflineTests {
         #expect(sum == Work(operations: ["float32": 1, "int8": 7], bytes: 7))
         #expect(sum.dataType == "int8" && sum.operationCount == 8 && sum.intensity == 8.0 / 7)
     }
+
+    /// The worked example of the documentation, with its figures.
+    @Test func theDocumentedExample() throws {
+        let text = try String(contentsOf: repository.appending(path: "docs/hardware-model.md"), encoding: .utf8)
+        let block = try #require(text.components(separatedBy: "```yaml\n").dropFirst().first?.components(separatedBy: "```").first)
+        var duo = try DeviceModel(yaml: block)
+        #expect(duo.faults(deviceCount: 1) == [] && duo.contradictions == [])
+        #expect(duo.roofline.ridge(of: "float16") == 320)
+        let large = duo.roofline.floor(of: Work(operations: ["float16": 2 * 0x1p30], bytes: 6 * 0x1p20))
+        #expect(abs(large - 131e-6) < 1e-6)
+        let small = duo.roofline.floor(of: Work(operations: ["float16": 2 * 0x1p27], bytes: 6 * 0x1p18))
+        #expect(abs(small - 31e-6) < 1e-6)
+        duo.units[0].tile.k = 8
+        let sentence = try #require(duo.contradictions.first)
+        #expect(text.replacingOccurrences(of: "\n", with: " ").contains(sentence))
+    }
 }

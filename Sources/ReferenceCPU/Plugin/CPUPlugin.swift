@@ -12,7 +12,7 @@ package final class CPUPlugin: Plugin {
         help: "threads that share the work; 0: one per physical core that the process may use")
     private static let measure = OptionSchema(
         name: "measure", kind: .boolean, defaultValue: "false",
-        help: "describe the device with its measured clock, peak and memory bandwidth; takes about a tenth of a second")
+        help: "describe the device with its measured clock, peak and memory bandwidth; takes some tenths of a second")
     package static let options = [threads, measure]
     package static let execution = Execution.inline
     package static let kernels: [any Kernel<CPUDevice>] = tunedKernels + GenericKernel.all

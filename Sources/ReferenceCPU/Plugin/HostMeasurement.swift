@@ -8,10 +8,10 @@ struct HostMeasurement: Sendable {
     let clock: UInt64
     /// Vector multiply-adds that a core starts in one cycle.
     let ports: Int
-    /// Of memory beyond the caches, by all cores: the best of reading, copying, and the triad a = b + c·x of J. McCalpin's STREAM.
+    /// Of memory beyond the caches, by all cores: the best of reading, copying past the caches, and the triad a = b + c·x of J. McCalpin's STREAM.
     let bytesPerSecond: UInt64
 
-    /// Taken once per process, in about a tenth of a second.
+    /// Taken once per process, in some tenths of a second.
     static let shared = HostMeasurement()
 
     private init() {
@@ -45,8 +45,8 @@ struct HostMeasurement: Sendable {
 
     private static func bandwidth() -> UInt64 {
         let lastCache = HostTopology.shared.caches.last.map { $0.byteCount * $0.count } ?? 0
-        // Three arrays, together four times the last cache but no more than an eighth of the memory.
-        let byteCount = min(max(4 * lastCache, 64 << 20), 1 << 30, HostTopology.shared.memoryByteCount / 8) / 3 / 4096 * 4096
+        // Three arrays, together eight times the last cache, which may be larger than a virtual machine is told; no more than an eighth of the memory.
+        let byteCount = min(max(8 * lastCache, 256 << 20), 1 << 30, HostTopology.shared.memoryByteCount / 8) / 3 / 4096 * 4096
         let blocks = (0..<3).map { _ in UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096) }
         defer { for block in blocks { block.deallocate() } }
         let pool = ThreadPool(threadCount: HostTopology.shared.coreCount)
@@ -55,7 +55,7 @@ struct HostMeasurement: Sendable {
             let arrays = context!.assumingMemoryBound(to: Arrays.self).pointee
             for array in [arrays.a, arrays.b, arrays.c] { memset(array + begin, 1, end - begin) }
         }
-        let triad = best(of: 3) {
+        let triad = best(of: 4) {
             pool.parallel(byteCount / 4, grain: 1 << 16, with: arrays) { context, begin, end in
                 let arrays = context!.assumingMemoryBound(to: Arrays.self).pointee
                 cpu_triad(
@@ -63,14 +63,17 @@ struct HostMeasurement: Sendable {
                     arrays.c.assumingMemoryBound(to: Float.self), 3, Int64(begin), Int64(end))
             }
         }
-        let copy = best(of: 3) {
-            pool.parallel(byteCount, grain: 1 << 18, with: arrays) { context, begin, end in
+        // In whole vectors for each thread.
+        let copy = best(of: 4) {
+            pool.parallel(byteCount / 32, grain: 1 << 13, with: arrays) { context, begin, end in
                 let arrays = context!.assumingMemoryBound(to: Arrays.self).pointee
-                memcpy(arrays.a + begin, arrays.b + begin, end - begin)
+                cpu_copy_past_caches(
+                    arrays.a.assumingMemoryBound(to: Float.self), arrays.b.assumingMemoryBound(to: Float.self), Int64(begin * 8),
+                    Int64(end * 8))
             }
         }
         // All three, so that the caches hold nothing of the next.
-        let read = best(of: 3) {
+        let read = best(of: 4) {
             for array in blocks {
                 pool.parallel(byteCount / 8, grain: 1 << 16, array) { array, begin, end in
                     withExtendedLifetime(cpu_read_all(array!.assumingMemoryBound(to: Int64.self), Int64(begin), Int64(end))) {}

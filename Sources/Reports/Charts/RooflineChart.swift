@@ -84,7 +84,7 @@ package struct RooflineChart {
             picture.dot(px, py, radius: 4, .point, hint: line)
             picture.text(number, px + 6, py + 4, .point, size: 10)
             let column = Double(index / rows), row = Double(index % rows)
-            picture.text("\(number)  \(line)", 14 + column * 292, legendTop + row * 16, .soft, size: 11, fitting: 284)
+            picture.text("\(number)  \(point.name)\(share)", 14 + column * 292, legendTop + row * 16, .soft, size: 11, fitting: 284)
         }
         return picture.text
     }

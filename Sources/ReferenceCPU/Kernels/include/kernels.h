@@ -51,6 +51,8 @@ int64_t cpu_multiply_adds_per_round(void);
 int32_t cpu_dependent_products(int64_t rounds);
 /* a = b + factor * c. */
 void cpu_triad(float *a, const float *b, const float *c, float factor, int64_t begin, int64_t end);
+/* Addresses are multiples of 32 bytes, `begin` and `end` of 8. */
+void cpu_copy_past_caches(float *to, const float *from, int64_t begin, int64_t end);
 int64_t cpu_read_all(const int64_t *a, int64_t begin, int64_t end);
 
 /* ---- Walks: strided iteration over several operands -------------------------------------------------------------------------------- */
