@@ -37,6 +37,7 @@ package struct BenchReport: Codable, Sendable {
     /// Of one launch of an operator on one element.
     package struct Launch: Codable, Sendable {
         package let device: String
+        package let `operator`: String
         /// Seconds per launch of many in a row, until the device has done them.
         package let throughput: Statistics
         /// The host's part of it: until it has given them away.

@@ -54,8 +54,8 @@ package struct BenchRun {
         }
         for device in launches where !isInterrupted {
             let launch = try measureLaunch(on: device)
-            report.launch.append(launch)
-            finished("launch on \(device.name): \(secondsText(launch.throughput.median))")
+            if let launch { report.launch.append(launch) }
+            finished("launch on \(device.name): \(launch.map { secondsText($0.throughput.median) } ?? "unsupported")")
         }
         report.plugin.measured.bytesPerSecond = cases.isEmpty ? 0 : try measureCopy(on: device)
         if let reference, !cases.isEmpty { report.reference?.measured.bytesPerSecond = try measureCopy(on: reference) }
@@ -71,7 +71,7 @@ package struct BenchRun {
             report.models.append(result)
             finished("\(result.id): \(result.plugin.line)")
         }
-        report.addMeasuredRooflines(lastCacheBytes: (device.model.lastCacheBytes, reference?.model.lastCacheBytes ?? 0))
+        report.addMeasuredRooflines(rotationBytes: (device.model.rotationBytes, reference?.model.rotationBytes ?? 0))
         report.isInterrupted = isInterrupted
         report.seconds = (clock.now - start) / .seconds(1)
         return report
@@ -103,12 +103,12 @@ extension BenchReport.Measurement {
 
 extension BenchReport {
     /// The best copy and the best rates of this run become each device's measured roofline, and every figure a share of it.
-    mutating func addMeasuredRooflines(lastCacheBytes: (plugin: Int, reference: Int)) {
-        plugin.measured = Self.roofline(plugin.measured, operators.map { ($0.work, $0.plugin) }, lastCacheBytes.plugin)
+    mutating func addMeasuredRooflines(rotationBytes: (plugin: Int, reference: Int)) {
+        plugin.measured = Self.roofline(plugin.measured, operators.map { ($0.work, $0.plugin) }, rotationBytes.plugin)
         for index in operators.indices { operators[index].plugin.setShare(of: plugin.measured, operators[index].work) }
         guard var other = reference else { return }
         other.measured = Self.roofline(
-            other.measured, operators.compactMap { one in one.reference.map { (one.work, $0) } }, lastCacheBytes.reference)
+            other.measured, operators.compactMap { one in one.reference.map { (one.work, $0) } }, rotationBytes.reference)
         reference = other
         for index in operators.indices {
             let work = operators[index].work
@@ -116,13 +116,15 @@ extension BenchReport {
         }
     }
 
-    private static func roofline(_ copy: Roofline, _ results: [(Work, Measurement)], _ lastCacheBytes: Int) -> Roofline {
+    private static func roofline(_ copy: Roofline, _ results: [(Work, Measurement)], _ rotationBytes: Int) -> Roofline {
         var best: [String: Double] = [:]
         var bytesPerSecond = copy.bytesPerSecond
         for (work, result) in results where result.status == .measured {
             if let rate = result.operationsPerSecond, let type = work.dataType { best[type] = max(best[type] ?? 0, rate) }
             // Smaller tensors may have come from a cache.
-            if let rate = result.bytesPerSecond, work.bytes > Double(lastCacheBytes) { bytesPerSecond = max(bytesPerSecond, rate) }
+            if let rate = result.bytesPerSecond, work.bytes * Double(Contestant.mostCopies) >= Double(rotationBytes) {
+                bytesPerSecond = max(bytesPerSecond, rate)
+            }
         }
         return Roofline(
             bytesPerSecond: bytesPerSecond,

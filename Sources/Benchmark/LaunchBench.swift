@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Conformance
 import Execution
 import Foundation
 import Graph
@@ -7,18 +8,25 @@ import Operators
 package import Southbound
 import Tensors
 
-/// What a launch costs whatever it does: an Add of one element, prepared, its tensors in place.
-package func measureLaunch(on device: Device) throws -> BenchReport.Launch {
-    var graph = Graph(name: "launch")
-    let type = TensorType(.float32, known: [1])
-    graph.inputs = ["a", "b"].map { graph.addValue($0, type: type) }
-    graph.outputs = [graph.addValue("c")]
-    graph.addNode(
-        Node(
-            name: "add", domain: "", operatorName: "Add", opset: 14, inputs: graph.inputs.map { $0 }, outputs: graph.outputs.map { $0 },
-            attributes: [:]))
+/// What a launch costs whatever it does: one operator on one element, prepared, its tensors in place. Nil where the device has a kernel for none of a few.
+package func measureLaunch(on device: Device) throws -> BenchReport.Launch? {
+    for name in ["Add", "Relu", "Identity", "Neg", "Mul"] {
+        do {
+            return try measureLaunch(of: name, on: device)
+        } catch let error as ExecutionError where error.isMissingKernel {
+            continue
+        }
+    }
+    return nil
+}
+
+private func measureLaunch(of operatorName: String, on device: Device) throws -> BenchReport.Launch {
+    let definition = OperatorCatalog.standard["", operatorName]!
     let one = try HostTensor(.float32, [1], doubles: [1])
-    let model = try Session(graph, devices: [device]).resident(["a": one, "b": one])
+    let call = OperatorCall(definition, opset: OperatorCatalog.opsets.upperBound, inputs: definition.inputs.map { _ in one })
+    let (graph, inputs) = call.graph()
+    let given = Dictionary(uniqueKeysWithValues: zip(graph.inputs.map { graph[$0].name }, inputs))
+    let model = try Session(graph, devices: [device]).resident(given)
     let (many, samples) = (1000, 50)
     _ = try model.run(times: many)
     var throughput = Samples(), submission = Samples(), roundTrip = Samples()
@@ -29,7 +37,8 @@ package func measureLaunch(on device: Device) throws -> BenchReport.Launch {
         roundTrip.add(Double(try model.run(times: 1).total) * 1e-9)
     }
     return BenchReport.Launch(
-        device: device.name, throughput: throughput.statistics!, submission: submission.statistics!, roundTrip: roundTrip.statistics!)
+        device: device.name, operator: operatorName, throughput: throughput.statistics!, submission: submission.statistics!,
+        roundTrip: roundTrip.statistics!)
 }
 
 /// Bytes read and written per second by the device's own copy between two of its buffers, larger than its caches.

@@ -16,7 +16,7 @@ extension BenchReport {
         if !launch.isEmpty {
             blocks.append(
                 Self.aligned(
-                    [["launch of an Add of one element", "many in a row", "host's part", "one, waited for"]]
+                    [["launch on one element", "many in a row", "host's part", "one, waited for"]]
                         + launch.map {
                             [
                                 $0.device, secondsText($0.throughput.median), secondsText($0.submission.median),
@@ -51,7 +51,7 @@ extension BenchReport {
         let hasClock = rows.contains { $0.plugin.deviceClock != nil }
         var head = [kind, "median", "± %", "p10", "p90"]
         if hasClock { head += ["by its clock"] }
-        head += ["first", "rate", "memory", "of declared", "of measured"]
+        head += ["first", "rate", "bandwidth", "of declared", "of measured", "memory"]
         if reference != nil { head += ["reference", "ratio"] }
         let lines = rows.map { row -> [String] in
             guard row.plugin.status == .measured, let host = row.plugin.host else { return [row.id, row.plugin.status.rawValue] }
@@ -66,6 +66,7 @@ extension BenchReport {
             cells.append(row.plugin.bytesPerSecond.map { Quantity.bytesPerSecond.shown($0) } ?? "")
             cells.append(row.plugin.shareOfDeclared.map(percent) ?? "")
             cells.append(row.plugin.shareOfMeasured.map(percent) ?? "")
+            cells.append(row.plugin.memoryBytes.map { Quantity.bytes.shown($0) } ?? "")
             if reference != nil {
                 cells.append(row.reference?.host.map { secondsText($0.median) } ?? row.reference?.status.rawValue ?? "")
                 cells.append(row.ratio.map { threeDigits($0.median) } ?? "")
