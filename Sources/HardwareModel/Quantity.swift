@@ -45,11 +45,11 @@ package enum Quantity: String, CaseIterable, Sendable {
         return Int(exactly: (value * Double(factor)).rounded())
     }
 
-    /// The shortest text that reads as `value` again; of several, that with the largest unit.
+    /// A text that reads as `value` again, in the largest unit of which there is at least one and six decimals are enough.
     package func text(_ value: Int) -> String {
-        let candidates = units.map { unit in (text: "\(Self.digits(value, in: unit.factor)) \(unit.name)", factor: unit.factor) }
-            .filter { parse($0.text) == value }
-        return candidates.min { ($0.text.count, -$0.factor) < ($1.text.count, -$1.factor) }?.text ?? "\(value)"
+        let exact = units.map { unit in (text: "\(Self.digits(value, in: unit.factor)) \(unit.name)", factor: unit.factor) }
+            .filter { ($0.factor <= value || $0.factor == 1) && parse($0.text) == value }
+        return exact.max { $0.factor < $1.factor }?.text ?? "\(value)"
     }
 
     /// `value / factor` with at most six decimals.
