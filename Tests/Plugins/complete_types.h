@@ -21,6 +21,7 @@ enum fault {
     demands_equal_size,
     demands_equal_version,
     reads_beyond_host,
+    built_for_0_1, /* no fault: its structs end where they did then, and what lies behind them is poisoned */
     accepts_other_major_as_its_own,
     table_changes,
     reserved_not_zero,
