@@ -49,7 +49,7 @@ let package = Package(
             "ONNX",
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
-        module("Compiler", ["Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
         module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(

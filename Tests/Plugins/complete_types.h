@@ -21,7 +21,6 @@ enum fault {
     demands_equal_size,
     demands_equal_version,
     reads_beyond_host,
-    built_for_0_1, /* no fault: its structs end where they did then, and what lies behind them is poisoned */
     accepts_other_major_as_its_own,
     table_changes,
     reserved_not_zero,
@@ -96,6 +95,11 @@ enum fault {
 };
 #ifndef FAULT
 #define FAULT none
+#endif
+
+/* 1: a correct plugin of version 0.1: its structs end where they did then, and what lies behind them is poisoned. */
+#ifndef BUILT_FOR_0_1
+#define BUILT_FOR_0_1 0
 #endif
 
 #define CAPACITY ((uint64_t)4 << 30)

@@ -20,7 +20,7 @@ import Testing
 
     /// Nothing behind the end of an older plugin's struct is read.
     @Test func olderHeader() throws {
-        let plugin = try Plugin.load(PluginReference(path: try completePlugin(fault: "built_for_0_1")))
+        let plugin = try Plugin.load(PluginReference(path: try completePlugin(flags: "-DBUILT_FOR_0_1=1")))
         let today = try Plugin.load(complete())
         #expect(plugin.identity.abi == "0.1")
         for index in 0..<2 { #expect(try plugin.model(ofDevice: index) == today.model(ofDevice: index)) }

@@ -644,7 +644,7 @@ typedef struct sb_operators {
  * [SB-GRA-007] `compile` gets one claimed group as a graph of its own, and succeeds unless memory runs out. Of a graph that was never claimed it makes a program
  *              or fails with SB_ERROR_UNSUPPORTED.
  * [SB-GRA-008] A program keeps nothing of the graph that it was made of: after `compile` the host may free the graph, its constants among it.
- * [SB-GRA-009] A program serves any number of executions, also at once on several streams, until `release`.
+ * [SB-GRA-009] A program serves any number of executions, also at once on several streams, until `release`. Same inputs, same bits.
  * [SB-GRA-010] `execute` gets dense row-major tensors with the types and shapes of the compiled graph's inputs and outputs, in their order, and computes every
  *              output. It writes nothing else but the workspace, and does not write its inputs.
  * [SB-GRA-011] `execute` uses `stream` (NULL: it returns when the outputs are there). Its arguments stay as long as those of a launch (SB-OPS-006), and
