@@ -94,7 +94,7 @@ let package = Package(
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
-        tests("Conformance", ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
+        tests("Conformance", ["CSouthbridge", "Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport", "southbridge"]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import Graph
+package import Graph
 
 /// Nodes joined into groups in such a way that the groups can still be run one after the other.
-struct Grouping {
+package struct Grouping {
     private let nodes: [NodeID]
     private let position: [NodeID: Int]
     /// By position: the nodes that read what this one writes.
@@ -12,7 +12,7 @@ struct Grouping {
     private var devices: [Int: Int] = [:]
 
     /// - Parameter nodes: in an order in which every value is written before it is read.
-    init(_ nodes: [NodeID], _ graph: Graph) {
+    package init(_ nodes: [NodeID], _ graph: Graph) {
         self.nodes = nodes
         let position = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1, $0) })
         let producers = graph.producers()
@@ -31,7 +31,7 @@ struct Grouping {
 
     /// Joins nodes that are still alone. False, and nothing has changed, if a path leaves the group and enters it again, perhaps through other groups:
     /// neither could then run before the other.
-    mutating func join(_ ids: [NodeID], on device: Int) -> Bool {
+    package mutating func join(_ ids: [NodeID], on device: Int) -> Bool {
         let members = ids.compactMap { position[$0] }.sorted()
         guard let first = members.first else { return false }
         let before = leader

@@ -131,4 +131,12 @@ package struct Placement {
     package internal(set) var inference: GraphInference
     /// Why groups that a plugin claimed go by kernels all the same, for a person.
     package internal(set) var remarks: [String] = []
+
+    /// Nothing is placed yet.
+    package init(_ inference: GraphInference) {
+        graph = inference.graph
+        types = inference.types
+        values = inference.graph.constants
+        self.inference = inference
+    }
 }

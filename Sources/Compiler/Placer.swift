@@ -29,7 +29,7 @@ package struct Placer {
     }
 
     package func place(_ inference: GraphInference) throws -> Placement {
-        var placement = Placement(graph: graph, types: inference.types, values: graph.constants, inference: inference)
+        var placement = Placement(inference)
         var open: [NodeID] = []
         for index in graph.nodes.indices where try !runOnHost(NodeID(index), &placement) { open.append(NodeID(index)) }
         for group in try groups(of: open, &placement) {

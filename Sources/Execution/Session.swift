@@ -72,6 +72,7 @@ package final class Session: Sendable {
                 let current = try plan(tensors, reusing: program)
                 program = current
                 for device in devices { try device.record(true) }
+                defer { for device in devices { try? device.record(false) } }
                 let timed = try current.runTimed(tensors)
                 var activities: [(device: String, activities: [Activity])] = []
                 for device in devices where device.recordsActivities {

@@ -126,3 +126,42 @@ package final class CompiledProgram: @unchecked Sendable {
         return Array(artefact.prefix(Int(written)))
     }
 }
+
+extension CompiledProgram {
+    /// Executes and waits.
+    ///
+    /// - Parameters:
+    ///   - graph: the compiled graph, or another descriptor of it: its tensors are used, so it serves one execution at a time.
+    ///   - workspace: of at least `workspaceBytes`.
+    package func execute(
+        _ graph: GraphDescriptor, inputs: [Buffer], outputs: [Buffer], workspace: Buffer?, stream: Stream?
+    ) throws(PluginError) {
+        for (tensor, buffer) in zip(graph.inputs + graph.outputs, inputs + outputs) {
+            tensor.pointee.buffer = buffer.handle
+            tensor.pointee.offset = 0
+            tensor.pointee.host = buffer.hostAddress
+        }
+        let memory = CMemory()
+        let execution = memory.allocate(sb_execution())
+        execution.pointee.size = MemoryLayout<sb_execution>.size
+        execution.pointee.instance = plugin.instance
+        execution.pointee.device = device.handle
+        execution.pointee.stream = stream?.handle
+        execution.pointee.program = handle
+        execution.pointee.inputs = graph.pointer.pointee.inputs
+        execution.pointee.input_count = graph.inputs.count
+        execution.pointee.outputs = graph.pointer.pointee.outputs
+        execution.pointee.output_count = graph.outputs.count
+        execution.pointee.workspace = workspace?.handle
+        execution.pointee.workspace_bytes = UInt64(workspace?.byteCount ?? 0)
+        execution.pointee.workspace_host = workspace?.hostAddress
+        execution.pointee.correlation = 1
+        // What it points to stays until the stream has passed it.
+        let result = Result { () throws(PluginError) in
+            try withStatus(plugin: plugin.name, doing: "execute a program") { compiler.table.execute(execution, $0) }
+        }
+        try stream?.synchronize()
+        withExtendedLifetime(memory) {}
+        try result.get()
+    }
+}

@@ -20,6 +20,14 @@ package final class Plugin: @unchecked Sendable {
     /// The plugin's own compiler, if it has the group "graphs".
     package private(set) var compiler: GraphCompiler?
     package let observation: sb_observation?
+    /// The groups that the plugin offers and this host knows.
+    package var groupNames: [String] {
+        let groups: [(name: String, isThere: Bool)] = [
+            ("driver", driver != nil), ("streams", streams != nil), ("events", events != nil), ("operators", library != nil),
+            ("graphs", compiler != nil), ("observation", observation != nil),
+        ]
+        return groups.filter(\.isThere).map(\.name)
+    }
     /// 0 for an operator library that brings no device.
     package let deviceCount: Int
 
