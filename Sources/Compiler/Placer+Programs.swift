@@ -60,7 +60,8 @@ extension Placer {
     /// Shapes are known, and all that the node reads and has can be given to a plugin.
     private func isCompilable(_ id: NodeID, _ placement: Placement) -> Bool {
         let node = graph[id]
-        guard let definition = catalog.definition(of: node), !definition.isHostOperator, !node.attributes.values.contains(where: \.isGraph) else { return false }
+        guard let definition = catalog.definition(of: node), !definition.isHostOperator, !node.attributes.values.contains(where: \.isGraph)
+        else { return false }
         return (node.inputs + node.outputs).allSatisfy { value in
             guard let value else { return true }
             guard case .known(let type)? = placement.types[value.index] else { return false }

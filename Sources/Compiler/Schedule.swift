@@ -168,7 +168,8 @@ package struct Schedule: Sendable {
     private mutating func shareInPlace(_ placement: Placement) {
         for (index, step) in steps.enumerated() {
             guard case .launch(let placed, let inputs, let outputs, _) = step,
-                placement.steps[placed].kernel?.flags.contains(.inPlace) == true, case .slot(let input)?? = inputs.first, let output = outputs.first ?? nil
+                placement.steps[placed].kernel?.flags.contains(.inPlace) == true, case .slot(let input)?? = inputs.first,
+                let output = outputs.first ?? nil
             else { continue }
             let owner = root(input)
             let others = inputs.dropFirst().contains { other in

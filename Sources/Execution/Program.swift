@@ -212,7 +212,8 @@ extension PlanSummary {
         for step in placement.steps {
             switch step {
             case .node(let placed):
-                nodes.append((placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
+                nodes.append(
+                    (placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
                 runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
             case .program(let placed):
                 let device = devices[placed.device]

@@ -43,7 +43,8 @@ struct Trace: Encodable {
             }
             return Event(
                 name: launch.node.isEmpty ? launch.operatorName : launch.node, cat: launch.operatorName,
-                tid: names.firstIndex(of: launch.device) ?? 0, ts: start, dur: duration, args: ["kernel": "\(launch.plugin)/\(launch.kernel)"])
+                tid: names.firstIndex(of: launch.device) ?? 0, ts: start, dur: duration,
+                args: ["kernel": "\(launch.plugin)/\(launch.kernel)"])
         }
         for (index, device) in activities.enumerated() { add(device.activities, of: device.device, process: index + 2, placed) }
     }
@@ -54,7 +55,9 @@ struct Trace: Encodable {
         lanes += names.enumerated().map { Lane(pid: process, tid: $0, args: ["name": $1]) }
         events += activities.map { activity in
             var args: [String: String] = [:]
-            if activity.correlation > 0, activity.correlation <= launches.count { args["node"] = launches[Int(activity.correlation) - 1].node }
+            if activity.correlation > 0, activity.correlation <= launches.count {
+                args["node"] = launches[Int(activity.correlation) - 1].node
+            }
             if activity.bytes > 0 { args["bytes"] = "\(activity.bytes)" }
             if activity.operations > 0 { args["operations"] = "\(activity.operations)" }
             return Event(

@@ -183,7 +183,9 @@ private struct SequenceNodes {
             if let given = try reader.constant(proto.input[1], place) {
                 sizes = isScalar ? try equal(given[0], try length(of: source, axis, place), place) : given
             } else if !isScalar, case .known(let count)? = builder.graph[splitValue].type?.shape?.first {
-                guard opset >= 13 else { throw .unsupported("\(place): before operator set 13 the sizes of the parts must be known before the run") }
+                guard opset >= 13 else {
+                    throw .unsupported("\(place): before operator set 13 the sizes of the parts must be known before the run")
+                }
                 return parts(of: source, axis, count: count, sizes: splitValue)
             } else {
                 throw .unsupported("\(place): into how many parts the tensor is split is not known before the run")

@@ -51,7 +51,8 @@ package final class GraphDescriptor: @unchecked Sendable {
     ///   - outputs: numbers of values that are wanted outside.
     ///   - onnx: the same graph as an ONNX model, made when the plugin asks.
     package init(
-        plugin: String, nodes: [Node], values: [TensorDescriptor], inputs: [Int], outputs: [Int], onnx: @escaping @Sendable () throws -> Data
+        plugin: String, nodes: [Node], values: [TensorDescriptor], inputs: [Int], outputs: [Int],
+        onnx: @escaping @Sendable () throws -> Data
     ) throws(PluginError) {
         let memory = NodeMemory(plugin: plugin, subject: "a graph of \(nodes.count) nodes")
         var tensors: [UnsafeMutablePointer<sb_tensor>] = []
@@ -79,7 +80,9 @@ package final class GraphDescriptor: @unchecked Sendable {
                     serialize: { graph, bytes, error in
                         guard let graph, let bytes else { return SB_ERROR_INVALID_ARGUMENT }
                         let record = UnsafeRawPointer(graph).assumingMemoryBound(to: Record.self)
-                        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef { $0.serialize(bytes, error) }
+                        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef {
+                            $0.serialize(bytes, error)
+                        }
                     }), owner: UnsafeRawPointer(record)))
         record.pointee.owner = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
     }

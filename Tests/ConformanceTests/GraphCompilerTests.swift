@@ -23,7 +23,9 @@ import Testing
         let (report, status) = try conform(flags)
         let attention = report.cases.filter { $0.status.needsAttention }
         #expect(status == 0 && attention.isEmpty, "\(attention.prefix(3))")
-        let passed = Dictionary(grouping: report.cases.filter { $0.status == .passed }) { $0.id.split(separator: "-").last.map(String.init) ?? "" }
+        let passed = Dictionary(grouping: report.cases.filter { $0.status == .passed }) {
+            $0.id.split(separator: "-").last.map(String.init) ?? ""
+        }
         for aspect in GraphCase.Aspect.allCases {
             // Without kernels nothing can be chained, and a graph with any other operator has nobody to run it.
             let least = flags.isEmpty || aspect != .chained ? 5 : 0
@@ -38,7 +40,8 @@ import Testing
         ("drops_residual", [.run, .chained]), ("ignores_second_use", [.run]), ("reads_constants_late", [.freed]),
         ("forgets_inner_output", [.run]), ("narrow_inner_values", [.run]), ("one_scratch_for_all", [.together]),
         ("carries_over", [.run]), ("claims_by_turns", [.claim]), ("accepts_damage", [.damage]), ("trusts_length", [.damage]),
-        ("saves_without_weights", [.artefact]), ("writes_input", [.run]), ("refuses_its_claim", [.artefact]), ("overruns_save", [.artefact]),
+        ("saves_without_weights", [.artefact]), ("writes_input", [.run]), ("refuses_its_claim", [.artefact]),
+        ("overruns_save", [.artefact]),
     ]
 
     @Test(arguments: faults) func aFaultIsFound(fault: String, aspects: [GraphCase.Aspect]) throws {

@@ -107,7 +107,10 @@ import Testing
         var graph = Graph(name: "paths")
         func node(_ inputs: ValueID...) -> (NodeID, ValueID) {
             let output = graph.addValue("v\(graph.values.count)")
-            return (graph.addNode(Node(name: "n\(graph.nodes.count)", operatorName: "Add", opset: 21, inputs: inputs, outputs: [output])), output)
+            return (
+                graph.addNode(Node(name: "n\(graph.nodes.count)", operatorName: "Add", opset: 21, inputs: inputs, outputs: [output])),
+                output
+            )
         }
         let x = graph.addValue("x")
         graph.inputs = [x]

@@ -37,7 +37,8 @@ extension CaseRunner {
             let partInputs = zip(graph.inputs, inputs).filter { part.inputs.contains($0.0) }.map(\.1)
             let (partReply, partOutputs) = try launch(part, partInputs, compiling: true)
             var ignored = decision
-            guard let partFinding = try self.finding(on: part, partInputs, partReply, partOutputs, &ignored), partFinding.failure != nil else {
+            guard let partFinding = try self.finding(on: part, partInputs, partReply, partOutputs, &ignored), partFinding.failure != nil
+            else {
                 continue
             }
             decision.result.message =

@@ -53,7 +53,8 @@ package struct GraphDraft {
         let output = graph.addValue("v\(number)")
         graph.addNode(
             Node(
-                name: "n\(number)", operatorName: operatorName, opset: Self.opset, inputs: operands, outputs: [output], attributes: attributes))
+                name: "n\(number)", operatorName: operatorName, opset: Self.opset, inputs: operands, outputs: [output],
+                attributes: attributes))
         return output
     }
 

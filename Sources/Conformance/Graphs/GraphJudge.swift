@@ -40,7 +40,8 @@ package struct GraphJudge: Sendable {
             guard let definition = OperatorCatalog.standard.definition(of: node) else {
                 throw ConformanceError.internal("there is no operator '\(node.operatorName)'")
             }
-            let call = OperatorCall(definition, opset: node.opset, attributes: node.attributes, inputs: node.inputs.map { $0.flatMap { known[$0] } })
+            let call = OperatorCall(
+                definition, opset: node.opset, attributes: node.attributes, inputs: node.inputs.map { $0.flatMap { known[$0] } })
             let judge = try Judge(call, facts: index < facts.count ? facts[index] : .strict)
             guard let result = judge.results[0], let tolerance = judge.tolerance(of: 0) else {
                 throw ConformanceError.internal("'\(node.operatorName)' is not judged by a bound")
@@ -94,7 +95,9 @@ package struct GraphJudge: Sendable {
             guard tensor.dataType == output.expected.dataType, tensor.shape == output.expected.shape else {
                 return Finding(
                     failure: .shape,
-                    message: "\(name) is \(tensor.dataType.name) \(tensor.shape), expected \(output.expected.dataType.name) \(output.expected.shape)")
+                    message:
+                        "\(name) is \(tensor.dataType.name) \(tensor.shape), expected \(output.expected.dataType.name) \(output.expected.shape)"
+                )
             }
             let (values, expected) = (tensor.decodedDoubles(), isExact ? output.expected.roundedFloats : output.expected.floats)
             let errors = zip(values, expected).map { abs($0 - $1) }
@@ -103,14 +106,17 @@ package struct GraphJudge: Sendable {
                 let limit = isExact ? "; every order and fusion gives the same bits here" : ", off by at most \(output.largestError)"
                 return Finding(
                     failure: .numeric,
-                    message: "\(name): \(wrong.count) of \(errors.count) elements are wrong, the first at \(coordinates(of: first, in: tensor.shape)): "
+                    message:
+                        "\(name): \(wrong.count) of \(errors.count) elements are wrong, the first at \(coordinates(of: first, in: tensor.shape)): "
                         + "\(values[first]), expected \(expected[first])\(limit)")
             }
             let measured = Self.rootMeanSquare(errors)
             if measured > output.rootMeanSquare {
                 return Finding(
                     failure: .numeric,
-                    message: "\(name): the root mean square error is \(measured), more than \(output.rootMeanSquare): precision was lost on the way")
+                    message:
+                        "\(name): the root mean square error is \(measured), more than \(output.rootMeanSquare): precision was lost on the way"
+                )
             }
         }
         return Finding()
@@ -127,7 +133,8 @@ package struct GraphJudge: Sendable {
         var values: [ValueID: ReferenceTensor] = [:]
         for (index, call) in calls.enumerated() {
             let node = graph.nodes[index]
-            var context = try call.definition.context(opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted)
+            var context = try call.definition.context(
+                opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted)
             var operands = context.inputs
             for (position, input) in node.inputs.enumerated() { if let input, let value = values[input] { operands[position] = value } }
             context = ReferenceContext(attributes: context.attributes, inputs: operands, outputs: context.outputs)
@@ -143,7 +150,9 @@ package struct GraphJudge: Sendable {
     /// Whether all partial sums and products are whole numbers that the narrowest type in use holds, for operators that make whole numbers of whole numbers.
     private static func isExact(_ call: OperatorCall, _ judge: Judge) throws -> Bool {
         let inputs = call.inputs.compactMap { $0 }
-        guard inputs.allSatisfy({ $0.decodedDoubles().allSatisfy { $0 == $0.rounded() } }), let result = judge.results[0] else { return false }
+        guard inputs.allSatisfy({ $0.decodedDoubles().allSatisfy { $0 == $0.rounded() } }), let result = judge.results[0] else {
+            return false
+        }
         let limit = Double(sign: .plus, exponent: NumberFormat(result.dataType).precision, significand: 1)
         switch call.definition.name {
         case "Relu", "Neg", "Abs", "Max", "Min", "Identity": return true

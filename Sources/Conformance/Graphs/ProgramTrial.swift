@@ -1,6 +1,6 @@
+import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
 import Compiler
-import CSouthbridge
 import Foundation
 import Graph
 import Operators
@@ -86,7 +86,8 @@ struct ProgramTrial {
             var flipped = saved
             let bit = random.integer(UInt64(position) | 1 << 40, below: 8)
             flipped[position] ^= 1 << UInt8(bit)
-            try expectDamaged(flipped, "an artefact of \(saved.count) bytes with bit \(bit) of byte \(position) flipped", loading: number % 8 == 0)
+            try expectDamaged(
+                flipped, "an artefact of \(saved.count) bytes with bit \(bit) of byte \(position) flipped", loading: number % 8 == 0)
         }
         try expectDamaged((0..<256).map { UInt8(truncatingIfNeeded: random.word($0 | 1 << 41)) }, "random bytes", loading: true)
         try expectSame(try subject.execute(compiler.load(saved, on: device)), direct, "the whole artefact, after damaged ones,")
@@ -153,7 +154,9 @@ struct ProgramTrial {
         do throws(PluginError) {
             _ = try compiler.load(artefact, on: device)
         } catch {
-            try expect(error.code == .invalidArgument, .errorCode, "\(subject): refused with \(error.code), not as an invalid argument: \(error.message)")
+            try expect(
+                error.code == .invalidArgument, .errorCode,
+                "\(subject): refused with \(error.code), not as an invalid argument: \(error.message)")
             return
         }
         throw CheckFailure.failed(.errorCode, "\(subject): loaded, though it is damaged")
@@ -190,7 +193,8 @@ struct ProgramTrial {
                 return DataType(rawValue: tensor.pointee.data_type)?.byteCount(of: count) ?? 0
             }
             let outputs = try sizes.map { try device.makeBuffer([UInt8](repeating: 0xA5, count: $0 + margin)) }
-            let workspace = program.workspaceBytes > 0 ? try device.makeBuffer([UInt8](repeating: 0xA5, count: program.workspaceBytes)) : nil
+            let workspace =
+                program.workspaceBytes > 0 ? try device.makeBuffer([UInt8](repeating: 0xA5, count: program.workspaceBytes)) : nil
             let ownStream = try stream ?? device.makeStream()
             try program.execute(graph.descriptor, inputs: inputs, outputs: outputs, workspace: workspace, stream: ownStream)
             for (index, (buffer, value)) in zip(inputs, values).enumerated() {

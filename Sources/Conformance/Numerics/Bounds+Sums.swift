@@ -116,7 +116,8 @@ extension Bounds {
         }
         // In float64 the reference errs as much as a kernel. The root of n squares: n·u each for their sum, of which the root keeps half, and two roundings.
         let sides = isDouble && definition.name == "ReduceL2" ? (Double(terms ?? defaultTerms(result)) + 4) * accumulator.unit : 0
-        var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) : 0) })
+        var acceptance = Acceptance(
+            values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) : 0) })
         acceptance.admitRounded(result)
         let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
         // Of a few elements the root mean square says no more than each of them.

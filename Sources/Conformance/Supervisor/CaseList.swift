@@ -50,7 +50,8 @@ struct CaseList {
             }
         }
         var suites: [(name: String, level: Level, cases: () throws(ConformanceError) -> [Case])] = [
-            ("load", .load, { Case.checks().filter { $0.level == .load } }), ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
+            ("load", .load, { Case.checks().filter { $0.level == .load } }),
+            ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
             (
                 Case.generatedSuite, .operators,
                 { operators(GeneratedCase.all(), Case.generatedSpecification) { ($0.id, .generated($0)) } }

@@ -96,7 +96,8 @@ package struct Worker {
             WorkerReply.KernelSummary(
                 name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic),
                 strided: $0.flags.contains(.strided) ? true : nil, since: $0.since,
-                until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue, numerics: $0.numerics == .strict ? nil : $0.numerics)
+                until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue,
+                numerics: $0.numerics == .strict ? nil : $0.numerics)
         }
         reply.groups = plugin.groupNames
         reply.programNumerics = plugin.compiler.flatMap { $0.numerics == .strict ? nil : $0.numerics }

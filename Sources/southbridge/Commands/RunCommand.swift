@@ -50,7 +50,10 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
 
-    @Option(help: ArgumentHelp("Write a trace that opens in Perfetto: launches in the host's time, activities in the device's.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "Write a trace that opens in Perfetto: launches in the host's time, activities in the device's.", valueName: "file"),
+        completion: .file())
     var trace: String?
 
     @Flag(help: "Say for every node where it ran.")
