@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Graph
+import Operators
 
 /// Nodes joined into groups in such a way that the groups can still be run one after the other.
 package struct Grouping {

@@ -55,11 +55,11 @@ package struct Subgraph {
         }
         self.inputs = inputs
         self.outputs = outputs
-        let (types, constants) = (placement.types, placement.values)
+        let (given, types, constants) = (inputs, placement.types, placement.values)
         descriptor = try GraphDescriptor(
             plugin: plugin, nodes: nodes, values: values, inputs: inputs.map { numbers[$0]! }, outputs: outputs.map { numbers[$0]! }
         ) {
-            try modelData(graph.extracted(ids, inputs: inputs, outputs: outputs, types: types, constants: constants))
+            try modelData(graph.extracted(ids, inputs: given, outputs: outputs, types: types, constants: constants))
         }
     }
 }

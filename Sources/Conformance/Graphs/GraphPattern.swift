@@ -112,11 +112,13 @@ package enum GraphPattern: String, CaseIterable, Sendable {
 
     /// Three to eight nodes, drawn.
     static func buildRandom(_ draft: inout GraphDraft) throws {
-        let size = 2 + draft.choice(0, below: 6)
+        // Choices hang on the case alone.
+        let drawer = draft
+        let size = 2 + drawer.choice(0, below: 6)
         var values = [try draft.input([size, size]), try draft.input([size, size])]
-        let count = 3 + draft.choice(1, below: 6)
+        let count = 3 + drawer.choice(1, below: 6)
         for step in 0..<count {
-            let pick = { (salt: Int, below: Int) in draft.choice(16 * (step + 1) + salt, below: below) }
+            func pick(_ salt: Int, _ below: Int) -> Int { drawer.choice(16 * (step + 1) + salt, below: below) }
             // Late values are read more often, so that most of the graph hangs together.
             let left = values[max(values.count - 1 - pick(0, values.count), values.count - 1 - pick(1, values.count))]
             let right = pick(2, 3) == 0 ? try draft.constant(pick(3, 2) == 0 ? [size] : [size, size]) : values[pick(4, values.count)]

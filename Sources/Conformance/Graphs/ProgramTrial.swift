@@ -164,7 +164,7 @@ struct ProgramTrial {
 
     /// The largest group that is claimed, its inputs' values, and memory for them.
     private struct Subject: Sendable {
-        nonisolated(unsafe) let graph: Subgraph
+        let graph: Subgraph
         let nodes: [NodeID]
         private let device: Device
         private let values: [HostTensor]
@@ -185,7 +185,7 @@ struct ProgramTrial {
         }
 
         /// The bytes of the outputs, between guards.
-        func execute(_ program: CompiledProgram, on stream: Stream? = nil) throws -> [[UInt8]] {
+        func execute(_ program: CompiledProgram, on stream: Southbound.Stream? = nil) throws -> [[UInt8]] {
             let margin = 256
             let inputs = try values.map { try device.makeBuffer(Array($0.bytes) + [0]) }
             let sizes = graph.descriptor.outputs.map { tensor in
