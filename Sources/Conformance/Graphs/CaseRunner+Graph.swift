@@ -62,7 +62,7 @@ extension CaseRunner {
             decision.result.message = "the plugin's compiler claims none of the nodes: \(graph.summary)"
             return nil
         }
-        let facts = ranBy.map { name in isProgram(name) ? programNumerics : facts(ofKernel: name) }
+        let facts = ranBy.map { name in isProgram(name) ? programNumerics : self.facts(ofKernel: name) }
         let judge = try GraphJudge(graph, inputs: inputs, facts: facts, seed: target.seed)
         guard judge.isUsable else {
             decision.result.status = .unsupported

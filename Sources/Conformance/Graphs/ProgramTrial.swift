@@ -47,7 +47,7 @@ struct ProgramTrial {
             let again = try claims()
             try expect(again == first, .determinism, "the same graph is claimed as \(first), then as \(again)")
         }
-        try expect(first.contains { $0 > 0 }, unsupported: "the plugin's compiler claims none of the nodes")
+        try require(first.contains { $0 > 0 }, "the plugin's compiler claims none of the nodes")
         var grouping = Grouping(graph.nodes.indices.map(NodeID.init), graph)
         for group in Set(first).subtracting([0]).sorted() {
             let nodes = first.indices.filter { first[$0] == group }
@@ -110,7 +110,7 @@ struct ProgramTrial {
 
     private func freed() throws {
         let copies = try placement.values.mapValues { try ErasableTensor($0) }
-        try expect(!copies.isEmpty, unsupported: "the graph has no constant")
+        try require(!copies.isEmpty, "the graph has no constant")
         let subject = try Subject(self)
         let direct = try subject.execute(try compiler.compile(subject.graph.descriptor, on: device))
         var erased = graph
@@ -131,7 +131,7 @@ struct ProgramTrial {
     }
 
     private func save(_ program: CompiledProgram) throws -> [UInt8] {
-        try expect(compiler.savesArtefacts, unsupported: "the plugin's programs cannot be saved")
+        try require(compiler.savesArtefacts, "the plugin's programs cannot be saved")
         return try program.save()
     }
 
@@ -215,11 +215,8 @@ struct ProgramTrial {
         }
     }
 
-    private func expect(_ condition: Bool, _ kind: FailureKind, _ message: @autoclosure () -> String) throws(CheckFailure) {
-        if !condition { throw .failed(kind, message()) }
-    }
-
-    private func expect(_ condition: Bool, unsupported message: @autoclosure () -> String) throws(CheckFailure) {
+    /// Throws `unsupported` unless there is something to try.
+    private func require(_ condition: Bool, _ message: @autoclosure () -> String) throws(CheckFailure) {
         if !condition { throw .unsupported(message()) }
     }
 }
