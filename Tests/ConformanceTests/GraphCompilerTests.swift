@@ -2,6 +2,7 @@
 import Conformance
 import Foundation
 import Southbound
+import Tensors
 import TestSupport
 import Testing
 

@@ -95,14 +95,19 @@ struct ProgramTrial {
     }
 
     private func together() throws {
-        let subjects = try (0..<2).map { try Subject(self, reversed: $0 == 1) }
-        let program = try compiler.compile(subjects[0].graph.descriptor, on: device)
+        let first = try Subject(self)
+        let subjects = [first, try first.reversed(self)]
+        let program = try compiler.compile(first.graph.descriptor, on: device)
         let alone = try subjects.map { try $0.execute(program) }
+        // Executions are short: many are needed for some to meet.
+        let streams = try subjects.map { _ in try device.makeStream() }
+        let memory = try subjects.map { try $0.makeMemory(for: program) }
+        let start = Barrier(2)
         try onThreads(2) { thread in
-            let stream = try device.makeStream()
-            for round in 1...16 {
+            start.wait()
+            for round in 1...300 {
                 try expectSame(
-                    try subjects[thread].execute(program, on: stream), alone[thread],
+                    try subjects[thread].execute(program, in: memory[thread], on: streams[thread]), alone[thread],
                     "execution \(round) on stream \(thread), beside another stream,")
             }
         }
@@ -169,8 +174,7 @@ struct ProgramTrial {
         private let device: Device
         private let values: [HostTensor]
 
-        /// - Parameter reversed: with the elements of each input in reverse.
-        init(_ trial: ProgramTrial, reversed: Bool = false) throws {
+        init(_ trial: ProgramTrial) throws {
             let claims = try trial.claims()
             let groups = Dictionary(grouping: claims.indices.filter { claims[$0] > 0 }) { claims[$0] }
             guard let group = groups.min(by: { ($1.value.count, $0.key) < ($0.value.count, $1.key) }) else {
@@ -181,29 +185,57 @@ struct ProgramTrial {
             device = trial.device
             var outer = trial.graph
             outer.outputs = graph.inputs
-            values = try evaluate(outer, inputs: trial.inputs).map { reversed ? try $0.reversed() : $0 }
+            values = try evaluate(outer, inputs: trial.inputs)
         }
 
-        /// The bytes of the outputs, between guards.
-        func execute(_ program: CompiledProgram, on stream: Southbound.Stream? = nil) throws -> [[UInt8]] {
-            let margin = 256
-            let inputs = try values.map { try device.makeBuffer(Array($0.bytes) + [0]) }
+        private init(graph: Subgraph, nodes: [NodeID], device: Device, values: [HostTensor]) {
+            (self.graph, self.nodes, self.device, self.values) = (graph, nodes, device, values)
+        }
+
+        /// The same group, with tensors of its own and the elements of each input in reverse.
+        func reversed(_ trial: ProgramTrial) throws -> Subject {
+            Subject(
+                graph: try Subgraph(nodes, of: trial.placement, plugin: trial.compiler.plugin.name), nodes: nodes, device: device,
+                values: try values.map { try $0.reversed() })
+        }
+
+        /// What one execution after the other runs in.
+        struct Memory: Sendable {
+            let inputs: [Buffer]
+            let outputs: [(buffer: Buffer, byteCount: Int)]
+            let workspace: Buffer?
+        }
+
+        private static let margin = 256
+
+        func makeMemory(for program: CompiledProgram) throws -> Memory {
             let sizes = graph.descriptor.outputs.map { tensor in
                 let count = (0..<Int(tensor.pointee.rank)).reduce(1) { $0 * Int(tensor.pointee.shape[$1]) }
                 return DataType(rawValue: tensor.pointee.data_type)?.byteCount(of: count) ?? 0
             }
-            let outputs = try sizes.map { try device.makeBuffer([UInt8](repeating: 0xA5, count: $0 + margin)) }
-            let workspace =
-                program.workspaceBytes > 0 ? try device.makeBuffer([UInt8](repeating: 0xA5, count: program.workspaceBytes)) : nil
-            let ownStream = try stream ?? device.makeStream()
-            try program.execute(graph.descriptor, inputs: inputs, outputs: outputs, workspace: workspace, stream: ownStream)
-            for (index, (buffer, value)) in zip(inputs, values).enumerated() {
+            return Memory(
+                inputs: try values.map { try device.makeBuffer(Array($0.bytes) + [0]) },
+                outputs: try sizes.map { (try device.makeBuffer([UInt8](repeating: 0xA5, count: $0 + Self.margin)), $0) },
+                workspace: program.workspaceBytes > 0
+                    ? try device.makeBuffer([UInt8](repeating: 0xA5, count: program.workspaceBytes)) : nil)
+        }
+
+        func execute(_ program: CompiledProgram) throws -> [[UInt8]] {
+            try execute(program, in: try makeMemory(for: program), on: try device.makeStream())
+        }
+
+        /// The bytes of the outputs; behind them and in the inputs nothing may change.
+        func execute(_ program: CompiledProgram, in memory: Memory, on stream: Southbound.Stream) throws -> [[UInt8]] {
+            try program.execute(
+                graph.descriptor, inputs: memory.inputs, outputs: memory.outputs.map(\.buffer), workspace: memory.workspace, stream: stream)
+            for (index, (buffer, value)) in zip(memory.inputs, values).enumerated() {
                 try expectEqual(try device.read(buffer), Array(value.bytes) + [0], "input \(index) after an execution")
             }
-            return try zip(outputs, sizes).enumerated().map { index, output in
-                let bytes = try device.read(output.0)
-                try expect(bytes[output.1...].allSatisfy { $0 == 0xA5 }, .memory, "output \(index): bytes behind its end were written")
-                return Array(bytes.prefix(output.1))
+            return try memory.outputs.enumerated().map { index, output in
+                let bytes = try device.read(output.buffer)
+                try expect(
+                    bytes[output.byteCount...].allSatisfy { $0 == 0xA5 }, .memory, "output \(index): bytes behind its end were written")
+                return Array(bytes.prefix(output.byteCount))
             }
         }
     }
@@ -218,6 +250,18 @@ struct ProgramTrial {
     /// Throws `unsupported` unless there is something to try.
     private func require(_ condition: Bool, _ message: @autoclosure () -> String) throws(CheckFailure) {
         if !condition { throw .unsupported(message()) }
+    }
+}
+
+/// Lets threads begin at the same time.
+private final class Barrier: Sendable {
+    private let waiting: Mutex<Int>
+
+    init(_ count: Int) { waiting = Mutex(count) }
+
+    func wait() {
+        waiting.withLock { $0 -= 1 }
+        while waiting.withLock({ $0 > 0 }) { sched_yield() }
     }
 }
 
