@@ -100,7 +100,40 @@ import Testing
             try session.writeTrace(to: file, inputs: inputs)
             let text = try String(contentsOf: file, encoding: .utf8)
             #expect(text.contains("program of ") && text.contains("process_name"))
+            // The device's own lane, in its own time.
+            #expect(text.contains("chip:0 (device time)") && text.contains("core 0"))
         }
+    }
+
+    /// Counters count exactly what ran; activities are recorded while that is on, and handed out once.
+    @Test func countersAndActivities() throws {
+        let library = try buildPlugin("Tests/Plugins/graph_compiler.c")
+        let device = try Plugin.load(PluginReference(givenName: "chip", path: library.path)).openDevice(0)
+        let cpu = try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_cpu.so").path)).openDevice(0)
+        #expect(try cpu.counters().isEmpty && !cpu.recordsActivities && device.recordsActivities)
+        let (graph, inputs) = try graph()
+        let session = Session(graph, devices: [device, cpu])
+        func counts() throws -> [UInt64] {
+            try device.counters().compactMap { if case .cumulative(let count) = $0.value { count } else { nil } }
+        }
+        #expect(try counts() == [0, 0])
+        _ = try session.run(inputs)
+        // MatMul 4·4·4·2; Add, Relu, Mul, Add 16 each.
+        #expect(try counts() == [2, 128 + 4 * 16])
+        let gauge = try #require(try device.counters().last)
+        #expect(gauge.name == "temperature" && gauge.unit == "°C" && gauge.value == .gauge(36.5))
+        #expect(try device.takeActivities().isEmpty)
+
+        try device.record(true)
+        _ = try session.run(inputs)
+        try device.record(false)
+        _ = try session.run(inputs)
+        let activities = try device.takeActivities()
+        #expect(activities.count == 2 && activities.allSatisfy { $0.lane == "core 0" && $0.correlation > 0 })
+        #expect(activities.map(\.operations).reduce(0, +) == 128 + 4 * 16)
+        #expect(activities[0].end <= activities[1].begin && activities[0].begin < activities[0].end)
+        #expect(try device.takeActivities().isEmpty)
+        #expect(try counts() == [6, 3 * (128 + 4 * 16)])
     }
 
     /// a → b → c with a and c in one group, and two groups that wait for each other.

@@ -26,7 +26,8 @@ static int32_t launch(const sb_launch *launch, sb_error *error) {
                               .inputs = launch->inputs,
                               .input_count = launch->input_count,
                               .outputs = launch->outputs,
-                              .output_count = launch->output_count};
+                              .output_count = launch->output_count,
+                              .correlation = launch->correlation};
     status = execute(&execution, error);
     release(program);
     return status;
@@ -97,9 +98,8 @@ static const sb_option_schema graph_mode = {.size = sizeof graph_mode,
 static const sb_option_schema *const options[] = {&profile, &graph_mode};
 
 static const sb_group groups[] = {
-    {SB_STRING("driver"), 1, 0, &driver},
-    {SB_STRING("streams"), 1, 0, &streams},
-    {SB_STRING("graphs"), 1, 0, &graphs},
+    {SB_STRING("driver"), 1, 0, &driver},       {SB_STRING("streams"), 1, 0, &streams},
+    {SB_STRING("graphs"), 1, 0, &graphs},       {SB_STRING("observation"), 1, 0, &observation},
 #ifndef GRAPHS_ALONE
     {SB_STRING("operators"), 1, 0, &operators},
 #endif

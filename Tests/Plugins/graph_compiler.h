@@ -34,8 +34,16 @@ struct sb_instance {
     uint32_t profile;
     bool graph;
 };
+enum { MOST_ACTIVITIES = 256 };
 struct sb_device {
     sb_instance *instance;
+    uint64_t executions, operations;
+    uint64_t clock; /* picoseconds: a step takes a thousand */
+    bool recording;
+    uint32_t activity_count;
+    struct {
+        uint64_t begin, end, correlation, operations;
+    } activities[MOST_ACTIVITIES];
 };
 struct sb_stream {
     sb_device *device;
@@ -47,7 +55,7 @@ struct sb_buffer {
 
 static int32_t open_device(sb_instance *instance, uint32_t index, sb_device **device, sb_error *error) {
     if (index != 0) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one device, number 0");
-    *device = malloc(sizeof **device);
+    *device = calloc(1, sizeof **device);
     (*device)->instance = instance;
     return SB_OK;
 }
@@ -110,6 +118,60 @@ static int32_t synchronize_stream(sb_stream *stream, sb_error *error) {
     return SB_OK;
 }
 
+static void observe(sb_device *device, uint64_t steps, uint64_t operations, uint64_t correlation) {
+    uint64_t begin = __atomic_fetch_add(&device->clock, steps * 1000, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&device->executions, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&device->operations, operations, __ATOMIC_RELAXED);
+    if (!device->recording) return;
+    uint32_t index = __atomic_fetch_add(&device->activity_count, 1, __ATOMIC_RELAXED);
+    if (index >= MOST_ACTIVITIES) return;
+    device->activities[index].begin = begin;
+    device->activities[index].end = begin + steps * 1000;
+    device->activities[index].correlation = correlation;
+    device->activities[index].operations = operations;
+}
+
+static int32_t read_counters(sb_device *device, sb_counter *const *counters, size_t capacity, size_t *count, sb_error *error) {
+    (void)error;
+    const sb_counter all[] = {
+        {.name = SB_STRING("executions"), .kind = SB_COUNTER_CUMULATIVE, .count = device->executions},
+        {.name = SB_STRING("operations"), .unit = SB_STRING("operations"), .kind = SB_COUNTER_CUMULATIVE, .count = device->operations},
+        {.name = SB_STRING("temperature"), .unit = SB_STRING("°C"), .kind = SB_COUNTER_GAUGE, .value = 36.5},
+    };
+    *count = sizeof all / sizeof all[0];
+    for (size_t i = 0; i < *count && i < capacity; ++i) {
+        size_t size = counters[i]->size;
+        *counters[i] = all[i];
+        counters[i]->size = size;
+    }
+    return SB_OK;
+}
+
+static int32_t record_activities(sb_device *device, bool on, sb_error *error) {
+    (void)error;
+    device->recording = on;
+    return SB_OK;
+}
+
+static int32_t tell_activities(sb_device *device, void *context, void (*sink)(void *context, const sb_activity *activity),
+                               sb_error *error) {
+    (void)error;
+    for (uint32_t i = 0; i < device->activity_count && i < MOST_ACTIVITIES; ++i) {
+        const sb_activity activity = {.size = sizeof activity,
+                                      .lane = SB_STRING("core 0"),
+                                      .name = SB_STRING("program"),
+                                      .begin = device->activities[i].begin,
+                                      .end = device->activities[i].end,
+                                      .correlation = device->activities[i].correlation,
+                                      .operations = device->activities[i].operations};
+        sink(context, &activity);
+    }
+    device->activity_count = 0;
+    return SB_OK;
+}
+
+static const sb_observation observation = {
+    .size = sizeof observation, .counters = read_counters, .record = record_activities, .activities = tell_activities};
 static const sb_driver driver = {
     .size = sizeof driver, .open = open_device, .close = close_device, .allocate = allocate, .free = free_buffer, .copy = copy};
 static const sb_streams streams = {

@@ -132,7 +132,8 @@ static int32_t execute(const sb_execution *execution, sb_error *error) {
         const value *y = &values[s->result];
         float *out = places[s->result];
         if (nowhere && y->kind == OUTPUT && y->uses && elements(y) * 4 <= 1 << 20) out = places[s->result] = nowhere;
-        compute(s, &values[s->left], &values[s->right], y, places[s->left], places[s->right], out, program->step_count > 1 && i + 1 == program->step_count);
+        compute(s, &values[s->left], &values[s->right], y, places[s->left], places[s->right], out,
+                program->step_count > 1 && i + 1 == program->step_count);
         if (FAULT == ignores_second_use) {
             uint32_t read[2] = {s->left, s->right};
             for (int j = 0; j < (s->operation == RELU ? 1 : 2); ++j)
@@ -145,6 +146,11 @@ static int32_t execute(const sb_execution *execution, sb_error *error) {
         if (elements(v)) places[v - values][0] = 7;
     }
     free(nowhere);
+    uint64_t operations = 0;
+    for (uint32_t i = 0; i < program->step_count; ++i)
+        operations +=
+            elements(&values[steps[i].result]) * (steps[i].operation == MATMUL ? 2 * (uint64_t)values[steps[i].left].shape[1] : 1);
+    observe(execution->device, program->step_count, operations, execution->correlation);
     return SB_OK;
 }
 
