@@ -72,12 +72,15 @@ let package = Package(
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Support"]),
-        module("Reports", ["Conformance"]),
+        module(
+            "Benchmark",
+            ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
+        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -88,6 +91,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
+        tests("Benchmark", ["Benchmark", "Conformance", "Graph", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
         tests("HardwareModel", ["HardwareModel", "TestSupport"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
@@ -95,7 +99,7 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
-        tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
+        tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
             [
