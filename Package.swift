@@ -33,6 +33,7 @@ let package = Package(
         .executable(name: "southbridge", targets: ["southbridge"]),
         .executable(name: "numerics-study", targets: ["NumericsStudy"]),
         .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
+        .library(name: "southbridge_npu", type: .dynamic, targets: ["SimulatedNPU"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -63,6 +64,12 @@ let package = Package(
                 "ReferenceCPUKernels", "Tensors",
             ],
             path: "Sources/ReferenceCPU/Plugin"),
+        .target(
+            name: "SimulatedNPUMachine", path: "Sources/SimulatedNPU/Machine",
+            cSettings: cSettings + [.unsafeFlags(["-ffp-contract=off"])]),
+        module(
+            "SimulatedNPU", ["CSouthbridge", "HardwareModel", "PluginKit", "SimulatedNPUMachine", "Tensors"],
+            path: "Sources/SimulatedNPU/Plugin"),
         .target(name: "CConformance", path: "Sources/Conformance/Support"),
         module(
             "Conformance",

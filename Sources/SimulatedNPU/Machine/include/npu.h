@@ -68,14 +68,15 @@ typedef struct npu_address {
 
 #define NPU_COPY_RANK 6
 
-/* A copy of a strided block, load (from DEVICE), store (to DEVICE), or between memories of the core. The innermost run is contiguous on both sides.
- * A source stride of 0 repeats what is read: it is read once. Packing into tiles, transposing, slicing, broadcasting and cutting out image patches are all this. */
+/* A copy of a strided block: a load (from DEVICE; load engine), a store (to DEVICE) or between memories of the core (both: store engine). The innermost run is
+ * contiguous on both sides. A source stride of 0 repeats what is read: it is read once, and so is what runs overlap in. Packing into tiles, transposing, slicing,
+ * broadcasting and cutting out image patches are all this. Time: DEVICE moves bursts of at least 64 bytes, the core's side at least 32 bytes a run. */
 typedef struct npu_copy {
     npu_address destination, source;
     uint64_t run; /* bytes */
     uint32_t rank;
     uint32_t reserved;
-    struct {
+    struct npu_copy_dimension {
         uint64_t count;
         int64_t destination_stride, source_stride; /* bytes; the source's may be negative */
     } dimension[NPU_COPY_RANK];                    /* the first is the slowest */
@@ -100,10 +101,10 @@ typedef struct npu_gather {
 } npu_gather;
 
 /* accumulators[m][n] (+)= a[m][k] * b[k][n].
- * `a` in L1 as tiles [k/tile_k][m/tile_m][tile_m][tile_k], `b` in L1 as tiles [n/tile_n][k/tile_k][tile_k][tile_n], each dimension rounded up to whole tiles; the accumulators as tiles
- * [n/tile_n][m/tile_m][tile_m][tile_n] of float32 or int32. What lies beyond m, n and k in the last tiles must be finite for floats along k of one operand zero: lowering fills it with zeros.
- * Every element is the sum, in ascending k and starting from the accumulator (or +0), of products rounded once to float32 (exact for float16 and bfloat16 but
- * for underflow); integers wrap at 32 bits. Integer zero points are taken off before the product: `a_zero` one INT32 per row of a, `b_zero` one per column of b, in VECTORS. */
+ * `a` in L1 as tiles [k/tile_k][m/tile_m][tile_m][tile_k], `b` in L1 as tiles [n/tile_n][k/tile_k][tile_k][tile_n], each dimension rounded up to whole tiles; the
+ * accumulators as tiles [n/tile_n][m/tile_m][tile_m][tile_n] of float32 or int32. What lies beyond m, n and k in the last tiles is masked out, but takes its time.
+ * Every element is a chain of float32 fused multiply-adds in ascending k, starting from the accumulator (or +0); integers wrap at 32 bits. Integer zero points are
+ * taken off before the product: `a_zero` one INT32 per row of a, `b_zero` one per column of b, in VECTORS; each must lie in its operand's type. */
 typedef struct npu_matrix {
     npu_address accumulators, a, b;
     npu_address a_zero, b_zero; /* used if the flags below are set */
@@ -113,11 +114,12 @@ typedef struct npu_matrix {
     uint8_t zero_points;    /* bit 0: a_zero, bit 1: b_zero */
 } npu_matrix;
 
-/* An operand of the vector unit: element (row, i) lies (row * row_stride + i * stride) elements on. Strides may be 0 (one value for all) and negative. In VECTORS, or (to read or write) in ACCUMULATORS. */
+/* An operand of the vector unit: element (row, i) lies (row * row_stride + i * stride) elements on. Strides may be 0 (one value for all) and negative. In VECTORS or
+ * ACCUMULATORS; the destination also in L1, so that what the vector unit made can be multiplied. */
 typedef struct npu_operand {
     npu_address address;
     int64_t row_stride, stride; /* elements */
-    uint32_t type;              /* npu_type */
+    uint32_t type;              /* npu_type; 0: the operand is not used */
     uint32_t reserved;
 } npu_operand;
 
@@ -187,7 +189,13 @@ typedef struct npu_binding {
     uint64_t bytes;
 } npu_binding;
 
-/* Runs the program on `threads` threads (cores are dealt to them; the bits do not depend on it). Returns 0, or 1 with a message. */
-int npu_execute(const npu_program *program, const npu_binding *bindings, size_t binding_count, uint32_t threads, char *message, size_t capacity);
+/* Threads and local memories to run programs with; takes one program at a time and may be given one by any thread. */
+typedef struct npu_machine npu_machine;
+
+/* NULL if the system has no threads or memory to spare. With `poison` local memories are filled with a pattern before a core begins, so that what is read unwritten shows. */
+npu_machine *npu_machine_create(const npu_config *config, uint32_t threads, bool poison);
+void npu_machine_destroy(npu_machine *machine);
+/* Runs a checked program (cores are dealt to threads; the bits do not depend on it). Returns 0, or 1 with a message. Local memories begin undefined. */
+int npu_execute(npu_machine *machine, const npu_program *program, const npu_binding *bindings, size_t binding_count, char *message, size_t capacity);
 
 #endif

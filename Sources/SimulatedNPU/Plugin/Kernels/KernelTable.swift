@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+import PluginKit
+
+let allKernels: [any Kernel<NPUDevice>] = [elementwiseKernels].flatMap { $0 }
