@@ -82,8 +82,7 @@ typedef enum npu_vector_operation {
     NPU_V_LEAST,
     NPU_V_GREATEST_INDEX, /* of the first, or with NPU_VECTOR_LAST the last of them; a NaN is greatest and least */
     NPU_V_LEAST_INDEX,
-    /* Running reductions: one result per element of a. */
-    NPU_V_RUNNING_SUM,
+    NPU_V_RUNNING_SUM, /* along each row, one result per element; unless `parameter` is 0 without the element itself */
     NPU_V_OPERATION_COUNT,
 } npu_vector_operation;
 
@@ -94,8 +93,6 @@ typedef enum npu_vector_operation {
 /* A reduction goes on from what the destination holds (not those to an index). */
 #define NPU_VECTOR_ACCUMULATE (1u << 3)
 #define NPU_VECTOR_LAST       (1u << 4)
-/* A running reduction leaves out the element itself. */
-#define NPU_VECTOR_EXCLUSIVE (1u << 5)
 
 /* Carries the instruction out; `memory[space]` are the core's local memories. The destination may be exactly an operand's elements. */
 void npu_vector_run(const npu_vector *instruction, unsigned char *const memory[NPU_SPACE_COUNT]);
@@ -105,8 +102,6 @@ double npu_vector_cost(uint32_t operation);
 bool npu_vector_reduces(uint32_t operation);
 /* The operations of a roofline per element: 1 for all that compute, 0 for copies. */
 double npu_vector_useful(uint32_t operation);
-/* Whether it gives one element per row. */
-bool npu_vector_reduces(uint32_t operation);
 /* NULL, or why the unit does not take it: an unknown operation or type, or a type that the operation is not for. */
 const char *npu_vector_refusal(const npu_vector *instruction);
 
