@@ -119,7 +119,7 @@ typedef struct npu_matrix {
 typedef struct npu_operand {
     npu_address address;
     int64_t row_stride, stride; /* elements */
-    uint32_t type;              /* npu_type; 0: the operand is not used */
+    uint32_t type;              /* npu_type */
     uint32_t reserved;
 } npu_operand;
 
