@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
 #include "vector_operations.h"
 
 static unsigned char *place(const npu_operand *o, unsigned char *const *memory, uint64_t row, uint64_t column) {
     const int64_t elements = (int64_t)row * o->row_stride + (int64_t)column * o->stride;
-    return memory[o->address.space] + (int64_t)o->address.offset + elements * (int64_t)npu_type_bytes(o->type);
+    return memory[o->address.space] + (int64_t)o->address.offset + elements * (int64_t)npu_width(o->type);
 }
 
 /* An operand's elements of a block, from memory or the parameter. */
@@ -28,7 +29,7 @@ static void load(const npu_vector *v, unsigned char *const *memory, int index, b
 static void elementwise(const npu_vector *v, unsigned char *const *memory) {
     const vector_operation *op = &vector_operations[v->operation];
     const bool floats = vector_is_float(v), isUnsigned = vector_is_unsigned(v);
-    const uint32_t bits = 8 * npu_type_bytes(v->a.type);
+    const uint32_t bits = 8 * (uint32_t)npu_width(v->a.type);
     const npu_operand *to = &v->destination;
     vector_block blocks[3], result;
     for (uint64_t row = 0; row < v->rows; ++row)

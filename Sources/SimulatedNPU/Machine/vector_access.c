@@ -13,29 +13,6 @@ typedef int32_t any_int32 ANYWHERE;
 typedef uint64_t any_uint64 ANYWHERE;
 typedef int64_t any_int64 ANYWHERE;
 
-uint32_t npu_type_bytes(uint32_t type) {
-    switch (type) {
-    case NPU_BOOL:
-    case NPU_INT8:
-    case NPU_UINT8:
-        return 1;
-    case NPU_INT16:
-    case NPU_UINT16:
-    case NPU_FLOAT16:
-    case NPU_BFLOAT16:
-        return 2;
-    case NPU_INT32:
-    case NPU_UINT32:
-    case NPU_FLOAT32:
-        return 4;
-    case NPU_INT64:
-    case NPU_UINT64:
-        return 8;
-    default:
-        return 0;
-    }
-}
-
 /* Contiguous elements in a loop of their own, which vectorises. */
 #define LOAD(TYPE, EXPRESSION)                                                                                                             \
     {                                                                                                                                      \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
 #include "vector_operations.h"
 
 #define FUNCTION_OF_ONE(COST)                                                                                                              \
@@ -35,6 +36,7 @@ const vector_operation vector_operations[NPU_V_OPERATION_COUNT] = {
     [NPU_V_EXP_MINUS_ONE] = FUNCTION_OF_ONE(8),
     [NPU_V_SIGMOID] = FUNCTION_OF_ONE(8),
     [NPU_V_SOFTPLUS] = FUNCTION_OF_ONE(12),
+    [NPU_V_HEAD] = FUNCTION_OF_ONE(1),
     [NPU_V_ROW] = {0, PLACE, ALL, 0, 1},
     [NPU_V_COLUMN] = {0, PLACE, ALL, 0, 1},
     [NPU_V_ADD] = {2, ELEMENTWISE, ALL, 0, 1},
@@ -76,7 +78,8 @@ double npu_vector_useful(uint32_t code) {
     return code == NPU_V_COPY ? 0 : 1;
 }
 
-uint32_t npu_vector_reads(const npu_vector *v) {
+/* Which operands are read from memory: bit 0 for a, 1 for b, 2 for c. */
+static uint32_t reads(const npu_vector *v) {
     if (v->operation >= NPU_V_OPERATION_COUNT) return 0;
     return ((1u << vector_operations[v->operation].operands) - 1) & ~(v->flags & 7u);
 }
@@ -91,7 +94,7 @@ static bool is_float(uint32_t type) {
 
 /* The operands in memory that the domain depends on. */
 static uint32_t domain_operands(const npu_vector *v) {
-    return npu_vector_reads(v) & (v->operation == NPU_V_SELECT ? 6u : 7u);
+    return reads(v) & (v->operation == NPU_V_SELECT ? 6u : 7u);
 }
 
 const npu_operand *vector_operand(const npu_vector *v, int index) {
@@ -110,18 +113,18 @@ static bool is_uint64(uint32_t type) {
 }
 
 const char *npu_vector_refusal(const npu_vector *v) {
-    if (v->operation >= NPU_V_OPERATION_COUNT) return "the vector unit has no such operation";
+    if (v->operation >= NPU_V_OPERATION_COUNT) return "has no known operation";
     const vector_operation *op = &vector_operations[v->operation];
     for (int i = 0; i < 3; ++i)
-        if (npu_vector_reads(v) >> i & 1 && npu_type_bytes(vector_operand(v, i)->type) == 0)
-            return "an operand has no type of the vector unit";
-    if (npu_type_bytes(v->destination.type) == 0) return "the destination has no type of the vector unit";
+        if (reads(v) >> i & 1 && npu_width(vector_operand(v, i)->type) == 0) return "has an operand of no known type";
+    if (npu_width(v->destination.type) == 0) return "has a destination of no known type";
     if (v->operation == NPU_V_SCALE)
-        return is_float(v->a.type) || !(v->flags & NPU_VECTOR_CONSTANT_B || is_float(v->b.type)) ? "a scale takes an integer and a float"
-                                                                                                 : 0;
+        return is_float(v->a.type) || !(v->flags & NPU_VECTOR_CONSTANT_B || is_float(v->b.type))
+                   ? "scales anything but an integer by a float"
+                   : 0;
     const bool floats = has_domain(v, is_float);
-    if (op->types == FLOATS && !floats) return "an operation for floats is given integers";
-    if (op->types == INTEGERS && floats) return "an operation for integers is given floats";
+    if (op->types == FLOATS && !floats) return "does with integers what is for floats";
+    if (op->types == INTEGERS && floats) return "does with floats what is for integers";
     return 0;
 }
 

@@ -48,6 +48,7 @@ typedef enum npu_vector_operation {
     NPU_V_EXP_MINUS_ONE,
     NPU_V_SIGMOID,  /* 1 / (1 + exp(-a))  */
     NPU_V_SOFTPLUS, /* log(1 + exp(a))    */
+    NPU_V_HEAD,     /* the nearest bfloat16, but a finite number stays finite: what is left, a - head, is finite too */
     /* None: the place of an element, an integer. */
     NPU_V_ROW,    /* row + parameter    */
     NPU_V_COLUMN, /* column + parameter */
@@ -103,12 +104,8 @@ void npu_vector_run(const npu_vector *instruction, unsigned char *const memory[N
 double npu_vector_cost(uint32_t operation);
 /* The operations of a roofline per element: 1 for all that compute, 0 for copies. */
 double npu_vector_useful(uint32_t operation);
-/* Which operands are read from memory: bit 0 for a, 1 for b, 2 for c. */
-uint32_t npu_vector_reads(const npu_vector *instruction);
 /* Whether it gives one element per row. */
 bool npu_vector_reduces(uint32_t operation);
-/* Bytes of an element; 0 for what is no npu_type. */
-uint32_t npu_type_bytes(uint32_t type);
 /* NULL, or why the unit does not take it: an unknown operation or type, or a type that the operation is not for. */
 const char *npu_vector_refusal(const npu_vector *instruction);
 
