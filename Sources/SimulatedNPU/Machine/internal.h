@@ -35,6 +35,8 @@ typedef struct npu_access {
 /* Every stretch of an instruction; returns their number, or -1 if one of them begins before its memory or is too long for 63 bits. */
 int npu_accesses(const npu_config *config, const npu_instruction *instruction, npu_access accesses[NPU_MOST_ACCESSES]);
 npu_engine npu_engine_of(const npu_instruction *instruction);
+/* Bytes of an element; 0 for an unknown type. */
+uint64_t npu_width(uint32_t type);
 
 /* The functional units; memory[NPU_DEVICE] is not used. `slots` are the bound tensors. */
 void npu_copy_run(const npu_copy *copy, unsigned char *const memory[NPU_SPACE_COUNT], const npu_binding *slots);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "internal.h"
-#include "npu_vector.h"
 
 #if defined(__x86_64__)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -82,7 +81,7 @@ static float zero_point(const npu_address place, bool used, uint64_t index, unsi
 
 /* a as [m/ROWS][k][ROWS] */
 static void lay_out_a(const npu_config *config, const npu_matrix *matrix, unsigned char *const memory[NPU_SPACE_COUNT], float *target) {
-    uint64_t width = npu_type_bytes(matrix->a_type), row_tiles = npu_tiles(matrix->m, config->tile_m);
+    uint64_t width = npu_width(matrix->a_type), row_tiles = npu_tiles(matrix->m, config->tile_m);
     const unsigned char *a = memory[NPU_L1] + matrix->a.offset;
     for (uint64_t row = 0; row < npu_tiles(matrix->m, ROWS) * ROWS; ++row) {
         float *line = target + row / ROWS * matrix->k * ROWS + row % ROWS;
@@ -103,7 +102,7 @@ static void lay_out_a(const npu_config *config, const npu_matrix *matrix, unsign
 /* COLUMNS columns of b from `first` as [k][COLUMNS] */
 static void lay_out_b(const npu_config *config, const npu_matrix *matrix, unsigned char *const memory[NPU_SPACE_COUNT], uint64_t first,
                       float *target) {
-    uint64_t width = npu_type_bytes(matrix->b_type), depth_tiles = npu_tiles(matrix->k, config->tile_k);
+    uint64_t width = npu_width(matrix->b_type), depth_tiles = npu_tiles(matrix->k, config->tile_k);
     const unsigned char *b = memory[NPU_L1] + matrix->b.offset;
     bool has_zeros = matrix->flags & NPU_MATRIX_B_ZERO;
     for (uint64_t column = first; column < first + COLUMNS;) {

@@ -57,6 +57,29 @@ uint64_t npu_program_count(const npu_program *program) {
     return count;
 }
 
+uint64_t npu_width(uint32_t type) {
+    switch (type) {
+    case NPU_UINT8:
+    case NPU_INT8:
+    case NPU_BOOL:
+        return 1;
+    case NPU_UINT16:
+    case NPU_INT16:
+    case NPU_FLOAT16:
+    case NPU_BFLOAT16:
+        return 2;
+    case NPU_FLOAT32:
+    case NPU_INT32:
+    case NPU_UINT32:
+        return 4;
+    case NPU_INT64:
+    case NPU_UINT64:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
 npu_engine npu_engine_of(const npu_instruction *instruction) {
     switch (instruction->opcode) {
     case NPU_OP_COPY:
@@ -97,7 +120,7 @@ static bool stretch(npu_access *access, npu_address address, bool writes, __int1
 }
 
 static bool operand_stretch(npu_access *access, const npu_operand *operand, uint64_t rows, uint64_t count, bool writes) {
-    __int128 width = npu_type_bytes(operand->type), low = 0, high = width;
+    __int128 width = npu_width(operand->type), low = 0, high = width;
     return spread(&low, &high, rows, width * operand->row_stride) && spread(&low, &high, count, width * operand->stride) &&
            stretch(access, operand->address, writes, low, high);
 }
@@ -132,7 +155,7 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         if (!spread(&low, &high, gather->limit, gather->stride)) return -1;
         if (!stretch(&accesses[count++], gather->source, false, low, high)) return -1;
         if (!stretch(&accesses[count++], gather->destination, true, 0, (__int128)gather->run * gather->count)) return -1;
-        return stretch(&accesses[count++], gather->indices, false, 0, (__int128)npu_type_bytes(gather->index_type) * gather->count) ? count
+        return stretch(&accesses[count++], gather->indices, false, 0, (__int128)npu_width(gather->index_type) * gather->count) ? count
                                                                                                                                     : -1;
     }
     case NPU_OP_PATCH: {
@@ -151,8 +174,8 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         const npu_matrix *matrix = &instruction->matrix;
         __int128 m = npu_tiles(matrix->m, config->tile_m) * config->tile_m, n = npu_tiles(matrix->n, config->tile_n) * config->tile_n;
         __int128 k = npu_tiles(matrix->k, config->tile_k) * config->tile_k;
-        if (!stretch(&accesses[count++], matrix->a, false, 0, m * k * npu_type_bytes(matrix->a_type))) return -1;
-        if (!stretch(&accesses[count++], matrix->b, false, 0, k * n * npu_type_bytes(matrix->b_type))) return -1;
+        if (!stretch(&accesses[count++], matrix->a, false, 0, m * k * npu_width(matrix->a_type))) return -1;
+        if (!stretch(&accesses[count++], matrix->b, false, 0, k * n * npu_width(matrix->b_type))) return -1;
         if (!stretch(&accesses[count++], matrix->accumulators, true, 0, m * n * 4)) return -1;
         if (matrix->flags & NPU_MATRIX_A_ZERO && !stretch(&accesses[count++], matrix->a_zero, false, 0, (__int128)matrix->m * 4)) return -1;
         if (matrix->flags & NPU_MATRIX_B_ZERO && !stretch(&accesses[count++], matrix->b_zero, false, 0, (__int128)matrix->n * 4)) return -1;
@@ -162,10 +185,9 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         const npu_vector *vector = &instruction->vector;
         uint64_t written = npu_vector_reduces(vector->operation) ? 1 : vector->count;
         if (!operand_stretch(&accesses[count++], &vector->destination, vector->rows, written, true)) return -1;
-        const uint32_t reads = npu_vector_reads(vector);
         const npu_operand *operands[] = {&vector->a, &vector->b, &vector->c};
         for (int i = 0; i < 3; ++i) {
-            if (reads >> i & 1 && !operand_stretch(&accesses[count++], operands[i], vector->rows, vector->count, false)) return -1;
+            if (operands[i]->type && !operand_stretch(&accesses[count++], operands[i], vector->rows, vector->count, false)) return -1;
         }
         return count;
     }
@@ -179,7 +201,7 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
 static const char *check_operand(const npu_operand *operand, bool writes) {
     if (operand->address.space == NPU_DEVICE) return "has an operand in device memory";
     if (operand->address.space == NPU_L1 && !writes) return "reads L1";
-    if (operand->address.offset % npu_type_bytes(operand->type)) return "has an operand that is not aligned to its type";
+    if (operand->address.offset % npu_width(operand->type)) return "has an operand that is not aligned to its type";
     return NULL;
 }
 
@@ -250,7 +272,7 @@ static const char *check_one(const npu_config *config, const npu_instruction *in
         if (!gather->run || !gather->count || !gather->limit) return "gathers nothing";
         if (gather->index_type != NPU_INT32 && gather->index_type != NPU_INT64) return "has indices of a wrong type";
         if (gather->source.space != NPU_DEVICE || gather->destination.space == NPU_DEVICE || gather->indices.space != NPU_VECTORS ||
-            gather->indices.offset % npu_type_bytes(gather->index_type))
+            gather->indices.offset % npu_width(gather->index_type))
             return "has an operand in the wrong memory, or not aligned";
         return NULL;
     }
@@ -263,10 +285,9 @@ static const char *check_one(const npu_config *config, const npu_instruction *in
         if (!vector->rows || !vector->count) return "works on nothing";
         const char *refusal = npu_vector_refusal(vector);
         if (refusal) return refusal;
-        const uint32_t used = npu_vector_reads(vector) << 1 | 1;
         const npu_operand *operands[] = {&vector->destination, &vector->a, &vector->b, &vector->c};
         for (int i = 0; i < 4; ++i) {
-            if (!(used >> i & 1)) continue;
+            if (i && !operands[i]->type) continue;
             const char *fault = check_operand(operands[i], !i);
             if (fault) return fault;
         }

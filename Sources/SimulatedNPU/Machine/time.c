@@ -181,8 +181,7 @@ static bool is_short_float(const npu_operand *operand) {
 static double vector_cycles(scoreboard *board, const npu_vector *vector) {
     const npu_operand *operands[] = {&vector->destination, &vector->a, &vector->b, &vector->c};
     bool is_short = true;
-    const uint32_t used = npu_vector_reads(vector) << 1 | 1;
-    for (int i = 0; i < 4; ++i) is_short = is_short && (!(used >> i & 1) || is_short_float(operands[i]));
+    for (int i = 0; i < 4; ++i) is_short = is_short && (!operands[i]->type || is_short_float(operands[i]));
     double rate = is_short ? board->config->vector_float16_rate : board->config->vector_float32_rate;
     double elements = (double)vector->rows * (double)vector->count;
     board->counters.vector_operations += (uint64_t)(elements * npu_vector_useful(vector->operation));

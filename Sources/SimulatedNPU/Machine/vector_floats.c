@@ -38,13 +38,6 @@ INLINE float modulo_of(float x, float y) {
     return (rest < 0.0f) != (y < 0.0f) ? rest + y : rest;
 }
 
-/* Rounded to nearest, ties to even, unless that gives infinity. */
-INLINE float head_of(float x) {
-    const uint32_t bits = float_bits(x), rounded = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u, cut = bits & 0xffff0000u;
-    const uint32_t head = (rounded & 0x7fffffff) < 0x7f800000 ? rounded : cut;
-    return (bits & 0x7fffffff) > 0x7f800000 ? x : bits_float(head);
-}
-
 CLONES static void functions(uint32_t operation, uint64_t count, const float *restrict a, float *restrict y) {
     switch (operation) {
     case NPU_V_EXP:
@@ -109,6 +102,8 @@ CLONES void vector_floats(uint32_t operation, uint64_t count, const float *restr
         EACH(__builtin_sqrtf(a[i]))
     case NPU_V_HEAD:
         EACH(head_of(a[i]))
+    case NPU_V_REST:
+        EACH(a[i] - head_of(a[i]))
     case NPU_V_ADD:
         EACH(a[i] + b[i])
     case NPU_V_SUBTRACT:

@@ -37,6 +37,7 @@ const vector_operation vector_operations[NPU_V_OPERATION_COUNT] = {
     [NPU_V_SIGMOID] = FUNCTION_OF_ONE(8),
     [NPU_V_SOFTPLUS] = FUNCTION_OF_ONE(12),
     [NPU_V_HEAD] = FUNCTION_OF_ONE(1),
+    [NPU_V_REST] = FUNCTION_OF_ONE(1),
     [NPU_V_ROW] = {0, PLACE, ALL, 0, 1},
     [NPU_V_COLUMN] = {0, PLACE, ALL, 0, 1},
     [NPU_V_ADD] = {2, ELEMENTWISE, ALL, 0, 1},

@@ -48,7 +48,8 @@ typedef enum npu_vector_operation {
     NPU_V_EXP_MINUS_ONE,
     NPU_V_SIGMOID,  /* 1 / (1 + exp(-a))  */
     NPU_V_SOFTPLUS, /* log(1 + exp(a))    */
-    NPU_V_HEAD,     /* the nearest bfloat16, but a finite number stays finite: what is left, a - head, is finite too */
+    NPU_V_HEAD,     /* the nearest bfloat16, but a finite number stays finite */
+    NPU_V_REST,     /* a - head(a), exact */
     /* None: the place of an element, an integer. */
     NPU_V_ROW,    /* row + parameter    */
     NPU_V_COLUMN, /* column + parameter */
@@ -104,8 +105,6 @@ void npu_vector_run(const npu_vector *instruction, unsigned char *const memory[N
 double npu_vector_cost(uint32_t operation);
 /* The operations of a roofline per element: 1 for all that compute, 0 for copies. */
 double npu_vector_useful(uint32_t operation);
-/* Whether it gives one element per row. */
-bool npu_vector_reduces(uint32_t operation);
 /* NULL, or why the unit does not take it: an unknown operation or type, or a type that the operation is not for. */
 const char *npu_vector_refusal(const npu_vector *instruction);
 
