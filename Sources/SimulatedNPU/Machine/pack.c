@@ -23,8 +23,8 @@ void npu_pack(const npu_config *config, bool is_b, uint32_t type, const void *so
             float value;
             memcpy(&value, place, 4);
             const float high = head_of(value);
-            ((uint16_t *)head)[at] = (uint16_t)(float_bits(high) >> 16);
-            if (rest) ((uint16_t *)rest)[at] = (uint16_t)(float_bits(head_of(value - high)) >> 16);
+            ((uint16_t *)head)[at] = bfloat16_of_float(high);
+            if (rest) ((uint16_t *)rest)[at] = bfloat16_of_float(head_of(value - high));
         }
     }
 }

@@ -103,6 +103,8 @@ typedef enum npu_vector_operation {
 void npu_vector_run(const npu_vector *instruction, unsigned char *const memory[NPU_SPACE_COUNT]);
 /* Elements that one operation takes the unit for, in plain operations per element: 1 for an addition. */
 double npu_vector_cost(uint32_t operation);
+/* Whether the operation gives one element per row. */
+bool npu_vector_reduces(uint32_t operation);
 /* The operations of a roofline per element: 1 for all that compute, 0 for copies. */
 double npu_vector_useful(uint32_t operation);
 /* NULL, or why the unit does not take it: an unknown operation or type, or a type that the operation is not for. */
