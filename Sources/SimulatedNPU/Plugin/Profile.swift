@@ -3,6 +3,7 @@ import CSouthbridge
 import HardwareModel
 import PluginKit
 import SimulatedNPUMachine
+import Synchronization
 import Tensors
 
 /// A chip: its description as data, and the machine that follows from it.
@@ -13,6 +14,8 @@ package final class Profile: @unchecked Sendable {
     let model: DeviceModel
     let config: npu_config
     let float32: Float32
+    /// The fastest blockings of products that were asked for before.
+    private let blockings = Mutex<[String: ProductBlocking]>([:])
 
     init(named name: String, float32: Float32) throws(PluginFailure) {
         guard let model = BuiltInProfiles.models[name] else {
@@ -22,6 +25,9 @@ package final class Profile: @unchecked Sendable {
         self.float32 = float32
         config = try npu_config(model)
     }
+
+    func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
+    func remember(_ blocking: ProductBlocking, for signature: String) { blockings.withLock { $0[signature] = blocking } }
 
     var description: HardwareDescription {
         var result = HardwareDescription(id: model.id, name: model.name, family: .npu)
