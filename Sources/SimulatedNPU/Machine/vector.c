@@ -135,7 +135,7 @@ static void reduce_to_index(const npu_vector *v, unsigned char *const *memory) {
 }
 
 static void run_along(const npu_vector *v, unsigned char *const *memory) {
-    const bool floats = vector_is_float(v), isExclusive = v->flags & NPU_VECTOR_EXCLUSIVE;
+    const bool floats = vector_is_float(v), isExclusive = v->parameter != 0;
     vector_block block;
     for (uint64_t row = 0; row < v->rows; ++row) {
         float sum = 0;

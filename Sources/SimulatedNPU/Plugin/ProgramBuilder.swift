@@ -58,7 +58,7 @@ final class ProgramBuilder {
         return slot(.workspace(offset: workspace), bytes)
     }
 
-    private func slot(_ source: SlotSource, _ bytes: Int) -> npu_address {
+    func slot(_ source: SlotSource, _ bytes: Int) -> npu_address {
         sources.append(source)
         slotBytes.append(UInt64(bytes))
         var address = npu_address()

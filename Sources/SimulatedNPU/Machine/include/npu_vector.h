@@ -84,8 +84,7 @@ typedef enum npu_vector_operation {
     NPU_V_LEAST,
     NPU_V_GREATEST_INDEX, /* of the first, or with NPU_VECTOR_LAST the last of them; a NaN is greatest and least */
     NPU_V_LEAST_INDEX,
-    /* Running reductions: one result per element of a. */
-    NPU_V_RUNNING_SUM,
+    NPU_V_RUNNING_SUM, /* along each row, one result per element; unless `parameter` is 0 without the element itself */
     NPU_V_OPERATION_COUNT,
 } npu_vector_operation;
 
@@ -96,8 +95,6 @@ typedef enum npu_vector_operation {
 /* A reduction goes on from what the destination holds (not those to an index). */
 #define NPU_VECTOR_ACCUMULATE (1u << 3)
 #define NPU_VECTOR_LAST       (1u << 4)
-/* A running reduction leaves out the element itself. */
-#define NPU_VECTOR_EXCLUSIVE (1u << 5)
 
 /* Carries the instruction out; `memory[space]` are the core's local memories. The destination may be exactly an operand's elements. */
 void npu_vector_run(const npu_vector *instruction, unsigned char *const memory[NPU_SPACE_COUNT]);

@@ -2,30 +2,30 @@
 import SimulatedNPUMachine
 
 /// What of an iteration space a value depends on: a value that is the same for all rows or all columns is kept once.
-package struct Extent: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
-    package static let rows = Extent(rawValue: 1)
-    package static let columns = Extent(rawValue: 2)
-    package static let all: Extent = [.rows, .columns]
+struct Extent: OptionSet, Hashable, Sendable {
+    let rawValue: UInt8
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+    static let rows = Extent(rawValue: 1)
+    static let columns = Extent(rawValue: 2)
+    static let all: Extent = [.rows, .columns]
 }
 
 /// Terms as instructions on registers, which are arrays in the vector unit's memory. Knows no sizes yet: the same plan is emitted for every block.
-package struct VectorPlan {
-    package enum Place: Hashable {
+struct VectorPlan {
+    enum Place: Hashable {
         case input(Int)
         case register(Int)
         case output(Int)
     }
-    package enum Operand {
+    enum Operand {
         case place(Place)
         case constant
     }
-    package struct Register: Hashable {
+    struct Register: Hashable {
         let extent: Extent
         let type: npu_type
     }
-    package struct Step {
+    struct Step {
         let operation: npu_vector_operation
         /// What is computed; for a reduction, what is reduced.
         let extent: Extent
@@ -36,12 +36,22 @@ package struct VectorPlan {
         let isReduction: Bool
     }
 
-    package private(set) var steps: [Step] = []
-    package private(set) var registers: [Register] = []
+    struct Output {
+        /// In the phase's list.
+        let index: Int
+        let term: Term
+        let type: npu_type
+        let extent: Extent
+        /// An input that has the order of the output in local memory.
+        let forwardable: Set<Int>
+    }
+
+    private(set) var steps: [Step] = []
+    private(set) var registers: [Register] = []
     /// Inputs that the steps read.
-    package private(set) var inputs: Set<Int> = []
+    private(set) var inputs: Set<Int> = []
     /// Outputs that are an input as it is: stored from its buffer.
-    package private(set) var forwarded: [Int: Int] = [:]
+    private(set) var forwarded: [Int: Int] = [:]
 
     private let extents: [Extent]
     private var places: [ObjectIdentifier: Place] = [:]
@@ -54,12 +64,13 @@ package struct VectorPlan {
     ///   - registers: those of earlier plans, which keep their numbers.
     ///   - known: reductions that earlier plans have left in registers.
     init(
-        outputs: [(index: Int, term: Term, type: npu_type, mayForward: Bool)], kept: [Term] = [], extents: [Extent], registers: [Register] = [],
-        known: [ObjectIdentifier: Int] = [:]
+        outputs: [Output], kept: [Term] = [], extents: [Extent], registers: [Register] = [], known: [ObjectIdentifier: Int] = [:]
     ) {
         self.extents = extents
         self.registers = registers
         for (id, register) in known { places[id] = .register(register) }
+        let taken = Set(known.values)
+        for (index, register) in registers.enumerated() where !taken.contains(index) { free[register, default: []].append(index) }
         for term in kept { count(term) }
         for output in outputs { count(output.term) }
         // Kept ones are used once more than the steps do.
@@ -100,17 +111,17 @@ package struct VectorPlan {
         }
     }
 
-    private mutating func write(_ output: (index: Int, term: Term, type: npu_type, mayForward: Bool)) {
+    private mutating func write(_ output: Output) {
         let id = ObjectIdentifier(output.term)
         let destination = Place.output(output.index)
-        if case .input(let input) = output.term.kind, output.mayForward, output.term.type == output.type {
+        if case .input(let input) = output.term.kind, output.forwardable.contains(input), output.term.type == output.type {
             inputs.insert(input)
             forwarded[output.index] = input
-        } else if places[id] == nil, uses[id] == 1, output.term.isOperation {
-            compute(output.term, to: destination)
+        } else if places[id] == nil, uses[id] == 1, output.term.isOperation(spreading: extent(of: output.term) != output.extent) {
+            compute(output.term, to: destination, extent: output.extent)
         } else {
             let (operands, parameter) = operands(of: [output.term], parameter: 0)
-            emit(NPU_V_COPY, extent: extent(of: output.term), destination, operands, parameter)
+            emit(NPU_V_COPY, extent: output.extent, destination, operands, parameter)
             release(output.term)
         }
     }
@@ -128,14 +139,14 @@ package struct VectorPlan {
 
     /// Operands are released before the result's register is taken, so that it may be one of theirs.
     @discardableResult
-    private mutating func compute(_ term: Term, to destination: Place?) -> Place {
+    private mutating func compute(_ term: Term, to destination: Place?, extent wanted: Extent? = nil) -> Place {
         switch term.kind {
         case .input, .constant: preconditionFailure("an input or a constant is not computed")
         case .elementwise(let operation, let terms, let parameter):
             let (operands, parameter) = operands(of: terms, parameter: parameter)
             for term in terms { release(term) }
             let destination = destination ?? .register(take(term, extent(of: term)))
-            emit(operation, extent: extent(of: term), destination, operands, parameter)
+            emit(operation, extent: wanted ?? extent(of: term), destination, operands, parameter)
             places[ObjectIdentifier(term)] = destination
             return destination
         case .reduction(let operation, let operand, let flags):
@@ -202,10 +213,12 @@ package struct VectorPlan {
 }
 
 extension Term {
-    fileprivate var isOperation: Bool {
+    /// Whether an instruction gives it, also where the same value is wanted in many places.
+    fileprivate func isOperation(spreading: Bool) -> Bool {
         switch kind {
         case .input, .constant: false
-        case .elementwise, .reduction: true
+        case .elementwise: true
+        case .reduction: !spreading
         }
     }
 }
