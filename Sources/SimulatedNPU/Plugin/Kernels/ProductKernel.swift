@@ -13,7 +13,7 @@ extension LoweredKernel {
             LoweredKernel(
                 operatorName, name: "\(operatorName).\(way.name)", since: since, types: [.float32],
                 numerics: sb_numerics(
-                    size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.bits, flags: 0, reserved: 0,
+                    size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.bits, flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0,
                     function_error: 0)
             ) { node, profile throws(Refusal) in
                 try require(profile.float32 == way.float32, .other, "the option 'float32' asks for the other way of multiplying float32")
