@@ -155,8 +155,7 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         if (!spread(&low, &high, gather->limit, gather->stride)) return -1;
         if (!stretch(&accesses[count++], gather->source, false, low, high)) return -1;
         if (!stretch(&accesses[count++], gather->destination, true, 0, (__int128)gather->run * gather->count)) return -1;
-        return stretch(&accesses[count++], gather->indices, false, 0, (__int128)npu_width(gather->index_type) * gather->count) ? count
-                                                                                                                                    : -1;
+        return stretch(&accesses[count++], gather->indices, false, 0, (__int128)npu_width(gather->index_type) * gather->count) ? count : -1;
     }
     case NPU_OP_PATCH: {
         const npu_patch *patch = &instruction->patch;

@@ -9,7 +9,28 @@ import Tensors
 /// A chip: its description as data, and the machine that follows from it.
 package final class Profile: @unchecked Sendable {
     /// How products of float32 go through a matrix unit that takes 16 bits.
-    enum Float32 { case split, bfloat16 }
+    enum Float32: String, CaseIterable {
+        case bfloat16x3, bfloat16x2, bfloat16
+
+        /// Of bfloat16 that a float32 becomes.
+        var parts: Int {
+            switch self {
+            case .bfloat16x3: 3
+            case .bfloat16x2: 2
+            case .bfloat16: 1
+            }
+        }
+
+        /// Bits of a float32 that products keep. Of three parts the products of the second with the third are left out (together below 2^-23), of two that of the
+        /// second parts (with the roundings of the second parts below 2^-15).
+        var inputBits: UInt32 {
+            switch self {
+            case .bfloat16x3: 23
+            case .bfloat16x2: 16
+            case .bfloat16: 8
+            }
+        }
+    }
 
     let model: DeviceModel
     let config: npu_config

@@ -175,9 +175,10 @@ typedef struct npu_instruction {
 } npu_instruction;
 
 /* Lays a block of `rows` x `columns` elements out as operand a (or, with `is_b`, b) of a product, on the host. Element (i, j) lies i * row_stride + j * column_stride
- * elements from `source`, which may have any alignment. FLOAT32 becomes bfloat16: its heads and, unless NULL, what is left of them; of other types `head` is a copy. */
+ * elements from `source`, which may have any alignment. FLOAT32 becomes `parts` of BFLOAT16, each what the ones before have left, one block after the other; of
+ * other types `target` is a copy. */
 void npu_pack(const npu_config *config, bool is_b, uint32_t type, const void *source, int64_t row_stride, int64_t column_stride, uint64_t rows, uint64_t columns,
-              void *head, void *rest);
+              uint32_t parts, void *target);
 
 /* --- programs ----------------------------------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 import PluginKit
 
-let allKernels: [any Kernel<NPUDevice>] = [elementwiseKernels, matrixKernels].flatMap { $0 }
+let allKernels: [any Kernel<NPUDevice>] = [elementwiseKernels, matrixKernels, convolutionKernels].flatMap { $0 }

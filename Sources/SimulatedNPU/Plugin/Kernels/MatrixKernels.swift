@@ -95,10 +95,12 @@ extension NodeView {
         let scale = try operand(input: index)
         let count = rows ?? columns ?? 1
         try require(scale.type.isFloat && scale.type != .float64, .dataType, "a scale of type \(scale.type.name)")
-        try require(scale.count == 1 || (scale.count == count && batches == 1), .shape, "a scale that is neither one nor one per row or column")
+        try require(
+            scale.count == 1 || (scale.count == count && batches == 1), .shape, "a scale that is neither one nor one per row or column")
         let isOne = scale.count == 1
         return Epilogue.Input(
-            input: index, bytes: scale.bytes, type: scale.type, row: !isOne && rows != nil ? 1 : 0, column: !isOne && columns != nil ? 1 : 0,
+            input: index, bytes: scale.bytes, type: scale.type, row: !isOne && rows != nil ? 1 : 0,
+            column: !isOne && columns != nil ? 1 : 0,
             offsets: [Int](repeating: 0, count: batches))
     }
 
@@ -118,7 +120,8 @@ extension NodeView {
         if let zero = try optional(input: output.zero) {
             try require(zero.type == type && zero.count == 1, .dataType, "an output's zero point of another type or more than one")
             inputs.append(
-                Epilogue.Input(input: output.zero, bytes: zero.bytes, type: type, row: 0, column: 0, offsets: [Int](repeating: 0, count: batches)))
+                Epilogue.Input(
+                    input: output.zero, bytes: zero.bytes, type: type, row: 0, column: 0, offsets: [Int](repeating: 0, count: batches)))
             result = result + term(inputs.count - 1)
         } else {
             try require(type == .uint8, .dataType, "an output of type \(type.name) without a zero point")

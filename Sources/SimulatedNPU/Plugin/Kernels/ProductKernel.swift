@@ -8,15 +8,14 @@ extension LoweredKernel {
     static func floatProduct(
         _ operatorName: String, since: Int, lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     ) -> [LoweredKernel] {
-        let ways: [(name: String, float32: Profile.Float32, bits: UInt32)] = [("split", .split, 16), ("bfloat16", .bfloat16, 8)]
-        let wide = ways.map { way in
+        let wide = Profile.Float32.allCases.map { way in
             LoweredKernel(
-                operatorName, name: "\(operatorName).\(way.name)", since: since, types: [.float32],
+                operatorName, name: "\(operatorName).\(way)", since: since, types: [.float32],
                 numerics: sb_numerics(
-                    size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.bits, flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0,
-                    function_error: 0)
+                    size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.inputBits,
+                    flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: 0)
             ) { node, profile throws(Refusal) in
-                try require(profile.float32 == way.float32, .other, "the option 'float32' asks for the other way of multiplying float32")
+                try require(profile.float32 == way, .other, "the option 'float32' asks for the other way of multiplying float32")
                 return try lower(node, profile)
             }
         }

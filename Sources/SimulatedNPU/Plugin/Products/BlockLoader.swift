@@ -53,7 +53,7 @@ final class BlockLoader {
         if let constant = operand.constant, case .matrix(let row, let column) = operand.source {
             let outerExtent = side == .a ? problem.m : problem.n
             let packing = Packing(
-                isB: side == .b, type: type, isSplit: arithmetic.isSplit, constant: constant, row: row, column: column,
+                isB: side == .b, type: type, parts: arithmetic.parts, constant: constant, row: row, column: column,
                 offsets: Array(Set(operand.offsets)).sorted(), outer: outerExtent, outerBlock: side == .a ? blocking.m : blocking.n,
                 depth: problem.k, depthBlock: blocking.k, stride: slotBytes)
             source = builder.constant(bytes: packing.byteCount) { packing.fill($0, config) }
@@ -72,7 +72,9 @@ final class BlockLoader {
     /// Where float32 is put before it is split. Throws if not even one column of tiles fits.
     func setStages(_ stages: [npu_address], bytes: Int) throws(Refusal) {
         let least = side == .a ? blocking.m * tile.k * 4 : blocking.k * tile.n * 4
-        guard packed != nil || least <= bytes else { throw Refusal(.memory, "the vector unit's memory is too small for a block of a product") }
+        guard packed != nil || least <= bytes else {
+            throw Refusal(.memory, "the vector unit's memory is too small for a block of a product")
+        }
         self.stages = stages
         stageBytes = bytes
     }
@@ -101,7 +103,9 @@ final class BlockLoader {
     }
 
     private func load(_ key: Key, extent: Int, depth: Int, to place: npu_address) {
-        let (height, width) = side == .a ? (roundUp(extent, to: tile.m), roundUp(depth, to: tile.k)) : (roundUp(depth, to: tile.k), roundUp(extent, to: tile.n))
+        let (height, width) =
+            side == .a
+            ? (roundUp(extent, to: tile.m), roundUp(depth, to: tile.k)) : (roundUp(depth, to: tile.k), roundUp(extent, to: tile.n))
         if let packed {
             let outer = key.outer / (side == .a ? blocking.m : blocking.n)
             let block = (packed.ordinals[key.offset]! * packed.outerBlocks + outer) * packed.depthBlocks + key.k / blocking.k
@@ -127,10 +131,13 @@ final class BlockLoader {
                     fetch(part, extent: columns, depth: depth, to: stage)
                 }
                 let (target, count) = (place + first * height * 2, roundUp(columns, to: step) * height)
-                builder.vector(core: core, NPU_V_HEAD, to: target.operand(.bfloat16), stage.operand(.float32), count: count)
-                if arithmetic.isSplit {
+                for number in 0..<arithmetic.parts {
+                    if number > 0 {
+                        builder.vector(core: core, NPU_V_REST, to: stage.operand(.float32), stage.operand(.float32), count: count)
+                    }
                     builder.vector(
-                        core: core, NPU_V_REST, to: (target + height * width * 2).operand(.bfloat16), stage.operand(.float32), count: count)
+                        core: core, NPU_V_HEAD, to: (target + number * height * width * 2).operand(.bfloat16), stage.operand(.float32),
+                        count: count)
                 }
             }
         }
@@ -182,7 +189,7 @@ final class BlockLoader {
 private struct Packing: @unchecked Sendable {
     let isB: Bool
     let type: DataType
-    let isSplit: Bool
+    let parts: Int
     let constant: UnsafeRawPointer
     let row, column: Int
     let offsets: [Int]
@@ -197,16 +204,15 @@ private struct Packing: @unchecked Sendable {
     func fill(_ target: UnsafeMutableRawPointer, _ config: npu_config) {
         var config = config
         var place = target
-        let (tileOuter, tileDepth) = (Int(isB ? config.tile_n : config.tile_m), Int(config.tile_k))
         for offset in offsets {
             for first in Swift.stride(from: 0, to: outer, by: outerBlock) {
                 for k in Swift.stride(from: 0, to: depth, by: depthBlock) {
                     let (extent, length) = (min(outerBlock, outer - first), min(depthBlock, depth - k))
                     let from = constant + (offset + (isB ? k * row + first * column : first * row + k * column)) * (type.bits / 8)
-                    let rest = roundUp(extent, to: tileOuter) * roundUp(length, to: tileDepth) * 2
                     npu_pack(
-                        &config, isB, type.rawValue, from, Int64(row), Int64(column), UInt64(isB ? length : extent), UInt64(isB ? extent : length),
-                        place, isSplit ? place + rest : nil)
+                        &config, isB, type.rawValue, from, Int64(row), Int64(column), UInt64(isB ? length : extent),
+                        UInt64(isB ? extent : length),
+                        UInt32(parts), place)
                     place += stride
                 }
             }

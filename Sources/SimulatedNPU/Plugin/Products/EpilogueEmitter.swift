@@ -40,13 +40,22 @@ final class EpilogueEmitter {
         let extents: [Extent] = [.all] + problem.epilogue.inputs.map(\.extent)
         let type = npu_type(problem.output.type.rawValue)
         plan = VectorPlan(
-            outputs: [VectorPlan.Output(index: 0, term: problem.epilogue.term, type: type, extent: .all, forwardable: [])], extents: extents)
-        if case .input(0) = problem.epilogue.term.kind, problem.output.type == problem.arithmetic.accumulator { isPlain = true } else { isPlain = false }
+            outputs: [VectorPlan.Output(index: 0, term: problem.epilogue.term, type: type, extent: .all, forwardable: [])], extents: extents
+        )
+        if case .input(0) = problem.epilogue.term.kind, problem.output.type == problem.arithmetic.accumulator {
+            isPlain = true
+        } else {
+            isPlain = false
+        }
 
         zeroSlotA = problem.a.zeroPoint.map { builder.input($0.input, bytes: $0.count * $0.type.bits / 8) }
         zeroSlotB = problem.b.zeroPoint.map { builder.input($0.input, bytes: $0.count * $0.type.bits / 8) }
-        if let zero = problem.a.zeroPoint { zeroPlaceA = try builder.allocate((zero.count == 1 ? blocking.m : zero.count) * 4, in: NPU_VECTORS) }
-        if let zero = problem.b.zeroPoint { zeroPlaceB = try builder.allocate((zero.count == 1 ? blocking.n : zero.count) * 4, in: NPU_VECTORS) }
+        if let zero = problem.a.zeroPoint {
+            zeroPlaceA = try builder.allocate((zero.count == 1 ? blocking.m : zero.count) * 4, in: NPU_VECTORS)
+        }
+        if let zero = problem.b.zeroPoint {
+            zeroPlaceB = try builder.allocate((zero.count == 1 ? blocking.n : zero.count) * 4, in: NPU_VECTORS)
+        }
         let longest = max(problem.a.zeroPoint?.count ?? 0, problem.b.zeroPoint?.count ?? 0)
         if longest > 0 { zeroBytes = try builder.allocate(longest, in: NPU_VECTORS) }
         if isPlain { return }
@@ -122,7 +131,8 @@ final class EpilogueEmitter {
         let whole = item.columns / tile.n
         func move(_ first: Int, tiles: Int, columns: Int) {
             builder.copy(
-                core: core, to: target(item, row: 0) + first * tile.n * 4, from: accumulators + first * height * tile.n * 4, run: columns * 4,
+                core: core, to: target(item, row: 0) + first * tile.n * 4, from: accumulators + first * height * tile.n * 4,
+                run: columns * 4,
                 [
                     CopyDimension(count: tiles, to: tile.n * 4, from: height * tile.n * 4),
                     CopyDimension(count: item.rows, to: problem.output.rowStride * 4, from: tile.n * 4),
@@ -170,7 +180,8 @@ final class EpilogueEmitter {
                 }
             }
             builder.vector(
-                core: core, step.operation, to: operand(step.destination, places, item.columns, column), operands[0], operands[1], operands[2],
+                core: core, step.operation, to: operand(step.destination, places, item.columns, column), operands[0], operands[1],
+                operands[2],
                 rows: step.extent.contains(.rows) ? count : 1, count: min(width, columns - column), flags: flags, parameter: step.parameter)
         }
     }

@@ -117,7 +117,9 @@ final class ProductEmitter {
         for (index, step) in steps.enumerated() {
             while places.count < min(index + 1 + lookahead, steps.count) {
                 let next = steps[places.count]
-                places.append((loaderA.place(of: next.item, k: next.k, depth: next.depth), loaderB.place(of: next.item, k: next.k, depth: next.depth)))
+                places.append(
+                    (loaderA.place(of: next.item, k: next.k, depth: next.depth), loaderB.place(of: next.item, k: next.k, depth: next.depth))
+                )
             }
             multiply(core, step, places[index].a, places[index].b, into: accumulators[slot])
             if let (item, source) = waiting {
@@ -152,17 +154,18 @@ final class ProductEmitter {
             matrix.flags |= UInt8(NPU_MATRIX_B_ZERO)
         }
         let depth = roundUp(step.depth, to: tile.k)
-        let (restA, restB) = (a + roundUp(item.rows, to: tile.m) * depth * 2, b + roundUp(item.columns, to: tile.n) * depth * 2)
-        if arithmetic.isSplit {
-            // The small products first.
-            for (left, right) in [(restA, b), (a, restB)] {
-                (matrix.a, matrix.b) = (left, right)
+        let (partA, partB) = (roundUp(item.rows, to: tile.m) * depth * 2, roundUp(item.columns, to: tile.n) * depth * 2)
+        let parts = arithmetic.parts
+        // The small products first.
+        for sum in (1..<max(parts, 1)).reversed() {
+            for part in (0...sum).reversed() {
+                (matrix.a, matrix.b) = (a + part * partA, b + (sum - part) * partB)
                 matrix.flags = UInt8(NPU_MATRIX_FINITE)
                 builder.matrix(core: core, matrix)
                 matrix.accumulate = 1
             }
-            matrix.flags = 0
         }
+        if parts > 1 { matrix.flags = 0 }
         (matrix.a, matrix.b) = (a, b)
         builder.matrix(core: core, matrix)
     }

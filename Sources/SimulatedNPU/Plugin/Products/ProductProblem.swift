@@ -62,13 +62,12 @@ struct ProductOperand {
 struct ProductArithmetic: Hashable {
     /// Of the operands as they come.
     var a, b: DataType
-    /// float32 in two parts of bfloat16: three products instead of one.
-    var isSplit = false
+    /// Of bfloat16 that a float32 is split into; then there are as many products as pairs of them matter.
+    var parts = 1
 
     /// What the unit is given.
     var unitA: DataType { a == .float32 ? .bfloat16 : a }
     var unitB: DataType { b == .float32 ? .bfloat16 : b }
-    var parts: Int { isSplit ? 2 : 1 }
     /// Float32 goes through the vector unit on its way.
     var isStaged: Bool { a == .float32 }
     var accumulator: DataType { a.isFloat ? .float32 : .int32 }
@@ -80,7 +79,7 @@ struct ProductArithmetic: Hashable {
         switch (a, b) {
         case (.float32, .float32):
             if config.bfloat16_rate <= 0 { return nil }
-            isSplit = profile.float32 == .split
+            parts = profile.float32.parts
         case (.float16, .float16): if config.float16_rate <= 0 { return nil }
         case (.bfloat16, .bfloat16): if config.bfloat16_rate <= 0 { return nil }
         case (.int8, .int8), (.int8, .uint8), (.uint8, .int8), (.uint8, .uint8): if config.int8_rate <= 0 { return nil }
@@ -117,7 +116,8 @@ extension npu_patch {
         func reaches(_ input: UInt32, _ output: UInt32, _ kernel: UInt32, _ stride: UInt32, _ dilation: UInt32, _ pad: Int32) -> Bool {
             pad > 0 || Int64(output - 1) * Int64(stride) + Int64(kernel - 1) * Int64(dilation) - Int64(pad) >= Int64(input)
         }
-        return reaches(input.0, output.0, kernel.0, stride.0, dilation.0, pad.0) || reaches(input.1, output.1, kernel.1, stride.1, dilation.1, pad.1)
+        return reaches(input.0, output.0, kernel.0, stride.0, dilation.0, pad.0)
+            || reaches(input.1, output.1, kernel.1, stride.1, dilation.1, pad.1)
             || reaches(input.2, output.2, kernel.2, stride.2, dilation.2, pad.2)
     }
 }
