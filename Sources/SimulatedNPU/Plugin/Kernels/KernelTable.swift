@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import PluginKit
 
-let allKernels: [any Kernel<NPUDevice>] = [elementwiseKernels, matrixKernels, convolutionKernels].flatMap { $0 }
+/// Converted one by one: converting whole arrays looks the conformance up at run time, where plugins written in Swift get in each other's way.
+let allKernels: [any Kernel<NPUDevice>] = [elementwiseKernels, matrixKernels, convolutionKernels].joined().map { $0 as any Kernel<NPUDevice> }
