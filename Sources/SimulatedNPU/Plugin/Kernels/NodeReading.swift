@@ -20,6 +20,34 @@ extension NodeView {
     func operand(input index: Int) throws(Refusal) -> Operand { try described(input(index), "input \(index)") }
     func operand(output index: Int) throws(Refusal) -> Operand { try described(output(index), "output \(index)") }
 
+    /// Outputs beyond the first `count` must have been left out.
+    func requireOutputs(_ count: Int) throws(Refusal) {
+        for index in count..<max(outputCount, count) { try require(output(index) == nil, .other, "output \(index) is wanted") }
+    }
+
+    /// An integer list that is an attribute, or an input known before the run. Nil if it is left out.
+    func integers(attribute name: String, input index: Int) throws(Refusal) -> [Int]? {
+        if let values = ints(name) { return values.map { Int($0) } }
+        guard let tensor = input(index) else { return nil }
+        guard let address = tensor.host, tensor.strides == nil else { throw Refusal(.other, "input \(index) is not known before the run") }
+        switch DataType(rawValue: tensor.dataType) {
+        case .int64: return (0..<tensor.count).map { Int(address.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)) }
+        case .int32: return (0..<tensor.count).map { Int(address.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)) }
+        default: throw Refusal(.dataType, "input \(index) is no list of integers")
+        }
+    }
+
+    /// An axis from an attribute, counted from the end if it is negative.
+    func axis(_ name: String = "axis", default value: Int, rank: Int) throws(Refusal) -> Int {
+        try axis(int(name).map { Int($0) } ?? value, rank: rank)
+    }
+
+    func axis(_ axis: Int, rank: Int) throws(Refusal) -> Int {
+        let result = axis < 0 ? axis + rank : axis
+        try require(result >= 0 && result < rank, .attribute, "axis \(axis) is outside rank \(rank)")
+        return result
+    }
+
     private func described(_ tensor: TensorView?, _ what: String) throws(Refusal) -> Operand {
         guard let tensor, let type = DataType(rawValue: tensor.dataType) else { throw Refusal(.other, "\(what) is missing") }
         try require(tensor.strides == nil, .layout, "\(what) has strides")

@@ -29,7 +29,8 @@ struct VectorPhase {
             if columns == 0 { self.columns = 1 }
         } else {
             join()
-            if columns == 0 { self.columns = min(1, self.sizes.count) }
+            // Without lines the innermost dimension is as good as one.
+            if !outputs.contains(where: { $0.term.depth > 0 || $0.term.needsWholeLines }) { self.columns = min(1, self.sizes.count) }
         }
     }
 
