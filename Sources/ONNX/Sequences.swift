@@ -183,7 +183,6 @@ private struct SequenceNodes {
             if let given = try reader.constant(proto.input[1], place) {
                 sizes = isScalar ? try equal(given[0], try length(of: source, axis, place), place) : given
             } else if !isScalar, case .known(let count)? = builder.graph[splitValue].type?.shape?.first {
-                guard opset >= 13 else { throw .unsupported("\(place): before operator set 13 the sizes of the parts must be known before the run") }
                 return parts(of: source, axis, count: count, sizes: splitValue)
             } else {
                 throw .unsupported("\(place): into how many parts the tensor is split is not known before the run")
@@ -207,7 +206,9 @@ private struct SequenceNodes {
 
     private func parts(of source: ValueID, _ axis: Int, count: Int, sizes: ValueID) -> [ValueID] {
         let parts = declareParts(count)
-        add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
+        // Before operator set 13 the sizes were an attribute.
+        builder.graph.addNode(
+            Node(name: name, operatorName: "Split", opset: max(opset, 13), inputs: [source, sizes], outputs: parts, attributes: ["axis": .int(Int64(axis))]))
         return parts
     }
 
