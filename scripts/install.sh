@@ -5,7 +5,7 @@
 #   bin/southbridge
 #   lib/southbridge/            the built-in plugins
 #   include/southbridge.h
-#   share/southbridge/          include, Templates, Conformance, corpus, networks
+#   share/southbridge/          include, Templates, Conformance, profiles, schemas, corpus, networks
 set -eu
 [ $# = 1 ] && [ -n "$1" ] || {
     echo 'usage: install.sh PREFIX' >&2
@@ -44,6 +44,8 @@ put 644 $header "$share/include/southbridge.h"
 put_folder Templates "$share/Templates"
 put_folder Conformance/Golden "$share/Conformance/Golden"
 put_folder Conformance/ExpectedFailures "$share/Conformance/ExpectedFailures"
+put_folder Conformance/profiles "$share/profiles"
+put_folder Conformance/schemas "$share/schemas"
 put_folder build/corpus "$share/corpus"
 put_folder build/networks "$share/networks"
 echo "installed to $prefix; run $prefix/bin/southbridge"

@@ -2,7 +2,7 @@
 
 /// A device described as data: what `devices --json` prints and what placement, alignment and cost are derived from.
 ///
-/// The stored names are the JSON keys, with their units. A figure of 0 is unknown.
+/// The stored names are the keys in JSON and YAML, with their units. A figure of 0 is unknown.
 package struct DeviceModel: Codable, Sendable, Hashable {
     /// The same for the same piece of hardware in every process.
     package var id: String
@@ -16,10 +16,18 @@ package struct DeviceModel: Codable, Sendable, Hashable {
     package var spaces: [MemorySpace]
     package var units: [ComputeUnit]
     package var links: [Link]
+    package var layouts: [Layout]
+    /// From the host's call to the first cycle of a kernel, on an idle device.
+    package var launchLatencyPicoseconds: Int
+    /// Commands that a stream holds before the host has to wait.
+    package var queueDepth: Int
+    /// Most dimensions that a tensor may have.
+    package var largestRank: Int
 
     package init(
         id: String, name: String, family: Family, driver: String = "", firmware: String = "", serial: String = "",
-        spaces: [MemorySpace] = [.unknown], units: [ComputeUnit] = [], links: [Link] = []
+        spaces: [MemorySpace] = [.unknown], units: [ComputeUnit] = [], links: [Link] = [], layouts: [Layout] = [],
+        launchLatencyPicoseconds: Int = 0, queueDepth: Int = 0, largestRank: Int = 0
     ) {
         self.id = id
         self.name = name
@@ -30,19 +38,45 @@ package struct DeviceModel: Codable, Sendable, Hashable {
         self.spaces = spaces
         self.units = units
         self.links = links
+        self.layouts = layouts
+        self.launchLatencyPicoseconds = launchLatencyPicoseconds
+        self.queueDepth = queueDepth
+        self.largestRank = largestRank
     }
 
-    package enum Family: String, Codable, Sendable, Hashable { case cpu, gpgpu, npu, other }
+    package enum Family: String, Codable, Sendable, Hashable, CaseIterable { case cpu, gpgpu, npu, other }
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case id, name, family, driver, firmware, serial, spaces, units, links, layouts
+        case launchLatencyPicoseconds, queueDepth, largestRank
+    }
+}
+
+extension DeviceModel {
+    /// Reports of older versions have no layouts and limits.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try container.decode(String.self, forKey: .id), name: try container.decode(String.self, forKey: .name),
+            family: try container.decode(Family.self, forKey: .family), driver: try container.decode(String.self, forKey: .driver),
+            firmware: try container.decode(String.self, forKey: .firmware), serial: try container.decode(String.self, forKey: .serial),
+            spaces: try container.decode([MemorySpace].self, forKey: .spaces),
+            units: try container.decode([ComputeUnit].self, forKey: .units), links: try container.decode([Link].self, forKey: .links),
+            layouts: try container.decodeIfPresent([Layout].self, forKey: .layouts) ?? [],
+            launchLatencyPicoseconds: try container.decodeIfPresent(Int.self, forKey: .launchLatencyPicoseconds) ?? 0,
+            queueDepth: try container.decodeIfPresent(Int.self, forKey: .queueDepth) ?? 0,
+            largestRank: try container.decodeIfPresent(Int.self, forKey: .largestRank) ?? 0)
+    }
 }
 
 package struct MemorySpace: Codable, Sendable, Hashable {
-    package enum Kind: String, Codable, Sendable, Hashable { case device, host, cache, scratch, other }
+    package enum Kind: String, Codable, Sendable, Hashable, CaseIterable { case device, host, cache, scratch, other }
 
     package var name: String
     package var kind: Kind
     package var isAllocatable: Bool
     package var isHostVisible: Bool
-    /// Of a cache: 1, 2, 3; else 0.
+    /// Of on-chip memory: 1 is the nearest to the compute units, then 2, 3; else 0.
     package var level: Int
     /// How many of it the device has; at least 1.
     package var count: Int
@@ -73,18 +107,23 @@ package struct MemorySpace: Codable, Sendable, Hashable {
         self.largestAllocationBytes = largestAllocationBytes
     }
 
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, kind, isAllocatable, isHostVisible, level, count
+        case capacityBytes, bandwidthBytesPerSecond, latencyPicoseconds, alignmentBytes, largestAllocationBytes
+    }
+
     /// The space of a device that describes none: of unknown size, aligned to 64 bytes.
     package static let unknown = MemorySpace(name: "memory", kind: .device)
 }
 
 package struct ComputeUnit: Codable, Sendable, Hashable {
-    package enum Kind: String, Codable, Sendable, Hashable { case scalar, vector, matrix, other }
+    package enum Kind: String, Codable, Sendable, Hashable, CaseIterable { case scalar, vector, matrix, other }
 
     package var name: String
     package var kind: Kind
     package var count: Int
     package var clockHertz: Int
-    /// Native tile of a matrix unit; `n` alone is the number of lanes of a vector unit.
+    /// Native tile of a matrix unit; `n` alone is the number of 32-bit lanes of a vector unit.
     package var tile: Tile
     package var rates: [Rate]
 
@@ -97,7 +136,12 @@ package struct ComputeUnit: Codable, Sendable, Hashable {
         self.rates = rates
     }
 
+    package enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, count, clockHertz, tile, rates }
+
+    /// A product of m x k by k x n.
     package struct Tile: Codable, Sendable, Hashable {
+        package enum CodingKeys: String, CodingKey, CaseIterable { case m, n, k }
+
         package var m: Int
         package var n: Int
         package var k: Int
@@ -110,6 +154,8 @@ package struct ComputeUnit: Codable, Sendable, Hashable {
 
     /// Operations of one unit in one cycle; a multiply-add is two.
     package struct Rate: Codable, Sendable, Hashable {
+        package enum CodingKeys: String, CodingKey, CaseIterable { case dataType, accumulatorType, operationsPerCycle }
+
         /// Names of `DataType`; the accumulator's is empty where it is unknown.
         package var dataType: String
         package var accumulatorType: String
@@ -123,7 +169,8 @@ package struct ComputeUnit: Codable, Sendable, Hashable {
 }
 
 package struct Link: Codable, Sendable, Hashable {
-    package enum Kind: String, Codable, Sendable, Hashable { case host, peer, other }
+    package enum Kind: String, Codable, Sendable, Hashable, CaseIterable { case host, peer, other }
+    package enum CodingKeys: String, CodingKey, CaseIterable { case kind, peer, bandwidthBytesPerSecond, latencyPicoseconds }
 
     package var kind: Kind
     /// Index of the other device of the same plugin, of a peer link.
@@ -136,5 +183,23 @@ package struct Link: Codable, Sendable, Hashable {
         self.peer = peer
         self.bandwidthBytesPerSecond = bandwidthBytesPerSecond
         self.latencyPicoseconds = latencyPicoseconds
+    }
+}
+
+/// A blocked layout of matrices: blocks of `blockRows` x `blockColumns` elements, each of them dense.
+package struct Layout: Codable, Sendable, Hashable {
+    package enum CodingKeys: String, CodingKey, CaseIterable { case name, value, blockRows, blockColumns }
+
+    package var name: String
+    /// What tensors in this layout carry as their `layout`; 0 is the dense one, which nobody lists.
+    package var value: Int
+    package var blockRows: Int
+    package var blockColumns: Int
+
+    package init(name: String, value: Int, blockRows: Int, blockColumns: Int) {
+        self.name = name
+        self.value = value
+        self.blockRows = blockRows
+        self.blockColumns = blockColumns
     }
 }

@@ -84,6 +84,10 @@ extension Bounds {
                 }, output: index)
             guard let moved else { continue }
             for element in moved.indices where !moved[element].isNaN {
+                // A rising function that falls has a pole in between.
+                if definition.name == "Tan", moved[element] != values[element], (directions[0] > 0) != (moved[element] > values[element]) {
+                    (acceptance.lower[element], acceptance.upper[element]) = (-.infinity, .infinity)
+                }
                 acceptance.lower[element] = min(acceptance.lower[element], moved[element])
                 acceptance.upper[element] = max(acceptance.upper[element], moved[element])
             }

@@ -116,16 +116,27 @@ extension Bounds {
         }
         // In float64 the reference errs as much as a kernel. The root of n squares: n·u each for their sum, of which the root keeps half, and two roundings.
         let sides = isDouble && definition.name == "ReduceL2" ? (Double(terms ?? defaultTerms(result)) + 4) * accumulator.unit : 0
-        var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) : 0) })
+        let places = isResampling ? placeError(result) : 0
+        var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) + places : 0) })
         acceptance.admitRounded(result)
         let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
         // Of a few elements the root mean square says no more than each of them.
         if values.count >= 64 {
             let largest = values.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
             acceptance.rootMeanSquareLimit =
-                (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot() + sides * largest
+                (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot() + sides * largest + places / 4
         }
         return acceptance
+    }
+
+    /// Resampling: a place on an axis of L elements comes out of four roundings of numbers up to L + 1, and a step of one changes the weighted sum by at most twice the
+    /// largest |x| (linear) or four times (cubic). Per axis 4·u·(L + 1)·(2 or 4)·max|x|; four random roundings of places spread over the axis make about a quarter of it.
+    private func placeError(_ result: ReferenceTensor) -> Double {
+        guard let x = context.inputs[0] else { return 0 }
+        let largest = x.floats.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
+        let slope = context.attributes.string("mode") == "cubic" ? 4.0 : 2.0
+        let lengths = zip(x.shape, result.shape).reduce(0.0) { $1.0 == $1.1 ? $0 : $0 + Double($1.0) + 1 }
+        return 4 * accumulator.unit * lengths * slope * largest
     }
 }
 

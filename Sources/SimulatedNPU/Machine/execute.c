@@ -74,6 +74,9 @@ static void run_core(npu_machine *machine, worker *worker, uint32_t core, unsign
         case NPU_OP_FILL:
             npu_fill_run(&instruction->fill, memory);
             break;
+        case NPU_OP_PATCH:
+            npu_patch_run(&machine->config, &instruction->patch, memory, machine->bindings);
+            break;
         case NPU_OP_GATHER: {
             int64_t index = 0;
             if (npu_gather_run(&instruction->gather, memory, machine->bindings, &index)) break;

@@ -44,6 +44,15 @@ void npu_fill_run(const npu_fill *fill, unsigned char *const memory[NPU_SPACE_CO
 /* Returns false, with the index in `*index`, if one is out of range. */
 bool npu_gather_run(const npu_gather *gather, unsigned char *const memory[NPU_SPACE_COUNT], const npu_binding *slots, int64_t *index);
 
+void npu_patch_run(const npu_config *config, const npu_patch *patch, unsigned char *const memory[NPU_SPACE_COUNT],
+                   const npu_binding *slots);
+/* The rows of the image that a patch reads along the first two axes and, if it reads one row only, the stretch along the last: begins and ends. Empty if it
+ * reads padding alone. */
+typedef struct npu_window {
+    int64_t begin[NPU_PATCH_AXES], end[NPU_PATCH_AXES];
+} npu_window;
+npu_window npu_patch_window(const npu_patch *patch);
+
 /* Memory of one thread for operands of the matrix unit, widened to float32. */
 typedef struct npu_scratch {
     float *a, *b;

@@ -31,8 +31,9 @@ static inline float from_bfloat16(uint16_t bits) {
     return value;
 }
 
-/* `count` elements from `source` to floats `stride` apart, less `zero`. */
-CLONES static void widen(uint32_t type, const unsigned char *source, float *target, uint64_t count, uint64_t stride, float zero) {
+/* `count` elements from `source` to floats `stride` apart, less `zero`; with `finite` what is no finite number becomes zero. */
+CLONES static void widen(uint32_t type, const unsigned char *source, float *target, uint64_t count, uint64_t stride, float zero,
+                         bool finite) {
     switch (type) {
     case NPU_FLOAT16:
         for (uint64_t i = 0; i < count; ++i) target[i * stride] = from_float16(((const uint16_t *)source)[i]);
@@ -45,6 +46,10 @@ CLONES static void widen(uint32_t type, const unsigned char *source, float *targ
         break;
     default:
         for (uint64_t i = 0; i < count; ++i) target[i * stride] = (float)source[i] - zero;
+    }
+    if (finite) {
+        for (uint64_t i = 0; i < count; ++i)
+            target[i * stride] = __builtin_fabsf(target[i * stride]) <= 3.402823466e38f ? target[i * stride] : 0;
     }
 }
 
@@ -84,12 +89,12 @@ static void lay_out_a(const npu_config *config, const npu_matrix *matrix, unsign
             for (uint64_t k = 0; k < matrix->k; ++k) line[k * ROWS] = 0;
             continue;
         }
-        float zero = zero_point(matrix->a_zero, matrix->zero_points & 1, row, memory);
+        float zero = zero_point(matrix->a_zero, matrix->flags & NPU_MATRIX_A_ZERO, row, memory);
         for (uint64_t k = 0; k < matrix->k; k += config->tile_k) {
             uint64_t count = matrix->k - k < config->tile_k ? matrix->k - k : config->tile_k;
             uint64_t tile = k / config->tile_k * row_tiles + row / config->tile_m;
             widen(matrix->a_type, a + (tile * config->tile_m + row % config->tile_m) * config->tile_k * width, line + k * ROWS, count, ROWS,
-                  zero);
+                  zero, matrix->flags & NPU_MATRIX_FINITE);
         }
     }
 }
@@ -99,7 +104,7 @@ static void lay_out_b(const npu_config *config, const npu_matrix *matrix, unsign
                       float *target) {
     uint64_t width = npu_width(matrix->b_type), depth_tiles = npu_tiles(matrix->k, config->tile_k);
     const unsigned char *b = memory[NPU_L1] + matrix->b.offset;
-    bool has_zeros = matrix->zero_points & 2;
+    bool has_zeros = matrix->flags & NPU_MATRIX_B_ZERO;
     for (uint64_t column = first; column < first + COLUMNS;) {
         float *to = target + (column - first);
         uint64_t end = (column / config->tile_n + 1) * config->tile_n;
@@ -114,7 +119,8 @@ static void lay_out_b(const npu_config *config, const npu_matrix *matrix, unsign
         const unsigned char *tiles =
             b + (column / config->tile_n * depth_tiles * config->tile_k * config->tile_n + column % config->tile_n) * width;
         for (uint64_t k = 0; k < matrix->k; ++k)
-            widen(matrix->b_type, tiles + k * config->tile_n * width, to + k * COLUMNS, end - column, 1, zero);
+            widen(matrix->b_type, tiles + k * config->tile_n * width, to + k * COLUMNS, end - column, 1, zero,
+                  matrix->flags & NPU_MATRIX_FINITE);
         column = end;
     }
 }

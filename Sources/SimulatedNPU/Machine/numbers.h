@@ -79,4 +79,11 @@ INLINE uint64_t unsigned_of_float(float x) {
     return x >= 0x1p64f ? UINT64_MAX : x > 0.0f ? (uint64_t)x : 0;
 }
 
+/* The nearest bfloat16, as a float32: rounded to nearest, ties to even, unless that gives infinity. */
+INLINE float head_of(float x) {
+    const uint32_t bits = float_bits(x), rounded = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u, cut = bits & 0xffff0000u;
+    const uint32_t head = (rounded & 0x7fffffff) < 0x7f800000 ? rounded : cut;
+    return (bits & 0x7fffffff) > 0x7f800000 ? x : bits_float(head);
+}
+
 #endif

@@ -85,6 +85,7 @@ npu_engine npu_engine_of(const npu_instruction *instruction) {
     case NPU_OP_COPY:
         return instruction->copy.source.space == NPU_DEVICE ? NPU_ENGINE_LOAD : NPU_ENGINE_STORE;
     case NPU_OP_GATHER:
+    case NPU_OP_PATCH:
         return NPU_ENGINE_LOAD;
     case NPU_OP_MATRIX:
         return NPU_ENGINE_MATRIX;
@@ -156,6 +157,18 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         if (!stretch(&accesses[count++], gather->destination, true, 0, (__int128)gather->run * gather->count)) return -1;
         return stretch(&accesses[count++], gather->indices, false, 0, (__int128)npu_width(gather->index_type) * gather->count) ? count : -1;
     }
+    case NPU_OP_PATCH: {
+        const npu_patch *patch = &instruction->patch;
+        __int128 image = patch->element_bytes;
+        for (int axis = 0; axis < NPU_PATCH_AXES; ++axis) image *= patch->input[axis] & 0xffffff;
+        if (patch->depth > (uint64_t)1 << 31 || patch->columns > (uint64_t)1 << 31 || image > (__int128)1 << 48) return -1;
+        __int128 low = 0, high = image;
+        if (!spread(&low, &high, patch->channels, (int64_t)(patch->channel_stride & 0xffffffffffff))) return -1;
+        if (!stretch(&accesses[count++], patch->source, false, low, high)) return -1;
+        __int128 block = (__int128)npu_tiles(patch->depth, config->tile_k) * config->tile_k * npu_tiles(patch->columns, config->tile_n) *
+                         config->tile_n * patch->element_bytes;
+        return stretch(&accesses[count++], patch->destination, true, 0, block) ? count : -1;
+    }
     case NPU_OP_MATRIX: {
         const npu_matrix *matrix = &instruction->matrix;
         __int128 m = npu_tiles(matrix->m, config->tile_m) * config->tile_m, n = npu_tiles(matrix->n, config->tile_n) * config->tile_n;
@@ -163,8 +176,8 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
         if (!stretch(&accesses[count++], matrix->a, false, 0, m * k * npu_width(matrix->a_type))) return -1;
         if (!stretch(&accesses[count++], matrix->b, false, 0, k * n * npu_width(matrix->b_type))) return -1;
         if (!stretch(&accesses[count++], matrix->accumulators, true, 0, m * n * 4)) return -1;
-        if (matrix->zero_points & 1 && !stretch(&accesses[count++], matrix->a_zero, false, 0, (__int128)matrix->m * 4)) return -1;
-        if (matrix->zero_points & 2 && !stretch(&accesses[count++], matrix->b_zero, false, 0, (__int128)matrix->n * 4)) return -1;
+        if (matrix->flags & NPU_MATRIX_A_ZERO && !stretch(&accesses[count++], matrix->a_zero, false, 0, (__int128)matrix->m * 4)) return -1;
+        if (matrix->flags & NPU_MATRIX_B_ZERO && !stretch(&accesses[count++], matrix->b_zero, false, 0, (__int128)matrix->n * 4)) return -1;
         return count;
     }
     case NPU_OP_VECTOR: {
@@ -185,7 +198,6 @@ int npu_accesses(const npu_config *config, const npu_instruction *instruction, n
 /* --- checks ------------------------------------------------------------------------------------------------------------ */
 
 static const char *check_operand(const npu_operand *operand, bool writes) {
-    if (!npu_width(operand->type)) return "has an operand of no known type";
     if (operand->address.space == NPU_DEVICE) return "has an operand in device memory";
     if (operand->address.space == NPU_L1 && !writes) return "reads L1";
     if (operand->address.offset % npu_width(operand->type)) return "has an operand that is not aligned to its type";
@@ -203,10 +215,33 @@ static const char *check_matrix(const npu_config *config, const npu_matrix *matr
     if (matrix->a.space != NPU_L1 || matrix->b.space != NPU_L1 || matrix->accumulators.space != NPU_ACCUMULATORS)
         return "has an operand in the wrong memory";
     if (matrix->accumulators.offset % 4 || matrix->a.offset % 2 || matrix->b.offset % 2) return "has an operand that is not aligned";
-    if (floats && matrix->zero_points) return "has zero points for floats";
-    if ((matrix->zero_points & 1 && (matrix->a_zero.space != NPU_VECTORS || matrix->a_zero.offset % 4)) ||
-        (matrix->zero_points & 2 && (matrix->b_zero.space != NPU_VECTORS || matrix->b_zero.offset % 4)))
+    if (floats && matrix->flags & (NPU_MATRIX_A_ZERO | NPU_MATRIX_B_ZERO)) return "has zero points for floats";
+    if ((matrix->flags & NPU_MATRIX_A_ZERO && (matrix->a_zero.space != NPU_VECTORS || matrix->a_zero.offset % 4)) ||
+        (matrix->flags & NPU_MATRIX_B_ZERO && (matrix->b_zero.space != NPU_VECTORS || matrix->b_zero.offset % 4)))
         return "has zero points that are not aligned or not in the vector unit's memory";
+    return NULL;
+}
+
+static const char *check_patch(const npu_patch *patch) {
+    uint64_t taps = 1, columns = 1;
+    for (int axis = 0; axis < NPU_PATCH_AXES; ++axis) {
+        if (!patch->input[axis] || !patch->output[axis] || !patch->kernel[axis] || !patch->stride[axis] || !patch->dilation[axis])
+            return "has an axis without extent";
+        if ((patch->input[axis] | patch->output[axis] | patch->kernel[axis] | patch->stride[axis] | patch->dilation[axis]) >> 24)
+            return "has an axis that is too long";
+        if (patch->pad[axis] < -(1 << 24) || patch->pad[axis] > 1 << 24) return "has too large a padding";
+        taps *= patch->kernel[axis];
+        columns *= patch->output[axis];
+        if (taps > 1u << 24 || columns >> 40) return "has an axis that is too long";
+    }
+    uint32_t bytes = patch->element_bytes;
+    if (bytes != 1 && bytes != 2 && bytes != 4) return "has elements of a wrong width";
+    if (!patch->depth || !patch->columns || !patch->channels) return "loads nothing";
+    if (patch->channels >> 32 || patch->first_depth > patch->channels * taps || patch->depth > patch->channels * taps - patch->first_depth)
+        return "goes past the last channel";
+    if (patch->first_column > columns || patch->columns > columns - patch->first_column) return "goes past the last window";
+    if (patch->source.space != NPU_DEVICE || (patch->destination.space != NPU_L1 && patch->destination.space != NPU_VECTORS))
+        return "has an operand in the wrong memory";
     return NULL;
 }
 
@@ -240,12 +275,15 @@ static const char *check_one(const npu_config *config, const npu_instruction *in
             return "has an operand in the wrong memory, or not aligned";
         return NULL;
     }
+    case NPU_OP_PATCH:
+        return check_patch(&instruction->patch);
     case NPU_OP_MATRIX:
         return check_matrix(config, &instruction->matrix);
     case NPU_OP_VECTOR: {
         const npu_vector *vector = &instruction->vector;
         if (!vector->rows || !vector->count) return "works on nothing";
-        if (npu_vector_refusal(vector)) return npu_vector_refusal(vector);
+        const char *refusal = npu_vector_refusal(vector);
+        if (refusal) return refusal;
         const npu_operand *operands[] = {&vector->destination, &vector->a, &vector->b, &vector->c};
         for (int i = 0; i < 4; ++i) {
             if (i && !operands[i]->type) continue;

@@ -111,6 +111,28 @@ static traffic copy_traffic(scoreboard *board, const npu_copy *copy) {
     return result;
 }
 
+static traffic patch_traffic(scoreboard *board, const npu_patch *patch) {
+    traffic result = {0, 0};
+    const npu_window window = npu_patch_window(patch);
+    const uint64_t taps = (uint64_t)patch->kernel[0] * patch->kernel[1] * patch->kernel[2], bytes = patch->element_bytes;
+    const int64_t height = window.end[1] - window.begin[1], width = window.end[2] - window.begin[2];
+    if (window.end[0] <= window.begin[0] || height <= 0 || width <= 0) return result;
+    const bool whole_rows = width == patch->input[2];
+    for (uint64_t channel = patch->first_depth / taps; channel <= (patch->first_depth + patch->depth - 1) / taps; ++channel) {
+        for (int64_t z = window.begin[0]; z < window.end[0]; ++z) {
+            uint64_t begin = patch->source.offset + channel * patch->channel_stride;
+            begin += (uint64_t)((z * patch->input[1] + window.begin[1]) * patch->input[2] + window.begin[2]) * bytes;
+            if (whole_rows) {
+                burst(board, patch->source.slot, begin, (uint64_t)(height * width) * bytes, &result);
+            } else {
+                for (int64_t y = 0; y < height; ++y, begin += patch->input[2] * bytes)
+                    burst(board, patch->source.slot, begin, (uint64_t)width * bytes, &result);
+            }
+        }
+    }
+    return result;
+}
+
 /* Bytes on the core's side: every run that is contiguous on both sides takes at least LOCAL_RUN of them. */
 static double local_bytes(const npu_copy *copy) {
     uint64_t run = copy->run;
@@ -205,6 +227,15 @@ static void advance(scoreboard *board, uint32_t index, const npu_instruction *in
         double bytes = (double)gather->count * (gather->run < LINE ? LINE : (double)gather->run);
         uses_port = true; /* which lines it reads nobody knows before: all of them as if for the first time */
         seconds = move(board, (traffic){bytes, 0}, bytes, false, &latency);
+        break;
+    }
+    case NPU_OP_PATCH: {
+        const npu_patch *patch = &instruction->patch;
+        uint64_t run = patch->columns < board->config->tile_n ? patch->columns : board->config->tile_n;
+        double least = run * patch->element_bytes < LOCAL_RUN ? LOCAL_RUN : (double)(run * patch->element_bytes);
+        double local = (double)patch->depth * (double)npu_tiles(patch->columns, board->config->tile_n) * least;
+        uses_port = true;
+        seconds = move(board, patch_traffic(board, patch), local, false, &latency);
         break;
     }
     case NPU_OP_FILL:

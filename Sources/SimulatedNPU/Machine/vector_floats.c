@@ -100,6 +100,10 @@ CLONES void vector_floats(uint32_t operation, uint64_t count, const float *restr
         EACH(__builtin_rintf(a[i]))
     case NPU_V_SQUARE_ROOT:
         EACH(__builtin_sqrtf(a[i]))
+    case NPU_V_HEAD:
+        EACH(head_of(a[i]))
+    case NPU_V_REST:
+        EACH(a[i] - head_of(a[i]))
     case NPU_V_ADD:
         EACH(a[i] + b[i])
     case NPU_V_SUBTRACT:

@@ -36,6 +36,8 @@ const vector_operation vector_operations[NPU_V_OPERATION_COUNT] = {
     [NPU_V_EXP_MINUS_ONE] = FUNCTION_OF_ONE(8),
     [NPU_V_SIGMOID] = FUNCTION_OF_ONE(8),
     [NPU_V_SOFTPLUS] = FUNCTION_OF_ONE(12),
+    [NPU_V_HEAD] = FUNCTION_OF_ONE(1),
+    [NPU_V_REST] = FUNCTION_OF_ONE(1),
     [NPU_V_ROW] = {0, PLACE, ALL, 0, 1},
     [NPU_V_COLUMN] = {0, PLACE, ALL, 0, 1},
     [NPU_V_ADD] = {2, ELEMENTWISE, ALL, 0, 1},
@@ -116,12 +118,12 @@ const char *npu_vector_refusal(const npu_vector *v) {
     if (v->operation >= NPU_V_OPERATION_COUNT) return "has no known operation";
     const vector_operation *op = &vector_operations[v->operation];
     for (int i = 0; i < 3; ++i)
-        if (reads(v) >> i & 1 && npu_width(vector_operand(v, i)->type) == 0)
-            return "has an operand of no known type";
+        if (reads(v) >> i & 1 && npu_width(vector_operand(v, i)->type) == 0) return "has an operand of no known type";
     if (npu_width(v->destination.type) == 0) return "has a destination of no known type";
     if (v->operation == NPU_V_SCALE)
-        return is_float(v->a.type) || !(v->flags & NPU_VECTOR_CONSTANT_B || is_float(v->b.type)) ? "scales anything but an integer by a float"
-                                                                                                 : 0;
+        return is_float(v->a.type) || !(v->flags & NPU_VECTOR_CONSTANT_B || is_float(v->b.type))
+                   ? "scales anything but an integer by a float"
+                   : 0;
     const bool floats = has_domain(v, is_float);
     if (op->types == FLOATS && !floats) return "does with integers what is for floats";
     if (op->types == INTEGERS && floats) return "does with floats what is for integers";

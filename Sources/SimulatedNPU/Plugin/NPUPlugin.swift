@@ -21,8 +21,8 @@ package final class NPUPlugin: Plugin {
     private static let seedOption = OptionSchema(
         name: "seed", kind: .integer, defaultValue: "0", help: "what the adversarial ordering draws from")
     private static let float32Option = OptionSchema(
-        name: "float32", kind: .string, defaultValue: "split",
-        help: "products of float32 on the matrix unit: split into two bfloat16 parts, or rounded to bfloat16")
+        name: "float32", kind: .string, defaultValue: "bfloat16x3",
+        help: "what a float32 becomes for the matrix unit: three parts of bfloat16 (bfloat16x3), two, or one")
     package static let execution = Execution.queued
     package static let kernels: [any Kernel<NPUDevice>] = allKernels
     package static let table = PluginTable(NPUPlugin.self) { NPUPlugin.start($0, $1, $2, $3, $4) }
@@ -34,7 +34,8 @@ package final class NPUPlugin: Plugin {
     private let ledger: DeviceMemory.Ledger
 
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
-        let float32 = try options.choice(Self.float32Option, ["split": Profile.Float32.split, "bfloat16": .bfloat16])
+        let float32 = try options.choice(
+            Self.float32Option, Dictionary(uniqueKeysWithValues: Profile.Float32.allCases.map { ($0.rawValue, $0) }))
         profile = try Profile(named: options.string(Self.profileOption), float32: float32)
         let asked = try options.integer(Self.threadsOption, in: 0...1024)
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked

@@ -3,16 +3,40 @@ import CSouthbridge
 import HardwareModel
 import PluginKit
 import SimulatedNPUMachine
+import Synchronization
 import Tensors
 
 /// A chip: its description as data, and the machine that follows from it.
 package final class Profile: @unchecked Sendable {
     /// How products of float32 go through a matrix unit that takes 16 bits.
-    enum Float32 { case split, bfloat16 }
+    enum Float32: String, CaseIterable {
+        case bfloat16x3, bfloat16x2, bfloat16
+
+        /// Of bfloat16 that a float32 becomes.
+        var parts: Int {
+            switch self {
+            case .bfloat16x3: 3
+            case .bfloat16x2: 2
+            case .bfloat16: 1
+            }
+        }
+
+        /// Bits of a float32 that products keep. Of three parts the products of the second with the third are left out (together below 2^-23), of two that of the
+        /// second parts (with the roundings of the second parts below 2^-15).
+        var inputBits: UInt32 {
+            switch self {
+            case .bfloat16x3: 23
+            case .bfloat16x2: 16
+            case .bfloat16: 8
+            }
+        }
+    }
 
     let model: DeviceModel
     let config: npu_config
     let float32: Float32
+    /// The fastest blockings of products that were asked for before.
+    private let blockings = Mutex<[String: ProductBlocking]>([:])
 
     init(named name: String, float32: Float32) throws(PluginFailure) {
         guard let model = BuiltInProfiles.models[name] else {
@@ -22,6 +46,9 @@ package final class Profile: @unchecked Sendable {
         self.float32 = float32
         config = try npu_config(model)
     }
+
+    func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
+    func remember(_ blocking: ProductBlocking, for signature: String) { blockings.withLock { $0[signature] = blocking } }
 
     var description: HardwareDescription {
         var result = HardwareDescription(id: model.id, name: model.name, family: .npu)

@@ -134,6 +134,13 @@ final class ProgramBuilder {
         npu_program_append(raw, UInt32(core), &instruction)
     }
 
+    func patch(core: Int, _ patch: npu_patch) {
+        var instruction = npu_instruction()
+        instruction.opcode = NPU_OP_PATCH.rawValue
+        instruction.patch = patch
+        npu_program_append(raw, UInt32(core), &instruction)
+    }
+
     func matrix(core: Int, _ matrix: npu_matrix) {
         var instruction = npu_instruction()
         instruction.opcode = NPU_OP_MATRIX.rawValue

@@ -100,6 +100,25 @@ typedef struct npu_gather {
     uint64_t run, count, stride, limit;
 } npu_gather;
 
+#define NPU_PATCH_AXES 3
+
+/* Loads what the windows of a convolution see: element [k][n] of a matrix, with k = channel * taps + tap and n the place of the output, both row-major, for
+ * `depth` values of k from `first_depth` on and `columns` of n from `first_column` on. The destination (L1 or VECTORS) is laid out as `b` of a product is. The
+ * source (DEVICE) has `channel_stride` bytes per channel, and begins at the first. What lies outside of the image is filled with `padding`, or with
+ * NPU_PATCH_KEEPS left as it is. The device's side reads every row of the image once, in one burst where rows follow on each other. */
+typedef struct npu_patch {
+    npu_address destination, source;
+    uint64_t first_depth, depth, first_column, columns;
+    uint64_t channel_stride, channels;
+    uint32_t input[NPU_PATCH_AXES], output[NPU_PATCH_AXES], kernel[NPU_PATCH_AXES];
+    uint32_t stride[NPU_PATCH_AXES], dilation[NPU_PATCH_AXES];
+    int32_t pad[NPU_PATCH_AXES]; /* before the first element */
+    uint32_t element_bytes, flags;
+    uint64_t padding; /* the lowest bytes, as many as an element has */
+} npu_patch;
+
+#define NPU_PATCH_KEEPS 1u
+
 /* accumulators[m][n] (+)= a[m][k] * b[k][n].
  * `a` in L1 as tiles [k/tile_k][m/tile_m][tile_m][tile_k], `b` in L1 as tiles [n/tile_n][k/tile_k][tile_k][tile_n], each dimension rounded up to whole tiles; the
  * accumulators as tiles [n/tile_n][m/tile_m][tile_m][tile_n] of float32 or int32. What lies beyond m, n and k in the last tiles is masked out, but takes its time.
@@ -107,12 +126,17 @@ typedef struct npu_gather {
  * taken off before the product: `a_zero` one INT32 per row of a, `b_zero` one per column of b, in VECTORS; each must lie in its operand's type. */
 typedef struct npu_matrix {
     npu_address accumulators, a, b;
-    npu_address a_zero, b_zero; /* used if the flags below are set */
+    npu_address a_zero, b_zero; /* read with NPU_MATRIX_A_ZERO and _B_ZERO */
     uint32_t m, n, k;
     uint8_t a_type, b_type; /* npu_type: two equal floats, or any of INT8 and UINT8 */
     uint8_t accumulate;     /* 0: starts from zero */
-    uint8_t zero_points;    /* bit 0: a_zero, bit 1: b_zero */
+    uint8_t flags;          /* NPU_MATRIX_*                 */
 } npu_matrix;
+
+#define NPU_MATRIX_A_ZERO 1u
+#define NPU_MATRIX_B_ZERO 2u
+/* What is infinite or no number in a and b counts as zero: for products of what bfloat16 leaves of a float32, where infinities have no part in. */
+#define NPU_MATRIX_FINITE 4u
 
 /* An operand of the vector unit: element (row, i) lies (row * row_stride + i * stride) elements on. Strides may be 0 (one value for all) and negative. In VECTORS or
  * ACCUMULATORS; the destination also in L1, so that what the vector unit made can be multiplied. */
@@ -133,7 +157,7 @@ typedef struct npu_vector {
     double parameter;   /* of operations that take a constant */
 } npu_vector;
 
-typedef enum npu_opcode { NPU_OP_COPY, NPU_OP_FILL, NPU_OP_GATHER, NPU_OP_MATRIX, NPU_OP_VECTOR, NPU_OP_BARRIER } npu_opcode;
+typedef enum npu_opcode { NPU_OP_COPY, NPU_OP_FILL, NPU_OP_GATHER, NPU_OP_MATRIX, NPU_OP_VECTOR, NPU_OP_BARRIER, NPU_OP_PATCH } npu_opcode;
 
 /* A barrier holds back every core until all of them have reached it. What a program stores to DEVICE may be loaded again in it only behind a barrier; without
  * one between them two cores must not touch the same bytes of DEVICE if one of them writes. */
@@ -146,8 +170,15 @@ typedef struct npu_instruction {
         npu_gather gather;
         npu_matrix matrix;
         npu_vector vector;
+        npu_patch patch;
     };
 } npu_instruction;
+
+/* Lays a block of `rows` x `columns` elements out as operand a (or, with `is_b`, b) of a product, on the host. Element (i, j) lies i * row_stride + j * column_stride
+ * elements from `source`, which may have any alignment. FLOAT32 becomes `parts` of BFLOAT16, each what the ones before have left, one block after the other; of
+ * other types `target` is a copy. */
+void npu_pack(const npu_config *config, bool is_b, uint32_t type, const void *source, int64_t row_stride, int64_t column_stride, uint64_t rows, uint64_t columns,
+              uint32_t parts, void *target);
 
 /* --- programs ----------------------------------------------------------------------------------------------------------- */
 

@@ -48,6 +48,8 @@ typedef enum npu_vector_operation {
     NPU_V_EXP_MINUS_ONE,
     NPU_V_SIGMOID,  /* 1 / (1 + exp(-a))  */
     NPU_V_SOFTPLUS, /* log(1 + exp(a))    */
+    NPU_V_HEAD,     /* the nearest bfloat16, but a finite number stays finite */
+    NPU_V_REST,     /* a - head(a), exact */
     /* None: the place of an element, an integer. */
     NPU_V_ROW,    /* row + parameter    */
     NPU_V_COLUMN, /* column + parameter */
