@@ -51,7 +51,7 @@ let package = Package(
             "ONNX",
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
-        module("Compiler", ["Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
         module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
@@ -105,7 +105,10 @@ let package = Package(
         tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
-            ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
+            [
+                "Compiler", "Conformance", "CSouthbridge", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Southbound",
+                "Tensors", "TestSupport", "southbridge",
+            ]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]
