@@ -11,7 +11,7 @@ package final class NPUPlugin: Plugin {
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
     package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option]
     private static let profileOption = OptionSchema(
-        name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge or cloud")
+        name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
     private static let threadsOption = OptionSchema(
         name: "threads", kind: .integer, defaultValue: "0",
         help: "threads that simulate; 0: one per processor. Results and cycles do not depend on it")
@@ -36,7 +36,7 @@ package final class NPUPlugin: Plugin {
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
         let float32 = try options.choice(
             Self.float32Option, Dictionary(uniqueKeysWithValues: Profile.Float32.allCases.map { ($0.rawValue, $0) }))
-        profile = try Profile(named: options.string(Self.profileOption), float32: float32)
+        profile = try Profile(options.string(Self.profileOption), float32: float32)
         let asked = try options.integer(Self.threadsOption, in: 0...1024)
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])

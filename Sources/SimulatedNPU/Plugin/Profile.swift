@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
+import Glibc
 import HardwareModel
 import PluginKit
 import SimulatedNPUMachine
 import Synchronization
 import Tensors
+
+/// A function of this library, for its address.
+private let libraryAnchor: @convention(c) () -> Void = {}
 
 /// A chip: its description as data, and the machine that follows from it.
 package final class Profile: @unchecked Sendable {
@@ -38,13 +42,25 @@ package final class Profile: @unchecked Sendable {
     /// The fastest blockings of products that were asked for before.
     private let blockings = Mutex<[String: ProductBlocking]>([:])
 
-    init(named name: String, float32: Float32) throws(PluginFailure) {
-        guard let model = BuiltInProfiles.models[name] else {
-            throw .invalid("option 'profile' must be \(BuiltInProfiles.models.keys.sorted().joined(separator: ", ")), not '\(name)'")
+    /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
+    init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
+        do throws(DescriptionError) {
+            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: Self.libraryPath)
+        } catch {
+            throw .invalid("option 'profile': \(error)")
         }
-        self.model = model
+        let faults = model.faults(deviceCount: 1) + model.contradictions
+        guard faults.isEmpty else { throw .invalid("option 'profile': '\(model.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
         config = try npu_config(model)
+    }
+
+    /// Where this library was loaded from.
+    private static var libraryPath: String {
+        var info = Dl_info()
+        let address = unsafeBitCast(libraryAnchor, to: UnsafeRawPointer.self)
+        guard dladdr(address, &info) != 0, let name = info.dli_fname else { return "" }
+        return String(cString: name)
     }
 
     func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
@@ -109,7 +125,7 @@ extension npu_config {
         space_bytes.1 = UInt64(l1.capacityBytes)
         space_bytes.2 = UInt64(try space("accumulators").capacityBytes)
         space_bytes.3 = UInt64(try space("vectors").capacityBytes)
-        launch_latency = 2e-6
+        launch_latency = Double(model.launchLatencyPicoseconds) * 1e-12
         link_bandwidth = Double(link.bandwidthBytesPerSecond)
         link_latency = Double(link.latencyPicoseconds) * 1e-12
     }
