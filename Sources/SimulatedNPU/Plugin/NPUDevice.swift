@@ -7,11 +7,14 @@ import SimulatedNPUMachine
 /// An opening of the chip.
 package final class NPUDevice: Device {
     let profile: Profile
+    /// Whether the compiler claims anything.
+    let compilesGraphs: Bool
     let memory: DeviceMemory
     private let dispatcher: Dispatcher
 
-    init(_ profile: Profile, memory: DeviceMemory, dispatcher: Dispatcher) {
+    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher) {
         self.profile = profile
+        self.compilesGraphs = compilesGraphs
         self.memory = memory
         self.dispatcher = dispatcher
     }

@@ -63,6 +63,12 @@ package final class Profile: @unchecked Sendable {
         return String(cString: name)
     }
 
+    /// Of everything that a compiled program depends on (FNV-1a).
+    var digest: UInt64 {
+        var config = config
+        return withUnsafeBytes(of: &config) { $0.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
+    }
+
     func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
     func remember(_ blocking: ProductBlocking, for signature: String) { blockings.withLock { $0[signature] = blocking } }
 
