@@ -122,6 +122,8 @@ CLONES void vector_floats(uint32_t operation, uint64_t count, const float *restr
         EACH(a[i] > b[i] || a[i] != a[i] ? a[i] : b[i])
     case NPU_V_MINIMUM:
         EACH(a[i] < b[i] || a[i] != a[i] ? a[i] : b[i])
+    case NPU_V_GATE:
+        EACH((float)(a[i] * wide_sigmoid((double)c[i] * a[i]) * b[i]))
     case NPU_V_MULTIPLY_ADD:
         EACH(a[i] * b[i] + c[i])
     default:

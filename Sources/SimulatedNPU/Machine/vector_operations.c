@@ -60,6 +60,7 @@ const vector_operation vector_operations[NPU_V_OPERATION_COUNT] = {
     [NPU_V_SCALE] = {2, ELEMENTWISE, INTEGERS, 0, 1},
     [NPU_V_SELECT] = {3, ELEMENTWISE, ALL, 0, 1},
     [NPU_V_MULTIPLY_ADD] = {3, ELEMENTWISE, ALL, 0, 1},
+    [NPU_V_GATE] = {3, ELEMENTWISE, FLOATS, 0, 12},
     [NPU_V_SUM] = {1, REDUCTION, ALL, 0, 1},
     [NPU_V_SUM_OF_SQUARES] = {1, REDUCTION, ALL, 0, 1},
     [NPU_V_SUM_OF_MAGNITUDES] = {1, REDUCTION, ALL, 0, 1},

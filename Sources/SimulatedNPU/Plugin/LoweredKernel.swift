@@ -26,6 +26,8 @@ struct LoweredKernel: Kernel {
         do throws(Refusal) {
             let lowering = try lower(node, device.profile)
             return .yes(workspace: UInt64(lowering.workspace), cost: lowering.program.seconds * 1e9)
+        } catch where error.isEarly && declaration.hostInputs != 0 {
+            return .yes()
         } catch {
             return .no(error.reason, error.text)
         }
@@ -35,6 +37,8 @@ struct LoweredKernel: Kernel {
         let lowering: Lowering
         do throws(Refusal) {
             lowering = try lower(node, device.profile)
+        } catch where error.isEarly && declaration.hostInputs != 0 {
+            return LatePreparation(node, hostInputs: declaration.hostInputs, device, lower)
         } catch {
             throw .unsupported(error.text)
         }

@@ -8,9 +8,19 @@ package struct Refusal: Error {
     let reason: Support.Reason
     let text: String
 
+    /// A value decides the program that is known only when the node is launched.
+    let isEarly: Bool
+
     init(_ reason: Support.Reason, _ text: String) {
         self.reason = reason
         self.text = text
+        isEarly = false
+    }
+
+    init(unknownInput index: Int) {
+        reason = .other
+        text = "input \(index) is not known before the run"
+        isEarly = true
     }
 }
 
@@ -54,11 +64,11 @@ final class ProgramBuilder {
     func constant(bytes: Int, _ fill: @escaping @Sendable (UnsafeMutableRawPointer) -> Void) -> npu_address { slot(.constant(fill), bytes) }
 
     func workspace(bytes: Int) -> npu_address {
-        defer { workspace += roundUp(bytes, to: DeviceMemory.alignment) }
-        return slot(.workspace(offset: workspace), bytes)
+        slot(.workspace(offset: workspace), bytes)
     }
 
     func slot(_ source: SlotSource, _ bytes: Int) -> npu_address {
+        if case .workspace(let offset) = source { workspace = max(workspace, offset + roundUp(bytes, to: DeviceMemory.alignment)) }
         sources.append(source)
         slotBytes.append(UInt64(bytes))
         var address = npu_address()

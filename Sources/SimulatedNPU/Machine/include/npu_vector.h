@@ -75,6 +75,7 @@ typedef enum npu_vector_operation {
     /* Three. */
     NPU_V_SELECT,       /* a != 0 ? b : c, in the domain of b and c */
     NPU_V_MULTIPLY_ADD, /* a * b + c, rounded twice */
+    NPU_V_GATE,         /* a * sigmoid(c * a) * b, rounded once */
     /* Reductions of each row of a to one element. Floats are summed in sixteen interleaved parts, each in order, and the parts in pairs. */
     NPU_V_SUM,
     NPU_V_SUM_OF_SQUARES,

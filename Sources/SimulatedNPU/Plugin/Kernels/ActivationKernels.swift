@@ -27,7 +27,7 @@ let activationKernels = [
     activation("Celu", since: 12, numerics: approximateFunctions, [("alpha", 1)]) { x, p in .max(x, 0) + .min(p[0] * expm1(x / p[0]), 0) },
     activation("HardSigmoid", since: 6, [("alpha", 0.2), ("beta", 0.5)]) { x, p in .max(.min(p[0] * x + p[1], 1), 0) },
     activation("HardSwish", since: 14) { x, _ in x * .max(.min(x / 6 + 0.5, 1), 0) },
-    activation("Swish", since: 24, numerics: approximateFunctions, [("alpha", 1)]) { x, p in x * .sigmoid(p[0] * x) },
+    activation("Swish", since: 24, numerics: approximateFunctions, [("alpha", 1)]) { x, p in .operation(NPU_V_GATE, x, 1, p[0]) },
     activation("Mish", since: 18, numerics: approximateFunctions) { x, _ in x * .tanh(.operation(NPU_V_SOFTPLUS, x)) },
     activation("Softsign", since: 1) { x, _ in x / (.abs(x) + 1) },
     activation("Shrink", since: 9, [("bias", 0), ("lambd", 0.5)]) { x, p in
@@ -43,6 +43,6 @@ let activationKernels = [
         return 0.5 * x * (.erf(x * .constant(0.5.squareRoot())) + 1)
     },
     elementwiseKernel("SwiGLU", since: 28, types: floatTypes, numerics: approximateFunctions) { node, x in
-        x[0] * .sigmoid(.constant(Double(node.float("alpha") ?? 1)) * x[0]) * x[1]
+        .operation(NPU_V_GATE, x[0], x[1], .constant(Double(node.float("alpha") ?? 1)))
     },
 ]

@@ -36,8 +36,8 @@ private func move(
 }
 
 /// Operators whose output is their first input under another shape.
-private let reshapes = [("Reshape", [1]), ("Flatten", []), ("Squeeze", [1]), ("Unsqueeze", [1]), ("Identity", [])].map { name, hostInputs in
-    move(name, since: 1, flags: [.deterministic, .inPlace], hostInputs: Set(hostInputs)) { node, lowering throws(Refusal) in
+private let reshapes = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"].map { name in
+    move(name, since: 1, flags: [.deterministic, .inPlace]) { node, lowering throws(Refusal) in
         let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
         try require(x.count == y.count, .shape, "input and output differ")
         try lowering.addMove(node, [x.count], strides: [1])
@@ -66,7 +66,7 @@ let movementKernels: [LoweredKernel] =
             try require(order.sorted() == Array(x.shape.indices), .attribute, "no permutation")
             try permuted(node, &lowering, x.shape, order)
         },
-        move("Expand", since: 8, hostInputs: [1]) { node, lowering throws(Refusal) in
+        move("Expand", since: 8) { node, lowering throws(Refusal) in
             let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
             try lowering.addMove(node, y.shape, strides: broadcastStrides(x.shape, to: y.shape))
         },
@@ -102,7 +102,7 @@ let movementKernels: [LoweredKernel] =
                 place += x.shape[axis]
             }
         },
-        move("Split", since: 2, hostInputs: [1]) { node, lowering throws(Refusal) in
+        move("Split", since: 2) { node, lowering throws(Refusal) in
             let x = try node.operand(input: 0)
             let axis = try node.axis(default: 0, rank: x.shape.count)
             let strides = denseStrides(x.shape)
@@ -115,7 +115,7 @@ let movementKernels: [LoweredKernel] =
                 place += y.shape[axis]
             }
         },
-        move("Tile", since: 6, hostInputs: [1]) { node, lowering throws(Refusal) in
+        move("Tile", since: 6) { node, lowering throws(Refusal) in
             let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
             if y.count == 0 { return }
             // Every axis is one that is repeated, and the axis itself.

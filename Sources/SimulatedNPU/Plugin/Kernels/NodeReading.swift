@@ -29,7 +29,9 @@ extension NodeView {
     func integers(attribute name: String, input index: Int) throws(Refusal) -> [Int]? {
         if let values = ints(name) { return values.map { Int($0) } }
         guard let tensor = input(index) else { return nil }
-        guard let address = tensor.host, tensor.strides == nil else { throw Refusal(.other, "input \(index) is not known before the run") }
+        try require([.int64, .int32].contains(DataType(rawValue: tensor.dataType)), .dataType, "input \(index) is no list of integers")
+        if tensor.count == 0 { return [] }
+        guard let address = tensor.host, tensor.strides == nil else { throw Refusal(unknownInput: index) }
         switch DataType(rawValue: tensor.dataType) {
         case .int64: return (0..<tensor.count).map { Int(address.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)) }
         case .int32: return (0..<tensor.count).map { Int(address.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)) }

@@ -38,9 +38,11 @@ private func stretches(_ size: Int, _ pads: (begin: Int, end: Int), mode: String
 let paddingKernels = [
     vectorKernel("Pad", since: 11, types: movableTypes.filter { $0 != .float8e8m0 }, hostInputs: [1, 3]) { node, lowering throws(Refusal) in
         let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
-        guard let type = x.type.movedType, let pads = try node.integers(attribute: "pads", input: 1) else { throw Refusal(.other, "no pads") }
         try require(node.input(2)?.count ?? 1 == 1, .other, "more than one value to pad with")
         let mode = node.string("mode") ?? "constant"
+        // Borders longer than the axis are refused, so they must be known in time.
+        try require(mode == "constant" || node.input(1)?.host != nil, .other, "pads of mode \(mode) that are not known before the run")
+        guard let type = x.type.movedType, let pads = try node.integers(attribute: "pads", input: 1) else { throw Refusal(.other, "no pads") }
         var axes = Array(x.shape.indices)
         if let named = try node.integers(attribute: "", input: 3) {
             axes = []

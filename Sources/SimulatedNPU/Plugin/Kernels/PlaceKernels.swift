@@ -8,17 +8,21 @@ private let row = Term.operation(NPU_V_ROW)
 
 /// Operators whose elements depend on where they are.
 let placeKernels = [
-    vectorKernel("Trilu", since: 14, types: vectorTypes, hostInputs: [1]) { node, lowering throws(Refusal) in
+    vectorKernel("Trilu", since: 14, types: vectorTypes) { node, lowering throws(Refusal) in
         let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
         try require(x.shape.count >= 2, .shape, "no matrix")
-        let diagonal = Double(try node.integers(attribute: "", input: 1)?.first ?? 0)
         let input = try lowering.input(0, x, as: x.type.movedType)
+        var inputs = [input]
         // Rows are counted through all matrices.
-        let place = Term.operation(NPU_V_MODULO, row, .constant(Double(max(x.shape[x.shape.count - 2], 1)))) + .constant(diagonal)
+        var place = Term.operation(NPU_V_MODULO, row, .constant(Double(max(x.shape[x.shape.count - 2], 1))))
+        if node.input(1) != nil {
+            inputs.append(try lowering.input(1, try node.operand(input: 1), strides: x.shape.map { _ in 0 }))
+            place = place + .input(1, inputs[1].type)
+        }
         let isKept = node.int("upper") ?? 1 != 0 ? place <= column : column <= place
         lowering.add(
             VectorPhase(
-                x.shape, inputs: [input],
+                x.shape, inputs: inputs,
                 outputs: [(.select(isKept, .input(0, input.type), 0), try lowering.output(0, y, as: x.type.movedType))]))
     },
     vectorKernel("EyeLike", since: 9, types: vectorTypes) { node, lowering throws(Refusal) in
@@ -27,7 +31,7 @@ let placeKernels = [
         let place = row + .constant(Double(node.int("k") ?? 0))
         lowering.add(VectorPhase(y.shape, inputs: [], outputs: [(.operation(NPU_V_EQUAL, place, column), try lowering.output(0, y))]))
     },
-    vectorKernel("OneHot", since: 9, types: numberTypes, hostInputs: [1]) { node, lowering throws(Refusal) in
+    vectorKernel("OneHot", since: 9, types: numberTypes) { node, lowering throws(Refusal) in
         let (x, values, y) = (try node.operand(input: 0), try node.operand(input: 2), try node.operand(output: 0))
         let axis = try node.axis(default: -1, rank: y.shape.count)
         let depth = y.shape[axis]
@@ -48,7 +52,7 @@ let placeKernels = [
                 sizes, inputs: inputs,
                 outputs: [(.select(.operation(NPU_V_EQUAL, place, column), on, off), try lowering.output(0, y, strides: strides))]))
     },
-    vectorKernel("Range", since: 11, types: [.float32, .int16, .int32, .int64], hostInputs: [0, 1, 2]) { node, lowering throws(Refusal) in
+    vectorKernel("Range", since: 11, types: [.float32, .int16, .int32, .int64]) { node, lowering throws(Refusal) in
         let (start, delta, y) = (try node.operand(input: 0), try node.operand(input: 2), try node.operand(output: 0))
         let inputs = [try lowering.input(0, start, strides: [0]), try lowering.input(2, delta, strides: [0])]
         lowering.add(

@@ -68,8 +68,11 @@ let quantizationKernels = [
         let input = try lowering.input(0, x)
         let value = Term.input(0, input.type)
         let least = Term.min(.reduction(NPU_V_LEAST, value), 0)
-        let span = Term.max(.greatest(value), 0) - least
-        let scale = Term.select(.operation(NPU_V_EQUAL, span, 0), 1, span / 255)
+        let most = Term.max(.greatest(value), 0)
+        let span = most - least
+        // The range of the largest numbers is none itself.
+        let step = Term.select(.operation(NPU_V_IS_INFINITE, span), most / 255 - least / 255, span / 255)
+        let scale = Term.select(.operation(NPU_V_EQUAL, span, 0), 1, step)
         // In steps, and as a step: stored as uint8, which saturates.
         let zero = Term.round(-least / scale).converted(to: NPU_UINT8)
         let results = [.round(value / scale) + zero, scale, zero]
