@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
-import Glibc
 import HardwareModel
 import PluginKit
 import SimulatedNPUMachine
 import Synchronization
 import Tensors
-
-/// A function of this library, for its address.
-private let libraryAnchor: @convention(c) () -> Void = {}
 
 /// A chip: its description as data, and the machine that follows from it.
 package final class Profile: @unchecked Sendable {
@@ -45,7 +41,7 @@ package final class Profile: @unchecked Sendable {
     /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
     init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
         do throws(DescriptionError) {
-            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: Self.libraryPath)
+            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
         } catch {
             throw .invalid("option 'profile': \(error)")
         }
@@ -53,14 +49,6 @@ package final class Profile: @unchecked Sendable {
         guard faults.isEmpty else { throw .invalid("option 'profile': '\(model.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
         config = try npu_config(model)
-    }
-
-    /// Where this library was loaded from.
-    private static var libraryPath: String {
-        var info = Dl_info()
-        let address = unsafeBitCast(libraryAnchor, to: UnsafeRawPointer.self)
-        guard dladdr(address, &info) != 0, let name = info.dli_fname else { return "" }
-        return String(cString: name)
     }
 
     func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
