@@ -11,8 +11,10 @@ package final class NPUDevice: Device {
     let compilesGraphs: Bool
     let memory: DeviceMemory
     private let dispatcher: Dispatcher
+    private let faults: FaultPlan
 
-    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher) {
+    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
+        self.faults = faults
         self.profile = profile
         self.compilesGraphs = compilesGraphs
         self.memory = memory
@@ -23,6 +25,8 @@ package final class NPUDevice: Device {
 
     package func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> NPUBuffer {
         guard space == 0 else { throw .invalid("memory space \(space) cannot be allocated; only space 0 can") }
+        try dispatcher.check()
+        if faults.strikes(.outOfMemory) { throw .outOfMemory("no memory, as the option 'fault' demands") }
         return try memory.allocate(bytes, alignment: alignment)
     }
 
@@ -33,7 +37,8 @@ package final class NPUDevice: Device {
     ) throws(PluginFailure) {
         let (from, to) = (try source.reach(bytes), try destination.reach(bytes))
         guard let stream else {
-            memcpy(to, from, Int(bytes))
+            try dispatcher.check()
+            memcpy(to, from, Int(bytes) - (faults.strikes(.wrongCopy) ? 1 : 0))
             return
         }
         try dispatcher.queue(
@@ -44,6 +49,7 @@ package final class NPUDevice: Device {
     package func fill(_ bytes: UInt64, of destination: Location<NPUBuffer>, with byte: UInt8, on stream: NPUStream?) throws(PluginFailure) {
         let target = try destination.reach(bytes)
         guard let stream else {
+            try dispatcher.check()
             memset(target, Int32(byte), Int(bytes))
             return
         }

@@ -9,7 +9,7 @@ package final class NPUPlugin: Plugin {
     package typealias Device = NPUDevice
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
-    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption]
+    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption]
     private static let profileOption = OptionSchema(
         name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
     private static let threadsOption = OptionSchema(
@@ -25,6 +25,9 @@ package final class NPUPlugin: Plugin {
         help: "what a float32 becomes for the matrix unit: three parts of bfloat16 (bfloat16x3), two, or one")
     private static let graphsOption = OptionSchema(
         name: "graphs", kind: .boolean, defaultValue: "true", help: "whether the chip's compiler takes subgraphs; else every node goes by a kernel")
+    private static let watchdogOption = OptionSchema(
+        name: "watchdog", kind: .integer, defaultValue: "0",
+        help: "seconds after which a device that hangs is reported to who waits for it; 0: never")
     package static let execution = Execution.queued
     package static let kernels: [any Kernel<NPUDevice>] = allKernels
     package static let graphCompiler: (any GraphCompiler<NPUDevice>)? = NPUGraphCompiler()
@@ -36,6 +39,8 @@ package final class NPUPlugin: Plugin {
     private let seed: Int
     private let compilesGraphs: Bool
     private let ledger: DeviceMemory.Ledger
+    private let faults: FaultPlan
+    private let watchdog: Int
 
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
         let float32 = try options.choice(
@@ -46,6 +51,8 @@ package final class NPUPlugin: Plugin {
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])
         seed = try options.integer(Self.seedOption, in: 0...Int.max)
         compilesGraphs = try options.boolean(Self.graphsOption)
+        faults = try FaultPlan(options)
+        watchdog = try options.integer(Self.watchdogOption, in: 0...86400)
         ledger = DeviceMemory.Ledger(capacity: Int(profile.config.device_bytes))
     }
 
@@ -61,8 +68,9 @@ package final class NPUPlugin: Plugin {
         }
         let dispatcher = Dispatcher(
             machine: machine, timing: CommandTiming(config: config),
-            order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt())
-        return NPUDevice(profile, compilesGraphs: compilesGraphs, memory: memory, dispatcher: dispatcher)
+            order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt(), faults: faults,
+            watchdog: Double(watchdog))
+        return NPUDevice(profile, compilesGraphs: compilesGraphs, memory: memory, dispatcher: dispatcher, faults: faults)
     }
 }
 

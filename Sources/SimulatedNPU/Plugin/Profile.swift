@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
-import Glibc
 import HardwareModel
 import PluginKit
 import SimulatedNPUMachine
 import Synchronization
 import Tensors
-
-/// A function of this library, for its address.
-private let libraryAnchor: @convention(c) () -> Void = {}
 
 /// A chip: its description as data, and the machine that follows from it.
 package final class Profile: @unchecked Sendable {
@@ -45,7 +41,7 @@ package final class Profile: @unchecked Sendable {
     /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
     init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
         do throws(DescriptionError) {
-            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: Self.libraryPath)
+            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
         } catch {
             throw .invalid("option 'profile': \(error)")
         }
@@ -53,14 +49,6 @@ package final class Profile: @unchecked Sendable {
         guard faults.isEmpty else { throw .invalid("option 'profile': '\(model.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
         config = try npu_config(model)
-    }
-
-    /// Where this library was loaded from.
-    private static var libraryPath: String {
-        var info = Dl_info()
-        let address = unsafeBitCast(libraryAnchor, to: UnsafeRawPointer.self)
-        guard dladdr(address, &info) != 0, let name = info.dli_fname else { return "" }
-        return String(cString: name)
     }
 
     /// Of everything that a compiled program depends on (FNV-1a).
@@ -85,6 +73,13 @@ package final class Profile: @unchecked Sendable {
             result.picosecondsLatency = UInt64(link.latencyPicoseconds)
             return result
         }
+        result.layouts = model.layouts.map {
+            HardwareDescription.Layout(
+                name: $0.name, value: UInt32($0.value), blockRows: UInt32($0.blockRows), blockColumns: UInt32($0.blockColumns))
+        }
+        result.picosecondsLaunchLatency = UInt64(model.launchLatencyPicoseconds)
+        result.queueDepth = UInt32(model.queueDepth)
+        result.largestRank = UInt32(model.largestRank)
         return result
     }
 }

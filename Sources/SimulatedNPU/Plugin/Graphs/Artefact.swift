@@ -73,7 +73,10 @@ enum Artefact {
             }
             slotBytes.append(Int(size))
         }
-        guard let program = TileProgram(reading: &reader, profile, slotBytes: slotBytes.map(UInt64.init)), reader.isAtEnd else { throw damaged }
+        let firstOutput = sources.indices.first { slot in
+            if case .output = sources[slot], slotBytes[slot] > 0 { true } else { false }
+        }
+        guard let program = TileProgram(reading: &reader, profile, slotBytes: slotBytes, firstOutput: firstOutput), reader.isAtEnd else { throw damaged }
         return Lowering(program: program, sources: sources, slotBytes: slotBytes, workspace: Int(workspace))
     }
 

@@ -5,7 +5,7 @@ import SimulatedNPUMachine
 import Tensors
 
 /// Lowers a graph that is one group to one program. Slots name the graph's inputs and outputs; its constants are copied.
-struct FusedLowering {
+final class FusedLowering {
     private let fusion: FusionGraph
     private let order: [Int]
     private var terms: [ValueID: Term] = [:]
@@ -13,8 +13,7 @@ struct FusedLowering {
     private var constants: [TensorView] = []
 
     static func lower(_ fusion: FusionGraph) throws(Refusal) -> Lowering {
-        var lowering = FusedLowering(fusion)
-        return try lowering.lower()
+        try FusedLowering(fusion).lower()
     }
 
     private init(_ fusion: FusionGraph) {
@@ -23,7 +22,7 @@ struct FusedLowering {
         for (index, input) in fusion.graph.inputs.enumerated() where sources[input.raw] == nil { sources[input.raw] = index }
     }
 
-    private mutating func lower() throws(Refusal) -> Lowering {
+    private func lower() throws(Refusal) -> Lowering {
         guard let first = fusion.parts.first, first != nil, !fusion.graph.outputs.isEmpty else { throw Refusal(.other, "a graph that is no group") }
         let made: Lowering
         if case .product(let problem)? = fusion.parts[0] {
@@ -44,7 +43,7 @@ struct FusedLowering {
     }
 
     /// The number by which slots know a value from outside.
-    private mutating func source(of tensor: TensorView) throws(Refusal) -> Int {
+    private func source(of tensor: TensorView) throws(Refusal) -> Int {
         if let known = sources[tensor.raw] { return known }
         try require(tensor.host != nil, .other, "a value that is neither made nor given")
         constants.append(tensor)
@@ -54,7 +53,7 @@ struct FusedLowering {
 
     // MARK: Elementwise
 
-    private mutating func elementwise() throws(Refusal) -> Lowering {
+    private func elementwise() throws(Refusal) -> Lowering {
         var lowering = VectorLowering()
         var accesses: [Access] = []
         var inputs: [ValueID: Term] = [:]
@@ -80,7 +79,7 @@ struct FusedLowering {
     }
 
     /// Adds a node's value to the terms. `outside` gives the term of an input that the group does not make.
-    private mutating func extend(
+    private func extend(
         _ node: Int, _ shape: [Int], outside: (Int, Operand) throws(Refusal) -> Term
     ) throws(Refusal) {
         guard case .elementwise(let count, let expression)? = fusion.parts[node] else { throw Refusal(.other, "two products in one program") }
@@ -106,14 +105,14 @@ struct FusedLowering {
 
     // MARK: A product and its epilogue
 
-    private mutating func product(_ make: (NodeView, Profile) throws(Refusal) -> ProductProblem) throws(Refusal) -> Lowering {
+    private func product(_ make: (NodeView, Profile) throws(Refusal) -> ProductProblem) throws(Refusal) -> Lowering {
         let root = fusion.graph.nodes[0]
         var problem = try make(root, fusion.profile)
-        func renamed(_ index: Int, _ lowering: inout FusedLowering) throws(Refusal) -> Int { try lowering.source(of: root.input(index)!) }
-        problem.a.input = try renamed(problem.a.input, &self)
-        problem.b.input = try renamed(problem.b.input, &self)
+        func renamed(_ index: Int) throws(Refusal) -> Int { try source(of: root.input(index)!) }
+        problem.a.input = try renamed(problem.a.input)
+        problem.b.input = try renamed(problem.b.input)
         for index in problem.epilogue.inputs.indices {
-            problem.epilogue.inputs[index].input = try renamed(problem.epilogue.inputs[index].input, &self)
+            problem.epilogue.inputs[index].input = try renamed(problem.epilogue.inputs[index].input)
         }
         terms[fusion.output(of: 0)] = problem.epilogue.term
         let shape = fusion.shape(of: 0).map { Int($0) }

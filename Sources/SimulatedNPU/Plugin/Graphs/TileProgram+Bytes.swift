@@ -17,7 +17,7 @@ extension TileProgram {
     }
 
     /// Nil unless the bytes are instructions that pass the machine's check.
-    convenience init?(reading reader: inout ByteReader, _ profile: Profile, slotBytes: [UInt64]) {
+    convenience init?(reading reader: inout ByteReader, _ profile: Profile, slotBytes: [Int], firstOutput: Int?) {
         guard let cores = reader.take(UInt64.self), cores >= 1, cores <= UInt64(profile.config.cores) else { return nil }
         var lists: [[npu_instruction]] = []
         for _ in 0..<cores {
@@ -44,10 +44,10 @@ extension TileProgram {
             }
         }
         segments = []
-        guard npu_program_check(program, slotBytes, slotBytes.count) == nil else {
+        guard npu_program_check(program, slotBytes.map(UInt64.init), slotBytes.count) == nil else {
             npu_program_destroy(program)
             return nil
         }
-        self.init(program)
+        self.init(program, slotBytes: slotBytes, firstOutput: firstOutput)
     }
 }
