@@ -16,9 +16,16 @@ final class Dispatcher: @unchecked Sendable {
     private var thread: pthread_t?
     private var isLeaving = false
     private var clock = ChipClock()
+    private let faults: FaultPlan
+    /// Seconds after which somebody who waits is told that the device does not answer; 0: never.
+    private let watchdog: Double
+    private var isLost = false
+    private var isHanging = false
 
     /// - Parameter machine: an `npu_machine`, the dispatcher's from now on.
-    init(machine: OpaquePointer, timing: CommandTiming, order: DispatchOrder) {
+    init(machine: OpaquePointer, timing: CommandTiming, order: DispatchOrder, faults: FaultPlan, watchdog: Double) {
+        self.faults = faults
+        self.watchdog = watchdog
         self.machine = machine
         self.timing = timing
         self.order = order
@@ -42,6 +49,11 @@ final class Dispatcher: @unchecked Sendable {
         thread = nil
     }
 
+    /// Throws if the device is gone.
+    func check() throws(PluginFailure) {
+        if monitor.locked({ isLost }) { throw .deviceLost }
+    }
+
     // MARK: Queueing
 
     func queue(_ command: Command, on stream: NPUStream, taking duration: CommandTiming.Duration) throws(PluginFailure) {
@@ -57,6 +69,7 @@ final class Dispatcher: @unchecked Sendable {
         try monitor.locked { () throws(PluginFailure) in
             try start()
             let mark = Mark(stream, time: stream.time)
+            mark.isReached = faults.strikes(.lateEvent)
             event.mark = mark
             stream.append(.record(mark))
             if order.isPrompt { monitor.broadcast() }
@@ -77,24 +90,27 @@ final class Dispatcher: @unchecked Sendable {
 
     /// Waits until the stream is idle. Returns the failure that poisoned it, which is then forgotten.
     func finish(_ stream: NPUStream) throws(PluginFailure) -> PluginFailure? {
-        monitor.locked {
-            demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
+        try monitor.locked { () throws(PluginFailure) in
+            try demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
+            if isLost { throw .deviceLost }
             defer { stream.failure = nil }
             return stream.failure
         }
     }
 
     func finish(_ event: NPUEvent) throws(PluginFailure) -> PluginFailure? {
-        monitor.locked {
+        try monitor.locked { () throws(PluginFailure) in
             guard let mark = event.mark else { return nil }
-            demand(Demand(stream: mark.stream, mark: mark)) { mark.isReached }
+            try demand(Demand(stream: mark.stream, mark: mark)) { mark.isReached }
+            if isLost { throw .deviceLost }
             return mark.failure
         }
     }
 
     func remove(_ stream: NPUStream) {
         monitor.locked {
-            demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
+            // A device that does not answer keeps nobody from going.
+            try? demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
             streams.removeAll { $0 === stream }
         }
     }
@@ -122,17 +138,24 @@ final class Dispatcher: @unchecked Sendable {
         }
     }
 
-    private func demand(_ demand: Demand, until isMet: () -> Bool) {
+    private func demand(_ demand: Demand, until isMet: () -> Bool) throws(PluginFailure) {
         if isMet() { return }
         demands.append(demand)
+        defer { demands.removeAll { $0 === demand } }
         monitor.broadcast()
-        while !isMet() { monitor.wait() }
-        demands.removeAll { $0 === demand }
+        while !isMet() {
+            if !isHanging || watchdog == 0 {
+                monitor.wait()
+            } else if !monitor.wait(seconds: watchdog) {
+                throw .timeout(watchdog)
+            }
+        }
     }
 
     // MARK: The thread
 
     private func start() throws(PluginFailure) {
+        if isLost { throw .deviceLost }
         if thread != nil { return }
         // The host's signals are the host's business.
         var (all, before) = (sigset_t(), sigset_t())
@@ -161,6 +184,9 @@ final class Dispatcher: @unchecked Sendable {
             }
             stream.removeNext()
             stream.isRunning = true
+            if command.isWork && faults.strikes(.hang) { hang() }
+            if command.isWork && faults.strikes(.lost) { isLost = true }
+            if isLost { stream.failure = stream.failure ?? .deviceLost }
             if stream.failure == nil || !command.isWork {
                 monitor.unlock()
                 let failure = run(command)
@@ -176,14 +202,25 @@ final class Dispatcher: @unchecked Sendable {
         }
     }
 
+    /// Until the device is closed.
+    private func hang() {
+        isHanging = true
+        monitor.broadcast()
+        while !isLeaving { monitor.wait() }
+    }
+
     private func run(_ command: Command) -> PluginFailure? {
         switch command {
-        case .copy(let target, let source, let byteCount): memcpy(target, source, byteCount)
+        case .copy(let target, let source, let byteCount): memcpy(target, source, byteCount - (faults.strikes(.wrongCopy) ? 1 : 0))
         case .fill(let target, let byte, let byteCount): memset(target, Int32(byte), byteCount)
         case .launch(let program, let bindings, let correlation):
             if var failure = program.run(on: machine, bindings) {
                 failure.correlation = correlation
                 return failure
+            }
+            if let output = program.firstOutput, faults.strikes(.flip) {
+                let place = bindings[output].address.assumingMemoryBound(to: UInt8.self) + program.slotBytes(output) / 2
+                place.pointee ^= 1
             }
         case .record, .wait: break
         }

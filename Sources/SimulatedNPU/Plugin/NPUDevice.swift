@@ -9,8 +9,10 @@ package final class NPUDevice: Device {
     let profile: Profile
     let memory: DeviceMemory
     private let dispatcher: Dispatcher
+    private let faults: FaultPlan
 
-    init(_ profile: Profile, memory: DeviceMemory, dispatcher: Dispatcher) {
+    init(_ profile: Profile, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
+        self.faults = faults
         self.profile = profile
         self.memory = memory
         self.dispatcher = dispatcher
@@ -20,6 +22,8 @@ package final class NPUDevice: Device {
 
     package func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> NPUBuffer {
         guard space == 0 else { throw .invalid("memory space \(space) cannot be allocated; only space 0 can") }
+        try dispatcher.check()
+        if faults.strikes(.outOfMemory) { throw .outOfMemory("no memory, as the option 'fault' demands") }
         return try memory.allocate(bytes, alignment: alignment)
     }
 
@@ -30,7 +34,8 @@ package final class NPUDevice: Device {
     ) throws(PluginFailure) {
         let (from, to) = (try source.reach(bytes), try destination.reach(bytes))
         guard let stream else {
-            memcpy(to, from, Int(bytes))
+            try dispatcher.check()
+            memcpy(to, from, Int(bytes) - (faults.strikes(.wrongCopy) ? 1 : 0))
             return
         }
         try dispatcher.queue(
@@ -41,6 +46,7 @@ package final class NPUDevice: Device {
     package func fill(_ bytes: UInt64, of destination: Location<NPUBuffer>, with byte: UInt8, on stream: NPUStream?) throws(PluginFailure) {
         let target = try destination.reach(bytes)
         guard let stream else {
+            try dispatcher.check()
             memset(target, Int32(byte), Int(bytes))
             return
         }

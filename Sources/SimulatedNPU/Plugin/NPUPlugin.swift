@@ -9,9 +9,9 @@ package final class NPUPlugin: Plugin {
     package typealias Device = NPUDevice
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
-    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option]
+    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, FaultPlan.option, watchdogOption]
     private static let profileOption = OptionSchema(
-        name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge or cloud")
+        name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
     private static let threadsOption = OptionSchema(
         name: "threads", kind: .integer, defaultValue: "0",
         help: "threads that simulate; 0: one per processor. Results and cycles do not depend on it")
@@ -23,6 +23,9 @@ package final class NPUPlugin: Plugin {
     private static let float32Option = OptionSchema(
         name: "float32", kind: .string, defaultValue: "bfloat16x3",
         help: "what a float32 becomes for the matrix unit: three parts of bfloat16 (bfloat16x3), two, or one")
+    private static let watchdogOption = OptionSchema(
+        name: "watchdog", kind: .integer, defaultValue: "0",
+        help: "seconds after which a device that hangs is reported to who waits for it; 0: never")
     package static let execution = Execution.queued
     package static let kernels: [any Kernel<NPUDevice>] = allKernels
     package static let table = PluginTable(NPUPlugin.self) { NPUPlugin.start($0, $1, $2, $3, $4) }
@@ -32,15 +35,19 @@ package final class NPUPlugin: Plugin {
     private let isAdversarial: Bool
     private let seed: Int
     private let ledger: DeviceMemory.Ledger
+    private let faults: FaultPlan
+    private let watchdog: Int
 
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
         let float32 = try options.choice(
             Self.float32Option, Dictionary(uniqueKeysWithValues: Profile.Float32.allCases.map { ($0.rawValue, $0) }))
-        profile = try Profile(named: options.string(Self.profileOption), float32: float32)
+        profile = try Profile(options.string(Self.profileOption), float32: float32)
         let asked = try options.integer(Self.threadsOption, in: 0...1024)
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])
         seed = try options.integer(Self.seedOption, in: 0...Int.max)
+        faults = try FaultPlan(options)
+        watchdog = try options.integer(Self.watchdogOption, in: 0...86400)
         ledger = DeviceMemory.Ledger(capacity: Int(profile.config.device_bytes))
     }
 
@@ -56,8 +63,9 @@ package final class NPUPlugin: Plugin {
         }
         let dispatcher = Dispatcher(
             machine: machine, timing: CommandTiming(config: config),
-            order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt())
-        return NPUDevice(profile, memory: memory, dispatcher: dispatcher)
+            order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt(), faults: faults,
+            watchdog: Double(watchdog))
+        return NPUDevice(profile, memory: memory, dispatcher: dispatcher, faults: faults)
     }
 }
 

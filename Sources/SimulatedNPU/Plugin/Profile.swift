@@ -38,11 +38,15 @@ package final class Profile: @unchecked Sendable {
     /// The fastest blockings of products that were asked for before.
     private let blockings = Mutex<[String: ProductBlocking]>([:])
 
-    init(named name: String, float32: Float32) throws(PluginFailure) {
-        guard let model = BuiltInProfiles.models[name] else {
-            throw .invalid("option 'profile' must be \(BuiltInProfiles.models.keys.sorted().joined(separator: ", ")), not '\(name)'")
+    /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
+    init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
+        do throws(DescriptionError) {
+            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
+        } catch {
+            throw .invalid("option 'profile': \(error)")
         }
-        self.model = model
+        let faults = model.faults(deviceCount: 1) + model.contradictions
+        guard faults.isEmpty else { throw .invalid("option 'profile': '\(model.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
         config = try npu_config(model)
     }
@@ -109,7 +113,7 @@ extension npu_config {
         space_bytes.1 = UInt64(l1.capacityBytes)
         space_bytes.2 = UInt64(try space("accumulators").capacityBytes)
         space_bytes.3 = UInt64(try space("vectors").capacityBytes)
-        launch_latency = 2e-6
+        launch_latency = Double(model.launchLatencyPicoseconds) * 1e-12
         link_bandwidth = Double(link.bandwidthBytesPerSecond)
         link_latency = Double(link.latencyPicoseconds) * 1e-12
     }

@@ -170,7 +170,10 @@ final class ProgramBuilder {
     /// The program, checked. Throws what the check finds, which is a fault of the lowering and never one of the node.
     func finish() throws(Refusal) -> Lowering {
         if let fault = npu_program_check(raw, slotBytes, slotBytes.count) { throw Refusal(.other, String(cString: fault)) }
-        let program = TileProgram(raw)
+        let firstOutput = sources.indices.first {
+            if case .output = sources[$0] { slotBytes[$0] > 0 } else { false }
+        }
+        let program = TileProgram(raw, slotBytes: slotBytes.map(Int.init), firstOutput: firstOutput)
         var config = profile.config
         raw = npu_program_create(&config, 1)
         return Lowering(program: program, sources: sources, slotBytes: slotBytes.map(Int.init), workspace: workspace)

@@ -8,16 +8,23 @@ package final class TileProgram: @unchecked Sendable {
     /// From its first instruction to its last.
     let seconds: Double
     let counters: npu_counters
+    /// The slot of the first output that has elements.
+    let firstOutput: Int?
+    private let slotBytes: [Int]
 
     /// Takes over an `npu_program` that has passed its check.
-    init(_ raw: OpaquePointer) {
+    init(_ raw: OpaquePointer, slotBytes: [Int], firstOutput: Int?) {
         self.raw = raw
+        self.slotBytes = slotBytes
+        self.firstOutput = firstOutput
         var counters = npu_counters()
         seconds = npu_time(raw, &counters, nil, nil)
         self.counters = counters
     }
 
     deinit { npu_program_destroy(raw) }
+
+    func slotBytes(_ slot: Int) -> Int { slotBytes[slot] }
 
     func run(on machine: OpaquePointer, _ bindings: [npu_binding]) -> PluginFailure? {
         let capacity = 200

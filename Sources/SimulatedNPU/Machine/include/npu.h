@@ -229,4 +229,7 @@ void npu_machine_destroy(npu_machine *machine);
 /* Runs a checked program (cores are dealt to threads; the bits do not depend on it). Returns 0, or 1 with a message. Local memories begin undefined. */
 int npu_execute(npu_machine *machine, const npu_program *program, const npu_binding *bindings, size_t binding_count, char *message, size_t capacity);
 
+/* The file that this code was loaded from; empty if the system does not say. */
+const char *npu_library_path(void);
+
 #endif
