@@ -179,7 +179,8 @@ struct VectorPlan {
                 let register = take(Register(extent: [], type: type))
                 steps.append(
                     Step(
-                        operation: NPU_V_COPY, extent: [], destination: .register(register), operands: [.constant], parameter: value, flags: 0,
+                        operation: NPU_V_COPY, extent: [], destination: .register(register), operands: [.constant], parameter: value,
+                        flags: 0,
                         isReduction: false))
                 result.append(.place(.register(register)))
             } else {
