@@ -70,32 +70,37 @@ static void elementwise(const npu_vector *v, unsigned char *const *memory) {
         }
 }
 
+/* Block by block, so that long sums lose no more than short ones. */
 static void reduce(const npu_vector *v, unsigned char *const *memory) {
     const bool floats = vector_is_float(v), isUnsigned = vector_is_unsigned(v);
     vector_block block;
-    vector_parts parts;
+    vector_parts total, parts;
     for (uint64_t row = 0; row < v->rows; ++row) {
         unsigned char *to = place(&v->destination, memory, row, 0);
-        vector_begin(v->operation, floats, isUnsigned, &parts);
-        if (v->flags & NPU_VECTOR_ACCUMULATE) {
-            if (floats)
-                vector_load_floats(v->destination.type, to, 1, 1, parts.floats);
-            else
-                vector_load_integers(v->destination.type, to, 1, 1, parts.integers);
-        }
+        bool hasTotal = v->flags & NPU_VECTOR_ACCUMULATE;
+        if (hasTotal && floats)
+            vector_load_floats(v->destination.type, to, 1, 1, total.floats);
+        else if (hasTotal)
+            vector_load_integers(v->destination.type, to, 1, 1, total.integers);
         for (uint64_t column = 0; column < v->count; column += VECTOR_BLOCK) {
             const uint64_t left = v->count - column, count = left < VECTOR_BLOCK ? left : VECTOR_BLOCK;
             load(v, memory, 0, floats, row, column, count, &block);
+            vector_begin(v->operation, floats, isUnsigned, &parts);
             if (floats)
                 vector_reduce_floats(v->operation, count, block.floats, &parts);
             else
                 vector_reduce_integers(v->operation, isUnsigned, count, block.integers, &parts);
+            vector_end(v->operation, floats, isUnsigned, &parts);
+            if (hasTotal)
+                vector_join(v->operation, floats, isUnsigned, &total, &parts);
+            else
+                total = parts;
+            hasTotal = true;
         }
-        vector_end(v->operation, floats, isUnsigned, &parts);
         if (floats)
-            vector_store_floats(v->destination.type, parts.floats, 1, to, 1);
+            vector_store_floats(v->destination.type, total.floats, 1, to, 1);
         else
-            vector_store_integers(v->destination.type, parts.integers, isUnsigned, 1, to, 1);
+            vector_store_integers(v->destination.type, total.integers, isUnsigned, 1, to, 1);
     }
 }
 

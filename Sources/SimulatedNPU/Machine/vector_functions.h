@@ -116,8 +116,10 @@ INLINE double wide_cosh(double x) {
     return 0.5 * (e + 1.0 / e);
 }
 
+/* Zero where exp(-x) is beyond float64. */
 INLINE double wide_sigmoid(double x) {
-    return 1.0 / (1.0 + wide_exp(-x));
+    const double y = 1.0 / (1.0 + wide_exp(-x));
+    return x < -0x1.62e42fefa39efp+9 ? 0.0 : y;
 }
 
 INLINE double wide_softplus(double x) {

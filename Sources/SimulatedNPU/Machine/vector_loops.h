@@ -28,5 +28,7 @@ void vector_reduce_floats(uint32_t operation, uint64_t count, const float *x, ve
 void vector_reduce_integers(uint32_t operation, bool isUnsigned, uint64_t count, const int64_t *x, vector_parts *parts);
 /* Leaves the result in part 0. */
 void vector_end(uint32_t operation, bool isFloat, bool isUnsigned, vector_parts *parts);
+/* Adds a later result to an earlier one, both in part 0. */
+void vector_join(uint32_t operation, bool isFloat, bool isUnsigned, vector_parts *earlier, const vector_parts *later);
 
 #endif

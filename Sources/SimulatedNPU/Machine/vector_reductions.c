@@ -106,3 +106,10 @@ void vector_end(uint32_t operation, bool isFloat, bool isUnsigned, vector_parts 
                 parts->integers[lane] = combined_integers(operation, isUnsigned, parts->integers[lane], parts->integers[lane + width]);
         }
 }
+
+void vector_join(uint32_t operation, bool isFloat, bool isUnsigned, vector_parts *earlier, const vector_parts *later) {
+    if (isFloat)
+        earlier->floats[0] = combined_floats(operation, earlier->floats[0], later->floats[0]);
+    else
+        earlier->integers[0] = combined_integers(operation, isUnsigned, earlier->integers[0], later->integers[0]);
+}

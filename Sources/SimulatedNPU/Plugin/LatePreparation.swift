@@ -12,7 +12,8 @@ final class LatePreparation: PreparedKernel {
     private let latest = Mutex<(values: [[UInt8]], program: PreparedProgram)?>(nil)
 
     init(
-        _ node: NodeView, hostInputs: UInt64, _ device: NPUDevice, _ lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
+        _ node: NodeView, hostInputs: UInt64, _ device: NPUDevice,
+        _ lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     ) {
         self.node = NodeCopy(node)
         self.hostInputs = hostInputs

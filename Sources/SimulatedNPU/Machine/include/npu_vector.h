@@ -76,7 +76,7 @@ typedef enum npu_vector_operation {
     NPU_V_SELECT,       /* a != 0 ? b : c, in the domain of b and c */
     NPU_V_MULTIPLY_ADD, /* a * b + c, rounded twice */
     NPU_V_GATE,         /* a * sigmoid(c * a) * b, rounded once */
-    /* Reductions of each row of a to one element. Floats are summed in sixteen interleaved parts, each in order, and the parts in pairs. */
+    /* Reductions of each row of a to one element: blocks of 512 elements in sixteen interleaved parts, each in order, the parts in pairs, and the blocks in order. */
     NPU_V_SUM,
     NPU_V_SUM_OF_SQUARES,
     NPU_V_SUM_OF_MAGNITUDES,

@@ -34,7 +34,8 @@ func vectorKernel(
 
 /// A kernel whose result is an expression of its inputs, element by element, broadcast to the output's shape.
 func elementwiseKernel(
-    _ operatorName: String, since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = [.deterministic, .inPlace], numerics: sb_numerics? = nil,
+    _ operatorName: String, since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = [.deterministic, .inPlace],
+    numerics: sb_numerics? = nil,
     inputs count: Int? = nil, _ expression: @escaping @Sendable (NodeView, [Term]) throws(Refusal) -> Term
 ) -> LoweredKernel {
     vectorKernel(
@@ -106,11 +107,15 @@ private let functionKernels = functions.map { function in
 // MARK: Two inputs
 
 private let pairs: [(name: String, operation: npu_vector_operation, since: Int, types: [DataType], swaps: Bool)] = [
-    ("Add", NPU_V_ADD, 7, numberTypes, false), ("Sub", NPU_V_SUBTRACT, 7, numberTypes, false), ("Mul", NPU_V_MULTIPLY, 7, numberTypes, false),
-    ("Div", NPU_V_DIVIDE, 7, numberTypes, false), ("Equal", NPU_V_EQUAL, 7, vectorTypes, false), ("Less", NPU_V_LESS, 7, numberTypes, false),
+    ("Add", NPU_V_ADD, 7, numberTypes, false), ("Sub", NPU_V_SUBTRACT, 7, numberTypes, false),
+    ("Mul", NPU_V_MULTIPLY, 7, numberTypes, false),
+    ("Div", NPU_V_DIVIDE, 7, numberTypes, false), ("Equal", NPU_V_EQUAL, 7, vectorTypes, false),
+    ("Less", NPU_V_LESS, 7, numberTypes, false),
     ("LessOrEqual", NPU_V_LESS_OR_EQUAL, 12, numberTypes, false), ("Greater", NPU_V_LESS, 7, numberTypes, true),
-    ("GreaterOrEqual", NPU_V_LESS_OR_EQUAL, 12, numberTypes, true), ("And", NPU_V_AND, 7, [.bool], false), ("Or", NPU_V_OR, 7, [.bool], false),
-    ("Xor", NPU_V_XOR, 7, [.bool], false), ("BitwiseAnd", NPU_V_AND, 18, integerTypes, false), ("BitwiseOr", NPU_V_OR, 18, integerTypes, false),
+    ("GreaterOrEqual", NPU_V_LESS_OR_EQUAL, 12, numberTypes, true), ("And", NPU_V_AND, 7, [.bool], false),
+    ("Or", NPU_V_OR, 7, [.bool], false),
+    ("Xor", NPU_V_XOR, 7, [.bool], false), ("BitwiseAnd", NPU_V_AND, 18, integerTypes, false),
+    ("BitwiseOr", NPU_V_OR, 18, integerTypes, false),
     ("BitwiseXor", NPU_V_XOR, 18, integerTypes, false),
 ]
 
@@ -118,7 +123,8 @@ private let comparisons: Set = ["Equal", "Less", "LessOrEqual", "Greater", "Grea
 
 private let pairKernels = pairs.map { pair in
     elementwiseKernel(
-        pair.name, since: pair.since, types: pair.types, flags: comparisons.contains(pair.name) ? .deterministic : [.deterministic, .inPlace]
+        pair.name, since: pair.since, types: pair.types,
+        flags: comparisons.contains(pair.name) ? .deterministic : [.deterministic, .inPlace]
     ) { _, x in pair.swaps ? .operation(pair.operation, x[1], x[0]) : .operation(pair.operation, x[0], x[1]) }
 }
 

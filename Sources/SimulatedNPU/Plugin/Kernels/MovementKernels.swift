@@ -53,12 +53,14 @@ private func permuted(_ node: NodeView, _ lowering: inout VectorLowering, _ shap
 let movementKernels: [LoweredKernel] =
     reshapes + [
         move("Dropout", since: 7, flags: [.deterministic, .inPlace], hostInputs: [2]) { node, lowering throws(Refusal) in
-            try node.requireOutputs(1)
+            try node.requireOutputs(2)
             if let training = node.input(2) {
                 guard let address = training.host else { throw Refusal(.other, "whether it trains is not known before the run") }
                 try require(address.load(as: UInt8.self) == 0, .other, "it trains")
             }
             try lowering.addMove(node, [node.operand(input: 0).count], strides: [1])
+            // Everything is kept.
+            if node.output(1) != nil { try lowering.addConstant(1, to: node.operand(output: 1), output: 1) }
         },
         move("Transpose", since: 1) { node, lowering throws(Refusal) in
             let x = try node.operand(input: 0)

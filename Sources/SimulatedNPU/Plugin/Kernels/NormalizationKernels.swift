@@ -138,7 +138,8 @@ let normalizationKernels = [
         var inputs = [try lowering.input(0, x)]
         for index in 1...4 {
             inputs.append(
-                try lowering.input(index, try node.operand(input: index), strides: x.shape.indices.map { $0 == axis && x.shape.count > 1 ? 1 : 0 }))
+                try lowering.input(
+                    index, try node.operand(input: index), strides: x.shape.indices.map { $0 == axis && x.shape.count > 1 ? 1 : 0 }))
         }
         let terms = inputs.enumerated().map { Term.input($0.offset, $0.element.type) }
         // Both constants of a channel are computed once per row, not per element.

@@ -23,7 +23,8 @@ private func stretches(_ size: Int, _ pads: (begin: Int, end: Int), mode: String
     case "reflect":
         try require(max(pads.begin, pads.end) < size, .other, "pads as long as the axis")
         borders = [
-            Stretch(begin: 0, count: pads.begin, from: pads.begin, step: -1), Stretch(begin: end, count: pads.end, from: size - 2, step: -1),
+            Stretch(begin: 0, count: pads.begin, from: pads.begin, step: -1),
+            Stretch(begin: end, count: pads.end, from: size - 2, step: -1),
         ]
     case "wrap":
         try require(max(pads.begin, pads.end) <= size, .other, "pads longer than the axis")
@@ -42,7 +43,9 @@ let paddingKernels = [
         let mode = node.string("mode") ?? "constant"
         // Borders longer than the axis are refused, so they must be known in time.
         try require(mode == "constant" || node.input(1)?.host != nil, .other, "pads of mode \(mode) that are not known before the run")
-        guard let type = x.type.movedType, let pads = try node.integers(attribute: "pads", input: 1) else { throw Refusal(.other, "no pads") }
+        guard let type = x.type.movedType, let pads = try node.integers(attribute: "pads", input: 1) else {
+            throw Refusal(.other, "no pads")
+        }
         var axes = Array(x.shape.indices)
         if let named = try node.integers(attribute: "", input: 3) {
             axes = []

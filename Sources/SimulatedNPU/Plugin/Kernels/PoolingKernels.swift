@@ -44,7 +44,8 @@ private struct Window {
             try require(begin >= 0 && end >= 0, .attribute, "negative pads")
             axes.append(
                 WindowAxis(
-                    input: input, output: output, kernel: kernel[axis], stride: strides[axis], dilation: dilations[axis], pads: (begin, end)))
+                    input: input, output: output, kernel: kernel[axis], stride: strides[axis], dilation: dilations[axis], pads: (begin, end)
+                ))
         }
         self.axes = axes
     }

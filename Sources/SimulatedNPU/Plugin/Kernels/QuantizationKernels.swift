@@ -41,7 +41,8 @@ let quantizationKernels = [
             inputs.append(try lowering.input(2, try node.operand(input: 2), strides: space.strides))
             term = term + .input(2, inputs[2].type)
         }
-        lowering.add(VectorPhase(space.shape, inputs: inputs, outputs: [(term, try lowering.output(0, y, strides: denseStrides(space.shape)))]))
+        lowering.add(
+            VectorPhase(space.shape, inputs: inputs, outputs: [(term, try lowering.output(0, y, strides: denseStrides(space.shape)))]))
     },
     vectorKernel("DequantizeLinear", since: 10, types: steps + [.int32]) { node, lowering throws(Refusal) in
         let (x, scale, y) = (try node.operand(input: 0), try node.operand(input: 1), try node.operand(output: 0))
@@ -60,7 +61,12 @@ let quantizationKernels = [
         lowering.add(
             VectorPhase(
                 space.shape, inputs: inputs,
-                outputs: [(.operation(NPU_V_SCALE, term, .input(1, inputs[1].type)), try lowering.output(0, y, strides: denseStrides(space.shape)))]))
+                outputs: [
+                    (
+                        .operation(NPU_V_SCALE, term, .input(1, inputs[1].type)),
+                        try lowering.output(0, y, strides: denseStrides(space.shape))
+                    )
+                ]))
     },
     vectorKernel("DynamicQuantizeLinear", since: 11, types: [.float32]) { node, lowering throws(Refusal) in
         let x = try node.operand(input: 0)

@@ -44,13 +44,18 @@ private let reductions = [
     Reduction(name: "ReduceSum", axesAreInputSince: 13, types: summed) { x, _ in .sum(x) },
     Reduction(name: "ReduceMean", axesAreInputSince: 18, types: floatTypes, empty: .nan) { x, count in .sum(x) / .constant(count) },
     Reduction(name: "ReduceMax", axesAreInputSince: 18, types: summed + [.int8, .uint8, .bool], empty: -.infinity) { x, _ in .greatest(x) },
-    Reduction(name: "ReduceMin", axesAreInputSince: 18, types: summed + [.int8, .uint8, .bool], empty: .infinity) { x, _ in .reduction(NPU_V_LEAST, x) },
+    Reduction(name: "ReduceMin", axesAreInputSince: 18, types: summed + [.int8, .uint8, .bool], empty: .infinity) { x, _ in
+        .reduction(NPU_V_LEAST, x)
+    },
     Reduction(name: "ReduceProd", axesAreInputSince: 18, types: summed, empty: 1) { x, _ in .reduction(NPU_V_PRODUCT, x) },
     Reduction(name: "ReduceSumSquare", axesAreInputSince: 18, types: summed) { x, _ in .reduction(NPU_V_SUM_OF_SQUARES, x) },
     Reduction(name: "ReduceL1", axesAreInputSince: 18, types: summed) { x, _ in .reduction(NPU_V_SUM_OF_MAGNITUDES, x) },
     Reduction(name: "ReduceL2", axesAreInputSince: 18, types: floatTypes) { x, _ in .squareRoot(.reduction(NPU_V_SUM_OF_SQUARES, x)) },
-    Reduction(name: "ReduceLogSum", axesAreInputSince: 18, types: floatTypes, numerics: approximateFunctions, empty: -.infinity) { x, _ in .log(.sum(x)) },
-    Reduction(name: "ReduceLogSumExp", axesAreInputSince: 18, types: floatTypes, numerics: approximateFunctions, empty: -.infinity) { x, _ in
+    Reduction(name: "ReduceLogSum", axesAreInputSince: 18, types: floatTypes, numerics: approximateFunctions, empty: -.infinity) { x, _ in
+        .log(.sum(x))
+    },
+    Reduction(name: "ReduceLogSumExp", axesAreInputSince: 18, types: floatTypes, numerics: approximateFunctions, empty: -.infinity) {
+        x, _ in
         let most = Term.greatest(x)
         // An infinite maximum would leave nothing but NaN.
         let shift = Term.select(.operation(NPU_V_IS_INFINITE, most), 0, most)
@@ -59,16 +64,18 @@ private let reductions = [
 ]
 
 extension VectorLowering {
-    /// Output 0 is one value throughout; infinities are the limits of integers.
-    mutating func addConstant(_ y: Operand, _ value: Double) throws(Refusal) {
+    /// An output that is one value throughout; infinities are the limits of integers.
+    mutating func addConstant(_ value: Double, to y: Operand, output index: Int = 0) throws(Refusal) {
         var value = value
         if value.isInfinite && !floatTypes.contains(y.type) {
             try require(y.type.bits <= 32, .dataType, "limits of 64 bits")
             let isSigned = signedTypes.contains(y.type)
             let least = isSigned ? -Double(sign: .plus, exponent: y.type.bits - 1, significand: 1) : 0
-            value = value < 0 ? least : y.type == .bool ? 1 : Double(sign: .plus, exponent: y.type.bits - (isSigned ? 1 : 0), significand: 1) - 1
+            value =
+                value < 0
+                ? least : y.type == .bool ? 1 : Double(sign: .plus, exponent: y.type.bits - (isSigned ? 1 : 0), significand: 1) - 1
         }
-        add(VectorPhase(y.shape, inputs: [], outputs: [(.constant(value), try output(0, y))]))
+        add(VectorPhase(y.shape, inputs: [], outputs: [(.constant(value), try output(index, y))]))
     }
 
     /// One result for each line of input 0.
@@ -85,14 +92,15 @@ extension VectorLowering {
 
 let reductionKernels =
     reductions.map { reduction in
-        vectorKernel(reduction.name, since: 1, types: reduction.types, hostInputs: [1], numerics: reduction.numerics) { node, lowering throws(Refusal) in
+        vectorKernel(reduction.name, since: 1, types: reduction.types, hostInputs: [1], numerics: reduction.numerics) {
+            node, lowering throws(Refusal) in
             let (x, y) = (try node.operand(input: 0), try node.operand(output: 0))
             let given = try node.integers(attribute: "axes", input: node.version >= reduction.axesAreInputSince ? 1 : Int.max) ?? []
             var axes: Set<Int> = []
             for axis in given { axes.insert(try node.axis(axis, rank: x.shape.count)) }
             if given.isEmpty && node.int("noop_with_empty_axes") ?? 0 == 0 { axes = Set(x.shape.indices) }
             if x.count == 0 && y.count > 0 {
-                try lowering.addConstant(y, reduction.empty)
+                try lowering.addConstant(reduction.empty, to: y)
             } else {
                 try lowering.addReduction(x, y, along: axes, reduction.result)
             }

@@ -23,17 +23,26 @@ struct VectorLowering {
     // MARK: Tensors
 
     /// An input or output as a whole. `strides`: of the iteration space; dense if left out.
-    mutating func input(_ index: Int, _ operand: Operand, strides: [Int]? = nil, offset: Int = 0, as type: npu_type? = nil) throws(Refusal) -> Access {
+    mutating func input(_ index: Int, _ operand: Operand, strides: [Int]? = nil, offset: Int = 0, as type: npu_type? = nil) throws(Refusal)
+        -> Access
+    {
         try access(.input(index), operand, strides, offset, type)
     }
 
-    mutating func output(_ index: Int, _ operand: Operand, strides: [Int]? = nil, offset: Int = 0, as type: npu_type? = nil) throws(Refusal) -> Access {
+    mutating func output(_ index: Int, _ operand: Operand, strides: [Int]? = nil, offset: Int = 0, as type: npu_type? = nil) throws(Refusal)
+        -> Access
+    {
         try access(.output(index), operand, strides, offset, type)
     }
 
-    private mutating func access(_ source: SlotSource, _ operand: Operand, _ strides: [Int]?, _ offset: Int, _ type: npu_type?) throws(Refusal) -> Access {
-        guard let type = type ?? operand.type.vectorType else { throw Refusal(.dataType, "the vector unit does not take \(operand.type.name)") }
-        return Access(address: slot(source, operand.bytes) + offset * operand.width, type: type, strides: strides ?? denseStrides(operand.shape))
+    private mutating func access(_ source: SlotSource, _ operand: Operand, _ strides: [Int]?, _ offset: Int, _ type: npu_type?)
+        throws(Refusal) -> Access
+    {
+        guard let type = type ?? operand.type.vectorType else {
+            throw Refusal(.dataType, "the vector unit does not take \(operand.type.name)")
+        }
+        return Access(
+            address: slot(source, operand.bytes) + offset * operand.width, type: type, strides: strides ?? denseStrides(operand.shape))
     }
 
     /// Memory of the launch's own, dense.
@@ -114,7 +123,8 @@ extension DataType {
     /// As the vector unit calls it; nil for what it does not take.
     var vectorType: npu_type? {
         switch self {
-        case .float32, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64, .bool: npu_type(rawValue: rawValue)
+        case .float32, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64, .bool:
+            npu_type(rawValue: rawValue)
         default: nil
         }
     }

@@ -43,7 +43,9 @@ struct PhaseEmitter {
                 run(whole, memory, Block(index: index, cores: builder.cores, rows: box, columns: line))
             }
         } else {
-            try require(!phase.outputs.contains { $0.term.needsWholeLines }, .memory, "a line of \(columns) elements does not fit in the chip's local memory")
+            try require(
+                !phase.outputs.contains { $0.term.needsWholeLines }, .memory,
+                "a line of \(columns) elements does not fit in the chip's local memory")
             try emitInPieces(reductions, budget: budget, columns: columns)
         }
     }
@@ -61,7 +63,9 @@ struct PhaseEmitter {
 
     // MARK: Sizes of blocks
 
-    private func fits(_ plans: [VectorPlan], rows: Int, columns: Int) -> Bool { Memory(self, plans, rows: rows, columns: columns).used <= capacity }
+    private func fits(_ plans: [VectorPlan], rows: Int, columns: Int) -> Bool {
+        Memory(self, plans, rows: rows, columns: columns).used <= capacity
+    }
 
     /// The most rows of whole lines that fit in memory and budget; nil if not even one does.
     private func rows(_ plan: VectorPlan, columns: Int, budget: Int) -> Int? {
@@ -107,7 +111,10 @@ struct PhaseEmitter {
             known.merge(plan.registers(of: kept)) { first, _ in first }
             plans.append(plan)
         }
-        let (long, short) = (phase.outputs.indices.filter { outputExtents[$0].contains(.columns) }, phase.outputs.indices.filter { !outputExtents[$0].contains(.columns) })
+        let (long, short) = (
+            phase.outputs.indices.filter { outputExtents[$0].contains(.columns) },
+            phase.outputs.indices.filter { !outputExtents[$0].contains(.columns) }
+        )
         let last = VectorPlan(outputs: planOutputs(long), extents: inputExtents, registers: registers, known: known)
         let ends = VectorPlan(outputs: planOutputs(short), extents: inputExtents, registers: last.registers, known: known)
         let all = plans + [last, ends]
@@ -181,7 +188,9 @@ struct PhaseEmitter {
     }
 
     /// Of a block in local memory and in the tensor; strides in bytes.
-    private func dimensions(_ access: Access, _ extent: Extent, isTransposed: Bool, _ block: Block) -> [(count: Int, local: Int, device: Int)] {
+    private func dimensions(_ access: Access, _ extent: Extent, isTransposed: Bool, _ block: Block) -> [(
+        count: Int, local: Int, device: Int
+    )] {
         let split = block.rows.counts.count
         var result: [(count: Int, local: Int, device: Int)] = []
         var local = access.width
@@ -233,7 +242,8 @@ struct PhaseEmitter {
             }
         }
         builder.vector(
-            core: block.core, step.operation, to: destination, operands[0], operands[1], operands[2], rows: rows, count: columns, flags: flags,
+            core: block.core, step.operation, to: destination, operands[0], operands[1], operands[2], rows: rows, count: columns,
+            flags: flags,
             parameter: parameter)
     }
 
@@ -241,13 +251,15 @@ struct PhaseEmitter {
         let (address, type, extent, isTransposed): (npu_address, npu_type, Extent, Bool) =
             switch place {
             case .register(let index): (memory.register(index), plan.registers[index].type, plan.registers[index].extent, false)
-            case .input(let index): (memory.input(index, block.turn), phase.inputs[index].type, inputExtents[index], inputsTransposed[index])
+            case .input(let index):
+                (memory.input(index, block.turn), phase.inputs[index].type, inputExtents[index], inputsTransposed[index])
             case .output(let index):
                 (memory.output(index, block.turn), phase.outputs[index].access.type, outputExtents[index], outputsTransposed[index])
             }
         let (row, column) =
             extent == .all
-            ? (isTransposed ? (1, block.rows.count) : (block.columns.count, 1)) : (extent.contains(.rows) ? 1 : 0, extent.contains(.columns) ? 1 : 0)
+            ? (isTransposed ? (1, block.rows.count) : (block.columns.count, 1))
+            : (extent.contains(.rows) ? 1 : 0, extent.contains(.columns) ? 1 : 0)
         return npu_operand(address: address, row_stride: Int64(row), stride: Int64(column), type: type.rawValue, reserved: 0)
     }
 
@@ -276,7 +288,9 @@ struct PhaseEmitter {
                 inputs.append([take(bytes), take(bytes)])
             }
             for (index, output) in emitter.phase.outputs.enumerated() {
-                let bytes = plans.contains { $0.writes(index) && $0.forwarded[index] == nil } ? size(emitter.outputExtents[index], output.access.type) : 0
+                let bytes =
+                    plans.contains { $0.writes(index) && $0.forwarded[index] == nil }
+                    ? size(emitter.outputExtents[index], output.access.type) : 0
                 outputs.append([take(bytes), take(bytes)])
             }
             for register in plans.last?.registers ?? [] { registers.append(take(size(register.extent, register.type))) }

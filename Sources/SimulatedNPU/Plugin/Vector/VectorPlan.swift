@@ -76,7 +76,10 @@ struct VectorPlan {
         // Kept ones are used once more than the steps do.
         for term in kept { uses[ObjectIdentifier(term), default: 0] += 1 }
         for id in known.keys { uses[id, default: 0] += 1 }
-        for term in kept { _ = place(of: term) }
+        // Their registers are no others': they go on from piece to piece, while those in between are computed anew.
+        let first = self.registers.count
+        for term in kept { self.registers.append(Register(extent: extent(of: term), type: term.type ?? NPU_FLOAT32)) }
+        for (index, term) in kept.enumerated() { compute(term, to: .register(first + index)) }
         for output in outputs { write(output) }
     }
 
@@ -176,7 +179,8 @@ struct VectorPlan {
                 let register = take(Register(extent: [], type: type))
                 steps.append(
                     Step(
-                        operation: NPU_V_COPY, extent: [], destination: .register(register), operands: [.constant], parameter: value, flags: 0,
+                        operation: NPU_V_COPY, extent: [], destination: .register(register), operands: [.constant], parameter: value,
+                        flags: 0,
                         isReduction: false))
                 result.append(.place(.register(register)))
             } else {
