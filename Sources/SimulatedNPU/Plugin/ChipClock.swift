@@ -34,11 +34,12 @@ struct ChipClock {
     private var memory = 0.0
     private var cores = 0.0
 
-    /// When a command ends that may begin at `time` at the earliest.
-    mutating func place(_ duration: CommandTiming.Duration, from time: Double) -> Double {
-        func take(_ free: inout Double) -> Double {
-            free = max(free, time) + duration.busy
-            return free + duration.latency
+    /// When a command that may begin at `time` at the earliest occupies its part of the chip. Its result is there a latency later.
+    mutating func place(_ duration: CommandTiming.Duration, from time: Double) -> ClosedRange<Double> {
+        func take(_ free: inout Double) -> ClosedRange<Double> {
+            let begin = max(free, time)
+            free = begin + duration.busy
+            return begin...free
         }
         return switch duration.part {
         case .link: take(&link)

@@ -6,7 +6,7 @@ import Synchronization
 /// The memory of one opening of the chip: device addresses that the host cannot touch, and behind them bytes that only the simulator reaches.
 ///
 /// Device addresses lie in a reserved range of the process's own address space, without access rights: a host that takes one for an address
-/// of its own dies at once. The bytes lie in a second mapping, of which the system provides only what is used.
+/// of its own dies at once. The bytes lie a fixed distance behind them, and the system provides only what is used of them.
 final class DeviceMemory: @unchecked Sendable {
     /// Bytes that all openings of a started plugin hold together.
     final class Ledger: Sendable {
@@ -33,8 +33,12 @@ final class DeviceMemory: @unchecked Sendable {
     /// Freed stretches from this size on go back to the system.
     private static let worthReturning = 1 << 18
 
+    /// Before each buffer's bytes lies its size.
+    fileprivate static let headerBytes = 64
+
     private let ledger: Ledger
-    private let devices, bytes: UnsafeMutableRawPointer
+    private let devices: UnsafeMutableRawPointer
+    private let extent: Int
     private let monitor = Monitor()
     /// Free stretches in ascending order; no two touch.
     private var free: [Range]
@@ -42,23 +46,26 @@ final class DeviceMemory: @unchecked Sendable {
 
     init(ledger: Ledger) throws(PluginFailure) {
         self.ledger = ledger
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let devices = mmap(nil, ledger.capacity, PROT_NONE, flags, -1, 0), devices != MAP_FAILED else {
-            throw .outOfMemory("the system has no \(ledger.capacity) addresses for the device's memory")
+        // Room for as many headers as there can be buffers.
+        extent = 2 * ledger.capacity + 1 << 20
+        guard extent <= NPUBuffer.distance else {
+            throw .outOfMemory("the simulator has no \(extent) addresses for \(ledger.capacity) bytes of device memory")
         }
-        guard let bytes = mmap(nil, ledger.capacity, PROT_READ | PROT_WRITE, flags, -1, 0), bytes != MAP_FAILED else {
-            munmap(devices, ledger.capacity)
-            throw .outOfMemory("the system has no \(ledger.capacity) addresses for the simulated memory")
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let devices = mmap(nil, NPUBuffer.distance + extent, PROT_NONE, flags, -1, 0), devices != MAP_FAILED else {
+            throw .outOfMemory("the system has no addresses for the device's \(ledger.capacity) bytes of memory")
+        }
+        guard mprotect(devices + NPUBuffer.distance, extent, PROT_READ | PROT_WRITE) == 0 else {
+            munmap(devices, NPUBuffer.distance + extent)
+            throw .outOfMemory("the system provides no memory for the device's \(ledger.capacity) bytes")
         }
         self.devices = devices
-        self.bytes = bytes
-        free = [Range(begin: 0, end: ledger.capacity)]
+        free = [Range(begin: 0, end: extent)]
     }
 
     deinit {
         ledger.giveBack(used)
-        munmap(devices, ledger.capacity)
-        munmap(bytes, ledger.capacity)
+        munmap(devices, NPUBuffer.distance + extent)
     }
 
     var usage: Int { monitor.locked { used } }
@@ -74,28 +81,30 @@ final class DeviceMemory: @unchecked Sendable {
             for index in free.indices {
                 let range = free[index]
                 let base = Int(bitPattern: devices)
-                let begin = (base + range.begin + boundary - 1) / boundary * boundary - base
+                let begin = (base + range.begin + Self.headerBytes + boundary - 1) / boundary * boundary - base
                 guard begin + size <= range.end else { continue }
                 guard ledger.reserve(size) else { throw tooMuch }
-                let rest = [Range(begin: range.begin, end: begin), Range(begin: begin + size, end: range.end)]
+                let rest = [Range(begin: range.begin, end: begin - Self.headerBytes), Range(begin: begin + size, end: range.end)]
                 free.replaceSubrange(index...index, with: rest.filter { $0.begin < $0.end })
                 used += size
-                return NPUBuffer(address: devices + begin, bytes: bytes + begin, byteCount: Int(byteCount))
+                let buffer = NPUBuffer(address: devices + begin)
+                (buffer.bytes - Self.headerBytes).storeBytes(of: Int(byteCount), as: Int.self)
+                return buffer
             }
             throw tooMuch
         }
     }
 
     func release(_ buffer: NPUBuffer) {
-        let begin = buffer.address - UnsafeRawPointer(devices)
+        let begin = buffer.address - devices - Self.headerBytes
         let size = (buffer.byteCount + Self.alignment - 1) / Self.alignment * Self.alignment
         monitor.locked {
             used -= size
             ledger.giveBack(size)
-            var place = Range(begin: begin, end: begin + size)
+            var place = Range(begin: begin, end: begin + Self.headerBytes + size)
             if size >= Self.worthReturning {
                 let (first, last) = ((begin + 4095) / 4096 * 4096, (begin + size) / 4096 * 4096)
-                madvise(bytes + first, last - first, MADV_DONTNEED)
+                madvise(devices + NPUBuffer.distance + first, last - first, MADV_DONTNEED)
             }
             let after = firstFree(after: begin)
             var replaced = after..<after
@@ -121,17 +130,16 @@ final class DeviceMemory: @unchecked Sendable {
     }
 }
 
-/// A stretch of device memory.
-package final class NPUBuffer: Buffer, @unchecked Sendable {
-    /// What the chip calls it; no address of the host's.
-    let address: UnsafeRawPointer
-    /// Where the simulator keeps the bytes.
-    let bytes: UnsafeMutableRawPointer
-    let byteCount: Int
+/// A stretch of device memory. Its handle is what the chip calls it: an address that is none of the host's.
+package struct NPUBuffer: Buffer {
+    /// From a device address to the simulator's bytes.
+    static let distance = 1 << 39
 
-    init(address: UnsafeMutableRawPointer, bytes: UnsafeMutableRawPointer, byteCount: Int) {
-        self.address = UnsafeRawPointer(address)
-        self.bytes = bytes
-        self.byteCount = byteCount
-    }
+    let address: UnsafeMutableRawPointer
+    var bytes: UnsafeMutableRawPointer { address + Self.distance }
+    var byteCount: Int { (bytes - DeviceMemory.headerBytes).load(as: Int.self) }
+
+    package func makeHandle() -> OpaquePointer { OpaquePointer(address) }
+    package static func behind(_ handle: OpaquePointer) -> NPUBuffer { NPUBuffer(address: UnsafeMutableRawPointer(handle)) }
+    package static func release(_ handle: OpaquePointer) {}
 }

@@ -19,6 +19,7 @@ final class Dispatcher: @unchecked Sendable {
     private let faults: FaultPlan
     /// Seconds after which somebody who waits is told that the device does not answer; 0: never.
     private let watchdog: Double
+    private var recorder: Recorder
     private var isLost = false
     private var isHanging = false
 
@@ -29,6 +30,7 @@ final class Dispatcher: @unchecked Sendable {
         self.machine = machine
         self.timing = timing
         self.order = order
+        recorder = Recorder(config: timing.config)
     }
 
     deinit { npu_machine_destroy(machine) }
@@ -59,8 +61,9 @@ final class Dispatcher: @unchecked Sendable {
     func queue(_ command: Command, on stream: NPUStream, taking duration: CommandTiming.Duration) throws(PluginFailure) {
         try monitor.locked { () throws(PluginFailure) in
             try start()
-            stream.time = clock.place(duration, from: stream.time)
-            stream.append(command)
+            let span = clock.place(duration, from: stream.time)
+            stream.time = span.upperBound + duration.latency
+            stream.append(command, span: span)
             if order.isPrompt { monitor.broadcast() }
         }
     }
@@ -85,6 +88,14 @@ final class Dispatcher: @unchecked Sendable {
             if order.isPrompt { monitor.broadcast() }
         }
     }
+
+    // MARK: Observation
+
+    var counters: [Counter] { monitor.locked { recorder.counters } }
+    func record(_ isOn: Bool) { monitor.locked { recorder.isRecording = isOn } }
+    func takeActivities() -> [Activity] { monitor.locked { recorder.take() } }
+    /// Counts a copy that went past the streams.
+    func count(_ route: CopyRoute, _ byteCount: Int) { monitor.locked { recorder.count(route, byteCount) } }
 
     // MARK: Waiting
 
@@ -182,6 +193,7 @@ final class Dispatcher: @unchecked Sendable {
                 monitor.wait()
                 continue
             }
+            let span = stream.nextSpan
             stream.removeNext()
             stream.isRunning = true
             if command.isWork && faults.strikes(.hang) { hang() }
@@ -192,6 +204,7 @@ final class Dispatcher: @unchecked Sendable {
                 let failure = run(command)
                 monitor.lock()
                 stream.failure = stream.failure ?? failure
+                if failure == nil { recorder.add(command, span) }
             }
             if case .record(let mark) = command {
                 mark.isReached = true
@@ -211,9 +224,9 @@ final class Dispatcher: @unchecked Sendable {
 
     private func run(_ command: Command) -> PluginFailure? {
         switch command {
-        case .copy(let target, let source, let byteCount): memcpy(target, source, byteCount - (faults.strikes(.wrongCopy) ? 1 : 0))
+        case .copy(let target, let source, let byteCount, _): memcpy(target, source, byteCount - (faults.strikes(.wrongCopy) ? 1 : 0))
         case .fill(let target, let byte, let byteCount): memset(target, Int32(byte), byteCount)
-        case .launch(let program, let bindings, let correlation):
+        case .launch(let program, let bindings, _, let correlation):
             if var failure = program.run(on: machine, bindings) {
                 failure.correlation = correlation
                 return failure

@@ -6,16 +6,18 @@ import Synchronization
 /// A node whose program depends on the values of inputs that are on the host only at the launch: lowered there, and again when they change.
 final class LatePreparation: PreparedKernel {
     private let node: NodeCopy
+    private let name: String
     private let hostInputs: UInt64
     private let device: NPUDevice
     private let lower: @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     private let latest = Mutex<(values: [[UInt8]], program: PreparedProgram)?>(nil)
 
     init(
-        _ node: NodeView, hostInputs: UInt64, _ device: NPUDevice,
+        _ node: NodeView, name: String, hostInputs: UInt64, _ device: NPUDevice,
         _ lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     ) {
         self.node = NodeCopy(node)
+        self.name = name
         self.hostInputs = hostInputs
         self.device = device
         self.lower = lower
@@ -48,7 +50,7 @@ final class LatePreparation: PreparedKernel {
         } catch {
             throw .unsupported(error.text)
         }
-        return try PreparedProgram(lowering, device)
+        return try PreparedProgram(lowering, name: name, device)
     }
 }
 

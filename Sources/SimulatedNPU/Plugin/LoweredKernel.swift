@@ -49,11 +49,11 @@ struct LoweredKernel: Kernel {
         do throws(Refusal) {
             lowering = try lower(node, device.profile)
         } catch where error.isEarly && declaration.hostInputs != 0 {
-            return LatePreparation(node, hostInputs: declaration.hostInputs, device, lower)
+            return LatePreparation(node, name: declaration.name, hostInputs: declaration.hostInputs, device, lower)
         } catch {
             throw .unsupported(error.text)
         }
-        return try PreparedProgram(lowering, device)
+        return try PreparedProgram(lowering, name: declaration.name, device)
     }
 }
 
@@ -63,8 +63,12 @@ final class ResidentProgram: @unchecked Sendable {
     let device: NPUDevice
     private var constants: [Int: NPUBuffer] = [:]
 
-    init(_ lowering: Lowering, _ device: NPUDevice) throws(PluginFailure) {
+    /// What recorded activities are called.
+    private let name: String
+
+    init(_ lowering: Lowering, name: String, _ device: NPUDevice) throws(PluginFailure) {
         self.lowering = lowering
+        self.name = name
         self.device = device
         for (slot, source) in lowering.sources.enumerated() {
             guard case .constant(let fill) = source, lowering.slotBytes[slot] > 0 else { continue }
@@ -101,7 +105,7 @@ final class ResidentProgram: @unchecked Sendable {
                 bindings.append(npu_binding(address: buffer?.bytes, bytes: UInt64(buffer?.byteCount ?? 0)))
             }
         }
-        try device.launch(lowering.program, bindings, on: stream, correlation: correlation)
+        try device.launch(lowering.program, bindings, on: stream, name: name, correlation: correlation)
     }
 }
 
@@ -109,7 +113,9 @@ final class ResidentProgram: @unchecked Sendable {
 final class PreparedProgram: PreparedKernel {
     private let resident: ResidentProgram
 
-    init(_ lowering: Lowering, _ device: NPUDevice) throws(PluginFailure) { resident = try ResidentProgram(lowering, device) }
+    init(_ lowering: Lowering, name: String, _ device: NPUDevice) throws(PluginFailure) {
+        resident = try ResidentProgram(lowering, name: name, device)
+    }
 
     func launch(_ launch: LaunchView) throws(PluginFailure) {
         let raw = launch.raw.pointee

@@ -5,7 +5,7 @@ package import PluginKit
 import SimulatedNPUMachine
 
 /// An opening of the chip.
-package final class NPUDevice: Device {
+package final class NPUDevice: ObservedDevice {
     let profile: Profile
     /// Whether the compiler claims anything.
     let compilesGraphs: Bool
@@ -36,14 +36,22 @@ package final class NPUDevice: Device {
         _ bytes: UInt64, from source: Location<NPUBuffer>, to destination: Location<NPUBuffer>, on stream: NPUStream?
     ) throws(PluginFailure) {
         let (from, to) = (try source.reach(bytes), try destination.reach(bytes))
+        let route: CopyRoute =
+            switch (source.isHost, destination.isHost) {
+            case (true, true): .withinHost
+            case (true, false): .toDevice
+            case (false, true): .fromDevice
+            case (false, false): .withinDevice
+            }
         guard let stream else {
             try dispatcher.check()
             memcpy(to, from, Int(bytes) - (faults.strikes(.wrongCopy) ? 1 : 0))
+            dispatcher.count(route, Int(bytes))
             return
         }
         try dispatcher.queue(
-            .copy(to: to, from: from, byteCount: Int(bytes)), on: stream,
-            taking: dispatcher.timing.copy(bytes, overLink: source.isHost || destination.isHost))
+            .copy(to: to, from: from, byteCount: Int(bytes), route), on: stream,
+            taking: dispatcher.timing.copy(bytes, overLink: route != .withinDevice))
     }
 
     package func fill(_ bytes: UInt64, of destination: Location<NPUBuffer>, with byte: UInt8, on stream: NPUStream?) throws(PluginFailure) {
@@ -61,14 +69,18 @@ package final class NPUDevice: Device {
         return space == 0 ? UInt64(memory.usage) : 0
     }
 
+    package var counters: [Counter] { dispatcher.counters }
+    package func record(_ isOn: Bool) { dispatcher.record(isOn) }
+    package func takeActivities() -> [Activity] { dispatcher.takeActivities() }
+
     package func makeStream() -> NPUStream { dispatcher.makeStream() }
     package func makeEvent() -> NPUEvent { NPUEvent(dispatcher) }
 
     /// Without a stream it returns when the program has run.
-    func launch(_ program: TileProgram, _ bindings: [npu_binding], on stream: NPUStream?, correlation: UInt64) throws(PluginFailure) {
+    func launch(_ program: TileProgram, _ bindings: [npu_binding], on stream: NPUStream?, name: String, correlation: UInt64) throws(PluginFailure) {
         let used = stream ?? dispatcher.makeStream()
         try dispatcher.queue(
-            .launch(program, bindings, correlation: correlation), on: used, taking: dispatcher.timing.program(program.seconds))
+            .launch(program, bindings, name: name, correlation: correlation), on: used, taking: dispatcher.timing.program(program.seconds))
         if stream == nil {
             defer { used.destroy() }
             try used.synchronize()

@@ -2,11 +2,13 @@
 package import PluginKit
 import SimulatedNPUMachine
 
+enum CopyRoute { case toDevice, fromDevice, withinDevice, withinHost }
+
 /// What a stream's queue holds.
 enum Command {
-    case copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int)
+    case copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int, CopyRoute)
     case fill(UnsafeMutableRawPointer, UInt8, byteCount: Int)
-    case launch(TileProgram, [npu_binding], correlation: UInt64)
+    case launch(TileProgram, [npu_binding], name: String, correlation: UInt64)
     case record(Mark)
     case wait(Mark)
 }
@@ -14,7 +16,8 @@ enum Command {
 /// An in-order queue of the chip. Everything in it belongs to the dispatcher, under its lock.
 package final class NPUStream: Stream, @unchecked Sendable {
     let dispatcher: Dispatcher
-    private var commands: [Command] = []
+    /// Commands, and when on the chip's clock they occupy their part of it.
+    private var commands: [(command: Command, span: ClosedRange<Double>)] = []
     private var head = 0
     /// A command that has left the queue and is not done.
     var isRunning = false
@@ -25,10 +28,11 @@ package final class NPUStream: Stream, @unchecked Sendable {
 
     init(_ dispatcher: Dispatcher) { self.dispatcher = dispatcher }
 
-    var next: Command? { head < commands.count ? commands[head] : nil }
+    var next: Command? { head < commands.count ? commands[head].command : nil }
+    var nextSpan: ClosedRange<Double> { commands[head].span }
     var isIdle: Bool { head == commands.count && !isRunning }
 
-    func append(_ command: Command) { commands.append(command) }
+    func append(_ command: Command, span: ClosedRange<Double>? = nil) { commands.append((command, span ?? time...time)) }
 
     func removeNext() {
         head += 1

@@ -27,11 +27,12 @@ struct NPUGraphCompiler: GraphCompiler {
         } catch {
             throw .unsupported("the chip's compiler does not take the graph: \(error.text)")
         }
-        return FusedProgram(try ResidentProgram(lowering, device))
+        let name = graph.nodes.prefix(6).map(\.operatorName).joined(separator: "+") + (graph.nodes.count > 6 ? "+..." : "")
+        return FusedProgram(try ResidentProgram(lowering, name: name, device))
     }
 
     func load(_ artefact: UnsafeRawBufferPointer, on device: NPUDevice) throws(PluginFailure) -> any CompiledProgram {
-        FusedProgram(try ResidentProgram(try Artefact.program(artefact, device.profile), device))
+        FusedProgram(try ResidentProgram(try Artefact.program(artefact, device.profile), name: "artefact", device))
     }
 
     func verdict(_ artefact: UnsafeRawBufferPointer, on device: NPUDevice) -> ArtefactVerdict { Artefact.verdict(artefact, device.profile) }
