@@ -33,6 +33,7 @@ let package = Package(
         .executable(name: "southbridge", targets: ["southbridge"]),
         .executable(name: "numerics-study", targets: ["NumericsStudy"]),
         .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
+        .library(name: "southbridge_npu", type: .dynamic, targets: ["SimulatedNPU"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -64,6 +65,12 @@ let package = Package(
                 "ReferenceCPUKernels", "Tensors",
             ],
             path: "Sources/ReferenceCPU/Plugin"),
+        .target(
+            name: "SimulatedNPUMachine", path: "Sources/SimulatedNPU/Machine",
+            cSettings: cSettings + [.unsafeFlags(["-ffp-contract=off"])]),
+        module(
+            "SimulatedNPU", ["CSouthbridge", "HardwareModel", "PluginKit", "SimulatedNPUMachine", "Tensors"],
+            path: "Sources/SimulatedNPU/Plugin"),
         .target(name: "CConformance", path: "Sources/Conformance/Support"),
         module(
             "Conformance",
@@ -72,12 +79,15 @@ let package = Package(
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Support"]),
-        module("Reports", ["Conformance"]),
+        module(
+            "Benchmark",
+            ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
+        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -88,6 +98,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
+        tests("Benchmark", ["Benchmark", "Conformance", "Graph", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
         tests("HardwareModel", ["HardwareModel", "TestSupport"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
@@ -95,7 +106,8 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
-        tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
+        tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPU", "SimulatedNPUMachine"]),
+        tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
             [

@@ -9,10 +9,16 @@ import Tensors
 
 extension Program {
     /// - Parameter inputs: by position, of the types that the plan was made for.
-    func run(_ inputs: [HostTensor]) throws -> [HostTensor] {
+    /// - Parameter whenGiven: called when all work is given to the devices, before the wait.
+    func run(_ inputs: [HostTensor], whenGiven: () throws -> Void = {}) throws -> [HostTensor] {
         bindInputs(inputs)
-        try withExtendedLifetime(inputs) { try launchAll() }
-        return try outputs.map { output in
+        try withExtendedLifetime(inputs) { try launch(times: 1, whenGiven) }
+        return try readOutputs(inputs)
+    }
+
+    /// What the last run left. Inputs that are outputs, too, come from `inputs`.
+    func readOutputs(_ inputs: [HostTensor]) throws -> [HostTensor] {
+        try outputs.map { output in
             switch output {
             case .constant(let tensor): tensor
             case .input(let position): inputs[position]
@@ -21,6 +27,39 @@ extension Program {
                     if target.count > 0 { try device.download(from: buffer, offset: offset, into: target) }
                 }
             }
+        }
+    }
+
+    /// Copies the inputs to their places and turns their steps into nothing: later runs find them there.
+    func settle(_ inputs: [HostTensor]) throws {
+        bindInputs(inputs)
+        try withExtendedLifetime(inputs) {
+            try withErrorMessage { error in
+                for (step, _) in inputSteps {
+                    let status = perform(steps.baseAddress! + step, error)
+                    guard status == SB_OK else { throw failure(at: step, status: status, error.pointee) }
+                }
+                for case let stream? in streams { try synchronize(stream) }
+            }
+        }
+        for (step, _) in inputSteps {
+            steps[step] = .hostCopy(to: UnsafeMutableRawPointer(steps.baseAddress!), from: steps.baseAddress!, byteCount: 0)
+        }
+    }
+
+    /// Gives all work to the devices, `times` times over, and waits for it.
+    func launch<Result>(times: Int, _ whenGiven: () throws -> Result) throws -> Result {
+        try withErrorMessage { error in
+            for _ in 0..<times {
+                let failed = execute(error)
+                if failed < launched.count {
+                    for case let stream? in streams { try? stream.synchronize() }
+                    throw failure(at: failed, status: lastStatus, error.pointee)
+                }
+            }
+            let result = try whenGiven()
+            for case let stream? in streams { try synchronize(stream) }
+            return result
         }
     }
 
@@ -36,18 +75,6 @@ extension Program {
                 steps[step] = .hostCopy(to: to, from: address, byteCount: byteCount)
             case .launch, .execute, .synchronize: break
             }
-        }
-    }
-
-    /// Gives all work to the devices and waits for it.
-    private func launchAll() throws {
-        try withErrorMessage { error in
-            let failed = execute(error)
-            if failed < launched.count {
-                for case let stream? in streams { try? stream.synchronize() }
-                throw failure(at: failed, status: lastStatus, error.pointee)
-            }
-            for case let stream? in streams { try synchronize(stream) }
         }
     }
 

@@ -10,11 +10,11 @@ package import Tensors
 ///
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
-    private let graph: Graph
+    let graph: Graph
     private let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
-    private let program = Mutex<Program?>(nil)
+    let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
@@ -89,7 +89,7 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
+    func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
@@ -105,7 +105,7 @@ package final class Session: Sendable {
             inputScale: Program.spreadScale)
     }
 
-    private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
+    func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
         for name in inputs.keys.sorted() where !graph.inputs.contains(where: { graph[$0].name == name }) {
             let known = graph.inputs.map { "'\(graph[$0].name)'" }.joined(separator: ", ")
             throw .input("the model has no input '\(name)'; it has \(known.isEmpty ? "none" : known)")

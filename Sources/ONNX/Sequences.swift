@@ -183,7 +183,9 @@ private struct SequenceNodes {
             if let given = try reader.constant(proto.input[1], place) {
                 sizes = isScalar ? try equal(given[0], try length(of: source, axis, place), place) : given
             } else if !isScalar, case .known(let count)? = builder.graph[splitValue].type?.shape?.first {
-                return parts(of: source, axis, count: count, sizes: splitValue)
+                return opset < 13
+                    ? try slices(of: source, axis, count: count, sizes: splitValue)
+                    : parts(of: source, axis, count: count, sizes: splitValue)
             } else {
                 throw .unsupported("\(place): into how many parts the tensor is split is not known before the run")
             }
@@ -206,9 +208,25 @@ private struct SequenceNodes {
 
     private func parts(of source: ValueID, _ axis: Int, count: Int, sizes: ValueID) -> [ValueID] {
         let parts = declareParts(count)
-        // Before operator set 13 the sizes were an attribute.
-        builder.graph.addNode(
-            Node(name: name, operatorName: "Split", opset: max(opset, 13), inputs: [source, sizes], outputs: parts, attributes: ["axis": .int(Int64(axis))]))
+        add("Split", [source, sizes], ["axis": .int(Int64(axis))], to: parts)
+        return parts
+    }
+
+    /// Before operator set 13 the sizes of a Split were an attribute: slices between running sums of the sizes.
+    private func slices(of source: ValueID, _ axis: Int, count: Int, sizes: ValueID) throws(ONNXError) -> [ValueID] {
+        let (ends, starts) = (builder.addValue("\(name)/ends"), builder.addValue("\(name)/starts"))
+        let (first, axes) = (builder.addValue("\(name)/first"), try constant([Int64(axis)], "axes"))
+        try set(first, to: [0], shape: [])
+        add("CumSum", [sizes, first], to: [ends], named: "\(name)/ends")
+        add("Sub", [ends, sizes], to: [starts], named: "\(name)/starts")
+        let parts = declareParts(count)
+        for (number, part) in parts.enumerated() {
+            let (from, to) = (try constant([Int64(number)], "from_\(number)"), try constant([Int64(number + 1)], "to_\(number)"))
+            let (start, end) = (builder.addValue("\(name)/start_\(number)"), builder.addValue("\(name)/end_\(number)"))
+            add("Slice", [starts, from, to], to: [start], named: "\(name)/start_\(number)")
+            add("Slice", [ends, from, to], to: [end], named: "\(name)/end_\(number)")
+            add("Slice", [source, start, end, axes], to: [part], named: "\(name)/part_\(number)")
+        }
         return parts
     }
 

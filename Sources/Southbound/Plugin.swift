@@ -48,22 +48,30 @@ package final class Plugin: @unchecked Sendable {
     package static func load(
         _ reference: PluginReference, options: [String: String] = [:], log: PluginLog? = nil
     ) throws(PluginError) -> Plugin {
-        try load(reference, log: log) { _ in options }
+        try load(reference, log: log) { _, _ in options }
     }
 
     /// The same with the options that stand under the plugin's name.
-    package static func load(_ reference: PluginReference, namedOptions: NamedOptions) throws(PluginError) -> Plugin {
-        try load(reference, log: nil) { namedOptions[$0] }
+    ///
+    /// - Parameter measuring: sets the option `measure` to true where the plugin has one and the user does not set it: the description of a device may then
+    ///   take some time and holds figures that were measured.
+    package static func load(
+        _ reference: PluginReference, namedOptions: NamedOptions, measuring: Bool = false
+    ) throws(PluginError) -> Plugin {
+        try load(reference, log: nil) { name, schema in
+            let measure = measuring && schema.contains { $0.name == "measure" && $0.kind == .boolean } ? ["measure": "true"] : [:]
+            return namedOptions[name].merging(measure) { given, _ in given }
+        }
     }
 
     private static func load(
-        _ reference: PluginReference, log: PluginLog?, options: (String) -> [String: String]
+        _ reference: PluginReference, log: PluginLog?, options: (String, [OptionSchema]) -> [String: String]
     ) throws(PluginError) -> Plugin {
         let services = HostServices(log: log)
         let library = try SharedLibrary(path: reference.path, plugin: reference.givenName ?? reference.path)
         let negotiation = try Negotiation(library, host: services, givenName: reference.givenName)
         let name = reference.givenName ?? negotiation.identity.name
-        return try Plugin(negotiation, name: name, options: options(name), services)
+        return try Plugin(negotiation, name: name, options: options(name, negotiation.options), services)
     }
 
     private init(_ negotiation: Negotiation, name: String, options: [String: String], _ services: HostServices)

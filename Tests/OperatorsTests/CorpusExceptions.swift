@@ -21,7 +21,7 @@ enum CorpusExceptions {
                 "test_sequence_map_identity_1_sequence_expanded", "test_sequence_map_identity_2_sequences",
                 "test_sequence_map_identity_2_sequences_expanded", "test_split_to_sequence_1",
                 "test_split_to_sequence_2",
-                "test_split_to_sequence_nokeepdims", "test_sequence_model8",
+                "test_split_to_sequence_nokeepdims",
             ]
         ),
         (

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import PluginKit
+import Synchronization
+
+/// The memory of one opening of the chip: device addresses that the host cannot touch, and behind them bytes that only the simulator reaches.
+///
+/// Device addresses lie in a reserved range of the process's own address space, without access rights: a host that takes one for an address
+/// of its own dies at once. The bytes lie in a second mapping, of which the system provides only what is used.
+final class DeviceMemory: @unchecked Sendable {
+    /// Bytes that all openings of a started plugin hold together.
+    final class Ledger: Sendable {
+        let capacity: Int
+        private let reserved = Atomic<Int>(0)
+
+        init(capacity: Int) { self.capacity = capacity }
+
+        func reserve(_ bytes: Int) -> Bool {
+            guard bytes <= capacity else { return false }
+            if reserved.add(bytes, ordering: .relaxed).newValue <= capacity { return true }
+            giveBack(bytes)
+            return false
+        }
+
+        func giveBack(_ bytes: Int) { reserved.subtract(bytes, ordering: .relaxed) }
+    }
+
+    private struct Range {
+        var begin, end: Int
+    }
+
+    static let alignment = 64
+    /// Freed stretches from this size on go back to the system.
+    private static let worthReturning = 1 << 18
+
+    private let ledger: Ledger
+    private let devices, bytes: UnsafeMutableRawPointer
+    private let monitor = Monitor()
+    /// Free stretches in ascending order; no two touch.
+    private var free: [Range]
+    private var used = 0
+
+    init(ledger: Ledger) throws(PluginFailure) {
+        self.ledger = ledger
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard let devices = mmap(nil, ledger.capacity, PROT_NONE, flags, -1, 0), devices != MAP_FAILED else {
+            throw .outOfMemory("the system has no \(ledger.capacity) addresses for the device's memory")
+        }
+        guard let bytes = mmap(nil, ledger.capacity, PROT_READ | PROT_WRITE, flags, -1, 0), bytes != MAP_FAILED else {
+            munmap(devices, ledger.capacity)
+            throw .outOfMemory("the system has no \(ledger.capacity) addresses for the simulated memory")
+        }
+        self.devices = devices
+        self.bytes = bytes
+        free = [Range(begin: 0, end: ledger.capacity)]
+    }
+
+    deinit {
+        ledger.giveBack(used)
+        munmap(devices, ledger.capacity)
+        munmap(bytes, ledger.capacity)
+    }
+
+    var usage: Int { monitor.locked { used } }
+
+    /// The first free stretch that is large enough.
+    func allocate(_ byteCount: UInt64, alignment: UInt64) throws(PluginFailure) -> NPUBuffer {
+        let tooMuch = PluginFailure.outOfMemory(
+            "\(byteCount) bytes are more than is left of the device's \(ledger.capacity) bytes of memory")
+        guard byteCount <= UInt64(ledger.capacity), alignment <= UInt64(ledger.capacity) else { throw tooMuch }
+        let size = (Int(byteCount) + Self.alignment - 1) / Self.alignment * Self.alignment
+        let boundary = max(Int(alignment), Self.alignment)
+        return try monitor.locked { () throws(PluginFailure) -> NPUBuffer in
+            for index in free.indices {
+                let range = free[index]
+                let base = Int(bitPattern: devices)
+                let begin = (base + range.begin + boundary - 1) / boundary * boundary - base
+                guard begin + size <= range.end else { continue }
+                guard ledger.reserve(size) else { throw tooMuch }
+                let rest = [Range(begin: range.begin, end: begin), Range(begin: begin + size, end: range.end)]
+                free.replaceSubrange(index...index, with: rest.filter { $0.begin < $0.end })
+                used += size
+                return NPUBuffer(address: devices + begin, bytes: bytes + begin, byteCount: Int(byteCount))
+            }
+            throw tooMuch
+        }
+    }
+
+    func release(_ buffer: NPUBuffer) {
+        let begin = buffer.address - UnsafeRawPointer(devices)
+        let size = (buffer.byteCount + Self.alignment - 1) / Self.alignment * Self.alignment
+        monitor.locked {
+            used -= size
+            ledger.giveBack(size)
+            var place = Range(begin: begin, end: begin + size)
+            if size >= Self.worthReturning {
+                let (first, last) = ((begin + 4095) / 4096 * 4096, (begin + size) / 4096 * 4096)
+                madvise(bytes + first, last - first, MADV_DONTNEED)
+            }
+            let after = firstFree(after: begin)
+            var replaced = after..<after
+            if after < free.count, free[after].begin == place.end {
+                place.end = free[after].end
+                replaced = after..<(after + 1)
+            }
+            if after > 0, free[after - 1].end == place.begin {
+                place.begin = free[after - 1].begin
+                replaced = (after - 1)..<replaced.upperBound
+            }
+            free.replaceSubrange(replaced, with: [place])
+        }
+    }
+
+    private func firstFree(after offset: Int) -> Int {
+        var (low, high) = (0, free.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if free[middle].begin > offset { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
+
+/// A stretch of device memory.
+package final class NPUBuffer: Buffer, @unchecked Sendable {
+    /// What the chip calls it; no address of the host's.
+    let address: UnsafeRawPointer
+    /// Where the simulator keeps the bytes.
+    let bytes: UnsafeMutableRawPointer
+    let byteCount: Int
+
+    init(address: UnsafeMutableRawPointer, bytes: UnsafeMutableRawPointer, byteCount: Int) {
+        self.address = UnsafeRawPointer(address)
+        self.bytes = bytes
+        self.byteCount = byteCount
+    }
+}
