@@ -65,7 +65,7 @@ import Testing
 
     /// The part that is wrong is named.
     @Test func aFailureIsReducedToItsPart() throws {
-        let (report, _) = try conform(["-DFAULT=ignores_second_use"], ["--filter", "graphs/random-*/float32-exact-run"])
+        let (report, _) = try conform(["-DFAULT=narrow_inner_values"], ["--filter", "graphs/*/float32-signed-run"])
         #expect(report.cases.contains { $0.message?.contains("smallest failing part: ") == true })
     }
 

@@ -67,11 +67,16 @@ import Testing
         }
     }
 
+    /// Operators whose newest version is the one that deprecates them, which the checker refuses, and one whose function body the checker cannot infer: it
+    /// does not fill in the default of `axes`.
+    private static let refusedByChecker: Set = ["Upsample", "Scatter", "MeanVarianceNormalization"]
+
     /// One sample of each operator, types and attributes as the suite draws them.
     @Test func operatorSamples() throws {
         try withTemporaryFolder { folder in
             var count = 0
-            for definition in OperatorCatalog.standard.all where definition.samples != nil && definition.domain.isEmpty {
+            for definition in OperatorCatalog.standard.all
+            where definition.samples != nil && definition.domain.isEmpty && !Self.refusedByChecker.contains(definition.name) {
                 let cases = GeneratedCase.newest(of: definition)
                 guard let some = cases.first(where: { $0.type == .float32 }) ?? cases.first else { continue }
                 let call = try some.call(seed: 5)

@@ -119,7 +119,8 @@ import Testing
         #expect(try counts() == [0, 0])
         _ = try session.run(inputs)
         // MatMul 4·4·4·2; Add, Relu, Mul, Add 16 each.
-        #expect(try counts() == [2, 128 + 4 * 16])
+        let perRun: UInt64 = 128 + 4 * 16
+        #expect(try counts() == [2, perRun])
         let gauge = try #require(try device.counters().last)
         #expect(gauge.name == "temperature" && gauge.unit == "°C" && gauge.value == .gauge(36.5))
         #expect(try device.takeActivities().isEmpty)
@@ -130,10 +131,11 @@ import Testing
         _ = try session.run(inputs)
         let activities = try device.takeActivities()
         #expect(activities.count == 2 && activities.allSatisfy { $0.lane == "core 0" && $0.correlation > 0 })
-        #expect(activities.map(\.operations).reduce(0, +) == 128 + 4 * 16)
+        let recorded: UInt64 = activities.reduce(0) { $0 + $1.operations }
+        #expect(recorded == perRun)
         #expect(activities[0].end <= activities[1].begin && activities[0].begin < activities[0].end)
         #expect(try device.takeActivities().isEmpty)
-        #expect(try counts() == [6, 3 * (128 + 4 * 16)])
+        #expect(try counts() == [6, 3 * perRun])
     }
 
     /// a → b → c with a and c in one group, and two groups that wait for each other.

@@ -67,7 +67,7 @@ import Testing
 
     @Test func laterMinorVersionIsTaken() throws {
         let plugin = try Plugin.load(PluginReference(path: loaderFault("later_minor")))
-        #expect(plugin.identity.abi == "0.4")
+        #expect(plugin.identity.abi == "0.5")
     }
 
     @Test func noEntryPoint() throws {
