@@ -19,22 +19,22 @@ final class PluginUnderTest {
         host.pointee.version = UInt32(SB_VERSION_MAJOR) << 16 | UInt32(SB_VERSION_MINOR)
         host.pointee.log = { _, _, _ in }
         host.pointee.clock = { _ in 0 }
-        var table: UnsafePointer<sb_plugin>?
-        #expect(southbridge_plugin(host, &table, nil) == SB_OK)
-        plugin = try #require(table)
-        func group<Table>(_ name: String, _: Table.Type) -> UnsafePointer<Table>? {
-            (0..<plugin.pointee.group_count).lazy.map { [plugin] in plugin.pointee.groups[$0] }.first {
-                String(decoding: UnsafeRawBufferPointer(start: $0.name.data, count: $0.name.length), as: UTF8.self) == name
-            }.map { $0.table.assumingMemoryBound(to: Table.self) }
-        }
-        driver = try #require(group("driver", sb_driver.self))
-        operators = try #require(group("operators", sb_operators.self))
+        var entered: UnsafePointer<sb_plugin>?
+        try #require(southbridge_plugin(host, &entered, nil) == SB_OK)
+        let table = try #require(entered)
+        plugin = table
+        driver = try #require(table.group("driver")).assumingMemoryBound(to: sb_driver.self)
+        operators = try #require(table.group("operators")).assumingMemoryBound(to: sb_operators.self)
         let memory = TestMemory()
         let values = options.map { sb_option(name: memory.string($0), value: memory.string($1)) }
-        let (status, text) = withError { plugin.pointee.start(host, values, values.count, &instance, $0) }
+        var started: OpaquePointer?
+        let (status, text) = withError { table.pointee.start(host, values, values.count, &started, $0) }
         try #require(status == SB_OK, Comment(rawValue: text))
-        let (opened, why) = withError { driver.pointee.open(instance, 0, &device, $0) }
-        try #require(opened == SB_OK, Comment(rawValue: why))
+        instance = started
+        var opened: OpaquePointer?
+        let (answer, why) = withError { driver.pointee.open(started, 0, &opened, $0) }
+        try #require(answer == SB_OK, Comment(rawValue: why))
+        device = opened
         withExtendedLifetime(memory) {}
     }
 
@@ -61,6 +61,16 @@ final class PluginUnderTest {
                 return answer.pointee.supported == 1 ? answer.pointee.cost : nil
             }
             if let cost { return cost }
+        }
+        return nil
+    }
+}
+
+extension UnsafePointer<sb_plugin> {
+    fileprivate func group(_ name: String) -> UnsafeRawPointer? {
+        for index in 0..<pointee.group_count {
+            let entry = pointee.groups[index]
+            if String(decoding: UnsafeRawBufferPointer(start: entry.name.data, count: entry.name.length), as: UTF8.self) == name { return entry.table }
         }
         return nil
     }

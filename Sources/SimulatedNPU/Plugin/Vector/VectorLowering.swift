@@ -70,7 +70,7 @@ struct VectorLowering {
     mutating func add(_ phase: GatherPhase) { phases.append(.gather(phase)) }
     mutating func addBarrier() { phases.append(.barrier) }
 
-    /// Blocks of several sizes are tried, and the fastest program is kept; larger memories only add to the choice.
+    /// Blocks of several sizes are tried, with all cores and with fewer, and the fastest program is kept: larger memories and more cores only add to the choice.
     func build(_ profile: Profile) throws(Refusal) -> Lowering {
         let most = phases.reduce(1) { if case .vector(let phase) = $1 { max($0, phase.elementCount) } else { $0 } }
         let capacity = Int(profile.config.bytes(of: NPU_VECTORS))
@@ -81,8 +81,9 @@ struct VectorLowering {
             // Small blocks of a large tensor would be a long program for nothing.
             if most / budget <= 4096 || isLast {
                 do throws(Refusal) {
-                    let lowering = try program(profile, budget: budget)
-                    if best == nil || lowering.program.seconds < best!.program.seconds { best = lowering }
+                    for lowering in try programs(profile, budget: budget) where best.map({ lowering.program.seconds < $0.program.seconds }) ?? true {
+                        best = lowering
+                    }
                 } catch {
                     failure = error
                 }
@@ -94,19 +95,36 @@ struct VectorLowering {
         return best
     }
 
-    private func program(_ profile: Profile, budget: Int) throws(Refusal) -> Lowering {
-        let builder = ProgramBuilder(profile)
+    /// Cores that get no block would only take their share of the bandwidth; with few blocks some number of cores shares them more evenly than all.
+    private func programs(_ profile: Profile, budget: Int) throws(Refusal) -> [Lowering] {
+        let cores = Int(profile.config.cores)
+        let (all, blocks) = try program(profile, budget: budget, cores: cores)
+        if blocks > 512 || cores == 1 { return [all] }
+        var counts = Set([min(blocks, cores)])
+        for halving in 1..<16 where cores >> halving > 0 && cores >> halving < blocks { counts.insert(cores >> halving) }
+        var result = blocks >= cores ? [all] : []
+        for count in counts.sorted() where count > 0 && count < cores { result.append(try program(profile, budget: budget, cores: count).lowering) }
+        return result.isEmpty ? [all] : result
+    }
+
+    private func program(_ profile: Profile, budget: Int, cores: Int) throws(Refusal) -> (lowering: Lowering, blocks: Int) {
+        let builder = ProgramBuilder(profile, cores: cores)
         for slot in slots { _ = builder.slot(slot.source, slot.bytes) }
         let capacity = builder.free(in: NPU_VECTORS)
         let arena = try builder.allocate(capacity, in: NPU_VECTORS)
+        // Between two barriers blocks of one phase and the next go to the cores in turn.
+        var (blocks, most) = (0, 0)
         for phase in phases {
             switch phase {
-            case .vector(let phase): try PhaseEmitter(phase, builder, arena: arena, capacity: capacity).emit(budget: budget)
-            case .gather(let phase): try phase.emit(builder, arena: arena, capacity: capacity)
-            case .barrier: builder.barrier()
+            case .vector(let phase): blocks = try PhaseEmitter(phase, builder, arena: arena, capacity: capacity).emit(budget: budget, after: blocks)
+            case .gather(let phase): blocks = phase.emit(builder, arena: arena, capacity: capacity, after: blocks)
+            case .barrier:
+                builder.barrier()
+                blocks = 0
             }
+            most = max(most, blocks)
         }
-        return try builder.finish()
+        return (try builder.finish(), most)
     }
 }
 

@@ -26,27 +26,32 @@ struct PhaseEmitter {
         outputsTransposed = phase.outputs.map { phase.isTransposed($0.access) }
     }
 
-    /// - Parameter budget: elements that a block should have at most.
-    func emit(budget: Int) throws(Refusal) {
-        if phase.elementCount == 0 { return }
+    /// - Parameters:
+    ///   - budget: elements that a block should have at most.
+    ///   - first: how many blocks have gone to the cores before.
+    /// - Returns: how many have gone after.
+    func emit(budget: Int, after first: Int) throws(Refusal) -> Int {
+        if phase.elementCount == 0 { return first }
         var reductions: [Term] = []
         for output in phase.outputs { output.term.collectReductions(into: &reductions) }
         let whole = VectorPlan(outputs: planOutputs(phase.outputs.indices), extents: inputExtents)
         let columns = phase.columnSizes.reduce(1, *)
         let isLinewise = !reductions.isEmpty || phase.outputs.contains { $0.term.needsWholeLines }
         if !isLinewise {
-            emitElements(whole, budget: budget, columns: columns)
+            return emitElements(whole, budget: budget, columns: columns, after: first)
         } else if let rows = rows(whole, columns: columns, budget: budget) {
             let memory = Memory(self, [whole], rows: rows, columns: columns)
             let line = Box.all(of: phase.columnSizes, limit: columns)[0]
-            for (index, box) in Box.all(of: phase.rowSizes, limit: rows).enumerated() {
-                run(whole, memory, Block(index: index, cores: builder.cores, rows: box, columns: line))
+            let boxes = Box.all(of: phase.rowSizes, limit: rows)
+            for (index, box) in boxes.enumerated() {
+                run(whole, memory, Block(index: first + index, cores: builder.cores, rows: box, columns: line))
             }
+            return first + boxes.count
         } else {
             try require(
                 !phase.outputs.contains { $0.term.needsWholeLines }, .memory,
                 "a line of \(columns) elements does not fit in the chip's local memory")
-            try emitInPieces(reductions, budget: budget, columns: columns)
+            return try emitInPieces(reductions, budget: budget, columns: columns, after: first)
         }
     }
 
@@ -77,7 +82,7 @@ struct PhaseEmitter {
         return rows
     }
 
-    private func emitElements(_ plan: VectorPlan, budget: Int, columns: Int) {
+    private func emitElements(_ plan: VectorPlan, budget: Int, columns: Int, after first: Int) -> Int {
         var (rows, width) = (1, 1)
         let isTransposing = inputsTransposed.contains(true) || outputsTransposed.contains(true)
         var elements = budget
@@ -90,17 +95,18 @@ struct PhaseEmitter {
             elements = elements * 3 / 4
         } while !fits([plan], rows: rows, columns: width) && elements > 0
         let memory = Memory(self, [plan], rows: rows, columns: width)
-        var index = 0
+        var index = first
         for row in Box.all(of: phase.rowSizes, limit: rows) {
             for column in Box.all(of: phase.columnSizes, limit: width) {
                 run(plan, memory, Block(index: index, cores: builder.cores, rows: row, columns: column))
                 index += 1
             }
         }
+        return index
     }
 
     /// Lines that do not fit: every depth of reductions goes over the line once, and the results once more.
-    private func emitInPieces(_ reductions: [Term], budget: Int, columns: Int) throws(Refusal) {
+    private func emitInPieces(_ reductions: [Term], budget: Int, columns: Int, after first: Int) throws(Refusal) -> Int {
         var plans: [VectorPlan] = []
         var (registers, known): ([VectorPlan.Register], [ObjectIdentifier: Int]) = ([], [:])
         let deepest = reductions.reduce(0) { max($0, $1.depth) }
@@ -126,8 +132,9 @@ struct PhaseEmitter {
         }
         let memory = Memory(self, all, rows: rows, columns: width)
         let pieces = Box.all(of: phase.columnSizes, limit: width)
-        for (index, box) in Box.all(of: phase.rowSizes, limit: rows).enumerated() {
-            let core = index % builder.cores
+        let boxes = Box.all(of: phase.rowSizes, limit: rows)
+        for (index, box) in boxes.enumerated() {
+            let core = (first + index) % builder.cores
             var turn = 0
             func go(_ plan: VectorPlan, _ piece: Box, accumulates: Bool) {
                 run(plan, memory, Block(core: core, turn: turn, rows: box, columns: piece), accumulates: accumulates)
@@ -139,6 +146,7 @@ struct PhaseEmitter {
             if !long.isEmpty { for piece in pieces { go(last, piece, accumulates: false) } }
             if !short.isEmpty { go(ends, pieces[0], accumulates: false) }
         }
+        return first + boxes.count
     }
 
     // MARK: One block
