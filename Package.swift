@@ -51,7 +51,7 @@ let package = Package(
             "ONNX",
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
-        module("Compiler", ["Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
         module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
@@ -79,12 +79,15 @@ let package = Package(
                 "Tensors", .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Support"]),
-        module("Reports", ["Conformance"]),
+        module(
+            "Benchmark",
+            ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
+        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -95,6 +98,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         module("TestSupport", path: "Tests/TestSupport"),
         tests("Tensors", ["Tensors"]),
+        tests("Benchmark", ["Benchmark", "Conformance", "Graph", "HardwareModel", "Operators", "TestSupport", "Tensors"]),
         tests("HardwareModel", ["HardwareModel", "TestSupport"]),
         tests("ONNX", ["ONNX", "Graph", "Operators", "Tensors", "TestSupport"]),
         tests("Southbound", ["Conformance", "CConformance", "CSouthbridge", "HardwareModel", "ReferenceCPU", "Southbound", "TestSupport"]),
@@ -102,10 +106,14 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
-        tests("Reports", ["Conformance", "Reports", "TestSupport", "southbridge"]),
+        tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPU", "SimulatedNPUMachine"]),
+        tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
-            ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
+            [
+                "Compiler", "Conformance", "CSouthbridge", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Southbound",
+                "Tensors", "TestSupport", "southbridge",
+            ]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]

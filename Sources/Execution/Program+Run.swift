@@ -9,10 +9,16 @@ import Tensors
 
 extension Program {
     /// - Parameter inputs: by position, of the types that the plan was made for.
-    func run(_ inputs: [HostTensor]) throws -> [HostTensor] {
+    /// - Parameter whenGiven: called when all work is given to the devices, before the wait.
+    func run(_ inputs: [HostTensor], whenGiven: () throws -> Void = {}) throws -> [HostTensor] {
         bindInputs(inputs)
-        try withExtendedLifetime(inputs) { try launchAll() }
-        return try outputs.map { output in
+        try withExtendedLifetime(inputs) { try launch(times: 1, whenGiven) }
+        return try readOutputs(inputs)
+    }
+
+    /// What the last run left. Inputs that are outputs, too, come from `inputs`.
+    func readOutputs(_ inputs: [HostTensor]) throws -> [HostTensor] {
+        try outputs.map { output in
             switch output {
             case .constant(let tensor): tensor
             case .input(let position): inputs[position]
@@ -21,6 +27,39 @@ extension Program {
                     if target.count > 0 { try device.download(from: buffer, offset: offset, into: target) }
                 }
             }
+        }
+    }
+
+    /// Copies the inputs to their places and turns their steps into nothing: later runs find them there.
+    func settle(_ inputs: [HostTensor]) throws {
+        bindInputs(inputs)
+        try withExtendedLifetime(inputs) {
+            try withErrorMessage { error in
+                for (step, _) in inputSteps {
+                    let status = perform(steps.baseAddress! + step, error)
+                    guard status == SB_OK else { throw failure(at: step, status: status, error.pointee) }
+                }
+                for case let stream? in streams { try synchronize(stream) }
+            }
+        }
+        for (step, _) in inputSteps {
+            steps[step] = .hostCopy(to: UnsafeMutableRawPointer(steps.baseAddress!), from: steps.baseAddress!, byteCount: 0)
+        }
+    }
+
+    /// Gives all work to the devices, `times` times over, and waits for it.
+    func launch<Result>(times: Int, _ whenGiven: () throws -> Result) throws -> Result {
+        try withErrorMessage { error in
+            for _ in 0..<times {
+                let failed = execute(error)
+                if failed < launched.count {
+                    for case let stream? in streams { try? stream.synchronize() }
+                    throw failure(at: failed, status: lastStatus, error.pointee)
+                }
+            }
+            let result = try whenGiven()
+            for case let stream? in streams { try synchronize(stream) }
+            return result
         }
     }
 
@@ -34,20 +73,8 @@ extension Program {
                 steps[step] = .copy(function, device: device, stream: stream, to: to, from: from, byteCount: byteCount)
             case .hostCopy(let to, _, let byteCount):
                 steps[step] = .hostCopy(to: to, from: address, byteCount: byteCount)
-            case .launch, .synchronize: break
+            case .launch, .execute, .synchronize: break
             }
-        }
-    }
-
-    /// Gives all work to the devices and waits for it.
-    private func launchAll() throws {
-        try withErrorMessage { error in
-            let failed = execute(error)
-            if failed < stepNodes.count {
-                for case let stream? in streams { try? stream.synchronize() }
-                throw failure(at: failed, status: lastStatus, error.pointee)
-            }
-            for case let stream? in streams { try synchronize(stream) }
         }
     }
 
@@ -72,7 +99,7 @@ extension Program {
 
     /// The launch loop: allocates nothing, retains nothing, takes no lock. Returns the step that failed, or the number of steps.
     private func execute(_ error: UnsafeMutablePointer<sb_error>) -> Int {
-        let count = stepNodes.count
+        let count = launched.count
         let base = steps.baseAddress!
         var index = 0
         while index < count {
@@ -90,6 +117,7 @@ extension Program {
     private func perform(_ step: UnsafeMutablePointer<Step>, _ error: UnsafeMutablePointer<sb_error>) -> Int32 {
         switch step.pointee {
         case .launch(let function, let launch): return function(launch, error)
+        case .execute(let function, let execution): return function(execution, error)
         case .copy(let function, let device, let stream, let to, let from, let byteCount):
             return function(device, stream, to, from, UInt64(byteCount), error)
         case .hostCopy(let to, let from, let byteCount):
@@ -113,7 +141,7 @@ extension Program {
             try withErrorMessage { error in
                 var timed: [TimedStep] = []
                 let origin = DispatchTime.now().uptimeNanoseconds
-                for index in stepNodes.indices {
+                for index in launched.indices {
                     let start = DispatchTime.now().uptimeNanoseconds
                     let status = perform(steps.baseAddress! + index, error)
                     guard status == SB_OK else { throw failure(at: index, status: status, error.pointee) }
@@ -126,14 +154,13 @@ extension Program {
     }
 
     private func failure(at step: Int, status: Int32, _ error: sb_error) -> ExecutionError {
-        let node = stepNodes[step]
-        let plugin = node.map { pluginNames[$0] } ?? "the device"
+        let names = launched[step].map { self.names[$0] }
         return .device(
-            PluginError(status: status, error, plugin: plugin, doing: node == nil ? "copy" : "launch"),
-            node: node.map { nodeNames[$0] } ?? self.node(ofCorrelation: error.correlation))
+            PluginError(status: status, error, plugin: names?.plugin ?? "the device", doing: names == nil ? "copy" : "launch"),
+            node: names?.node ?? node(ofCorrelation: error.correlation))
     }
 
     private func node(ofCorrelation correlation: UInt64) -> String? {
-        correlation > 0 && correlation <= nodeNames.count ? nodeNames[Int(correlation) - 1] : nil
+        correlation > 0 && correlation <= names.count ? names[Int(correlation) - 1].node : nil
     }
 }

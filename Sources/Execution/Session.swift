@@ -10,11 +10,11 @@ package import Tensors
 ///
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
-    private let graph: Graph
+    let graph: Graph
     private let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
-    private let program = Mutex<Program?>(nil)
+    let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
@@ -71,7 +71,15 @@ package final class Session: Sendable {
             return try program.withLock { program in
                 let current = try plan(tensors, reusing: program)
                 program = current
-                return Trace(current, try current.runTimed(tensors))
+                for device in devices { try device.record(true) }
+                defer { for device in devices { try? device.record(false) } }
+                let timed = try current.runTimed(tensors)
+                var activities: [(device: String, activities: [Activity])] = []
+                for device in devices where device.recordsActivities {
+                    try device.record(false)
+                    activities.append((device.name, try device.takeActivities()))
+                }
+                return Trace(current, timed, activities)
             }
         } catch {
             throw ExecutionError(error)
@@ -81,7 +89,7 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    private func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
+    func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
@@ -89,7 +97,7 @@ package final class Session: Sendable {
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
-        guard placement.nodes.count == 1, placement.nodes[0].kernel.flags.contains(.strided), graph.constants.isEmpty else {
+        guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
         return try Program(
@@ -97,7 +105,7 @@ package final class Session: Sendable {
             inputScale: Program.spreadScale)
     }
 
-    private func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
+    func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
         for name in inputs.keys.sorted() where !graph.inputs.contains(where: { graph[$0].name == name }) {
             let known = graph.inputs.map { "'\(graph[$0].name)'" }.joined(separator: ", ")
             throw .input("the model has no input '\(name)'; it has \(known.isEmpty ? "none" : known)")
@@ -146,6 +154,8 @@ package struct PlanSummary: Sendable {
     package let byteCount: Int
     /// The arenas alone, by device.
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
+    /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
+    package let remarks: [String]
 }
 
 extension ExecutionError {

@@ -45,13 +45,11 @@ package enum Quantity: String, CaseIterable, Sendable {
         return Int(exactly: (value * Double(factor)).rounded())
     }
 
-    /// The shortest text that reads as `value` again.
+    /// The shortest text that reads as `value` again; of several, that with the largest unit.
     package func text(_ value: Int) -> String {
-        let candidates = units.compactMap { unit -> (text: String, length: Int)? in
-            let text = "\(Self.digits(value, in: unit.factor)) \(unit.name)"
-            return parse(text) == value ? (text, text.count) : nil
-        }
-        return candidates.min { $0.length < $1.length }?.text ?? "\(value)"
+        let candidates = units.map { unit in (text: "\(Self.digits(value, in: unit.factor)) \(unit.name)", factor: unit.factor) }
+            .filter { parse($0.text) == value }
+        return candidates.min { ($0.text.count, -$0.factor) < ($1.text.count, -$1.factor) }?.text ?? "\(value)"
     }
 
     /// `value / factor` with at most six decimals.

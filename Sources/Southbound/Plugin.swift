@@ -17,6 +17,17 @@ package final class Plugin: @unchecked Sendable {
     package let events: sb_events?
     /// The kernels, if the plugin has the group "operators".
     package private(set) var library: OperatorLibrary?
+    /// The plugin's own compiler, if it has the group "graphs".
+    package private(set) var compiler: GraphCompiler?
+    package let observation: sb_observation?
+    /// The groups that the plugin offers and this host knows.
+    package var groupNames: [String] {
+        let groups: [(name: String, isThere: Bool)] = [
+            ("driver", driver != nil), ("streams", streams != nil), ("events", events != nil), ("operators", library != nil),
+            ("graphs", compiler != nil), ("observation", observation != nil),
+        ]
+        return groups.filter(\.isThere).map(\.name)
+    }
     /// 0 for an operator library that brings no device.
     package let deviceCount: Int
 
@@ -37,22 +48,30 @@ package final class Plugin: @unchecked Sendable {
     package static func load(
         _ reference: PluginReference, options: [String: String] = [:], log: PluginLog? = nil
     ) throws(PluginError) -> Plugin {
-        try load(reference, log: log) { _ in options }
+        try load(reference, log: log) { _, _ in options }
     }
 
     /// The same with the options that stand under the plugin's name.
-    package static func load(_ reference: PluginReference, namedOptions: NamedOptions) throws(PluginError) -> Plugin {
-        try load(reference, log: nil) { namedOptions[$0] }
+    ///
+    /// - Parameter measuring: sets the option `measure` to true where the plugin has one and the user does not set it: the description of a device may then
+    ///   take some time and holds figures that were measured.
+    package static func load(
+        _ reference: PluginReference, namedOptions: NamedOptions, measuring: Bool = false
+    ) throws(PluginError) -> Plugin {
+        try load(reference, log: nil) { name, schema in
+            let measure = measuring && schema.contains { $0.name == "measure" && $0.kind == .boolean } ? ["measure": "true"] : [:]
+            return namedOptions[name].merging(measure) { given, _ in given }
+        }
     }
 
     private static func load(
-        _ reference: PluginReference, log: PluginLog?, options: (String) -> [String: String]
+        _ reference: PluginReference, log: PluginLog?, options: (String, [OptionSchema]) -> [String: String]
     ) throws(PluginError) -> Plugin {
         let services = HostServices(log: log)
         let library = try SharedLibrary(path: reference.path, plugin: reference.givenName ?? reference.path)
         let negotiation = try Negotiation(library, host: services, givenName: reference.givenName)
         let name = reference.givenName ?? negotiation.identity.name
-        return try Plugin(negotiation, name: name, options: options(name), services)
+        return try Plugin(negotiation, name: name, options: options(name, negotiation.options), services)
     }
 
     private init(_ negotiation: Negotiation, name: String, options: [String: String], _ services: HostServices)
@@ -66,6 +85,7 @@ package final class Plugin: @unchecked Sendable {
         driver = negotiation.driver
         streams = negotiation.streams
         events = negotiation.events
+        observation = negotiation.observation
         try OptionSchema.check(options, against: negotiation.options, plugin: name)
         let instance = try Self.start(negotiation.table, options: options, services, plugin: name)
         self.instance = instance
@@ -77,6 +97,7 @@ package final class Plugin: @unchecked Sendable {
             throw error
         }
         library = negotiation.operators.map { OperatorLibrary(plugin: self, table: $0.table, kernels: $0.kernels) }
+        compiler = negotiation.graphs.map { GraphCompiler(plugin: self, table: $0.table, numerics: $0.numerics) }
     }
 
     deinit { stop() }

@@ -4,6 +4,7 @@ import Conformance
 import Execution
 import Foundation
 import Graph
+import HardwareModel
 import ONNX
 import Scaffold
 import Southbound
@@ -43,6 +44,7 @@ struct CommandFailure: Error {
             case .interrupted(let reason): self.init(code: 130, reason)
             }
         case let error as ONNXError: self.init(code: 2, error.description)
+        case let error as DescriptionError: self.init(code: 2, error.description)
         case let error as TensorError: self.init(code: 2, error.description)
         case let error as GraphError: self.init(code: 2, error.description)
         case let error as ReportReadError: self.init(code: 2, error.description)

@@ -28,6 +28,7 @@ struct QuantityTests {
     @Test func writesTheShortestUnit() {
         #expect(Quantity.bytes.text(32 << 30) == "32 GiB")
         #expect(Quantity.bytes.text(1000) == "1 kB")
+        #expect(Quantity.bytesPerSecond.text(40_960_000_000) == "40.96 GB/s")
         #expect(Quantity.bytesPerSecond.text(1_200_000_000_000) == "1.2 TB/s")
         #expect(Quantity.picoseconds.text(1_500_000) == "1.5 us" || Quantity.picoseconds.text(1_500_000) == "1.5 µs")
         #expect(Quantity.hertz.text(0) == "0 Hz")

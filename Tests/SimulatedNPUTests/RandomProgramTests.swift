@@ -81,13 +81,14 @@ import Testing
 
     /// The bits of the output do not depend on the threads; local memories are poisoned, so that no result hangs on what a core finds there.
     @Test func threadsDoNotChangeBits() throws {
+        let bytes = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) & 0x3B }
         for seed in 0..<20 {
             var config = roundConfig(cores: 4)
             let program = program(config, seed: UInt64(seed))
             func run(_ threads: UInt32) throws -> [UInt8] {
                 let machine = try #require(npu_machine_create(&config, threads, true))
                 defer { npu_machine_destroy(machine) }
-                var input = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) & 0x3B }
+                var input = bytes
                 var output = [UInt8](repeating: 0, count: 1 << 20)
                 var message = [CChar](repeating: 0, count: 100)
                 let status = input.withUnsafeMutableBytes { input in

@@ -17,7 +17,7 @@ package struct ModelCase: Sendable {
 
     package var model: URL { folder.appending(path: "model.onnx") }
 
-    init(folder: URL, folding: Bool) throws(ConformanceError) {
+    package init(folder: URL, folding: Bool) throws(ConformanceError) {
         self.folder = folder
         self.folding = folding
         tolerance = try CorpusTolerance(caseFile: folder.appending(path: "case.json"))

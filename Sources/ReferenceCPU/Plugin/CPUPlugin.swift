@@ -10,22 +10,29 @@ package final class CPUPlugin: Plugin {
     private static let threads = OptionSchema(
         name: "threads", kind: .integer, defaultValue: "0",
         help: "threads that share the work; 0: one per physical core that the process may use")
-    package static let options = [threads]
+    private static let measure = OptionSchema(
+        name: "measure", kind: .boolean, defaultValue: "false",
+        help: "describe the device with its measured clock, peak and memory bandwidth; takes some tenths of a second")
+    package static let options = [threads, measure]
     package static let execution = Execution.inline
     package static let kernels: [any Kernel<CPUDevice>] = tunedKernels + GenericKernel.all
     package static let table = PluginTable(CPUPlugin.self) { CPUPlugin.start($0, $1, $2, $3, $4) }
 
     private let pool: ThreadPool
+    private let measures: Bool
     private let ledger = MemoryLedger(capacity: HostTopology.shared.memoryByteCount)
 
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
+        measures = try options.boolean(Self.measure)
         let asked = try options.integer(Self.threads, in: 0...1024)
         pool = ThreadPool(threadCount: asked == 0 ? HostTopology.shared.coreCount : asked)
     }
 
     package var deviceCount: Int { 1 }
 
-    package func hardware(of index: Int) -> HardwareDescription { HostTopology.shared.description(threadCount: pool.threadCount) }
+    package func hardware(of index: Int) -> HardwareDescription {
+        HostTopology.shared.description(threadCount: pool.threadCount, measures ? HostMeasurement.shared : nil)
+    }
 
     package func open(_ index: Int) -> CPUDevice {
         CPUDevice(pool: pool, products: MatrixProduct(pool: pool), ledger: ledger, spaceCount: HostTopology.shared.caches.count + 1)

@@ -61,13 +61,14 @@ struct HostTopology: Sendable {
 
 extension HostTopology {
     /// The device's description. `threadCount` cores of it are used.
-    func description(threadCount: Int) -> HardwareDescription {
+    /// - Parameter measurement: without one, what the operating system does not tell is unknown.
+    func description(threadCount: Int, _ measurement: HostMeasurement?) -> HardwareDescription {
         var hardware = HardwareDescription(id: "host-cpu", name: model, family: .cpu)
         hardware.driver = BLAS.shared?.version ?? ""
         var memory = HardwareDescription.Space(name: "memory", kind: .host, capacity: UInt64(memoryByteCount))
         memory.isAllocatable = true
         memory.isHostVisible = true
-        memory.bandwidth = MemoryBandwidth.shared
+        memory.bandwidth = measurement?.bytesPerSecond ?? 0
         hardware.spaces = [memory]
         for cache in caches {
             var space = HardwareDescription.Space(name: "L\(cache.level)", kind: .cache, capacity: UInt64(cache.byteCount))
@@ -77,11 +78,14 @@ extension HostTopology {
         }
         let bits = cpu_vector_bits()
         if bits > 0 {
-            // One fused multiply-add a cycle and lane is certain; a second one of a core's ports differs between models and is not claimed.
+            // One fused multiply-add a cycle and lane is certain; a second one of a core's ports differs between models.
+            let ports = measurement?.ports ?? 1
+            let clock = max(maximumClock, measurement?.clock ?? 0)
             var unit = HardwareDescription.Unit(name: "\(bits)-bit multiply-add", kind: .vector, count: UInt32(threadCount), clock: clock)
-            unit.tile = (0, UInt32(bits / 32), 0)
-            unit.rates = [(DataType.float32, 32), (.float64, 64)].map { type, width in
-                .init(dataType: type.rawValue, accumulatorType: type.rawValue, perCycle: Double(2 * Int(bits) / width))
+            unit.tile = (0, UInt32(bits / 32) * UInt32(ports), 0)
+            unit.rates = [DataType.float32, .float64].map { type in
+                let perCycle = 2 * ports * Int(bits) / type.bits
+                return .init(dataType: type.rawValue, accumulatorType: type.rawValue, perCycle: Double(perCycle))
             }
             hardware.units = [unit]
         }
@@ -89,41 +93,11 @@ extension HostTopology {
     }
 
     /// Hertz at which the first core may run, as the kernel tells; 0 if it does not.
-    private var clock: UInt64 {
+    private var maximumClock: UInt64 {
         guard let file = fopen("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq", "r") else { return 0 }
         defer { fclose(file) }
         var text = [CChar](repeating: 0, count: 32)
         guard fgets(&text, 32, file) != nil else { return 0 }
         return UInt64(max(atoll(text), 0)) * 1000
-    }
-}
-
-/// Bytes that this machine reads and writes per second, measured once per process by copying more than its caches hold.
-enum MemoryBandwidth {
-    static let shared = measure()
-
-    private struct Copy {
-        let from, to: UnsafeMutableRawPointer
-    }
-
-    private static func measure() -> UInt64 {
-        let byteCount = 32 << 20
-        let pool = ThreadPool(threadCount: HostTopology.shared.coreCount)
-        guard let from = malloc(byteCount), let to = malloc(byteCount) else { return 0 }
-        defer {
-            free(from)
-            free(to)
-        }
-        memset(from, 1, byteCount)
-        var best = UInt64.max
-        for _ in 0..<4 {
-            let start = monotonicNanoseconds()
-            pool.parallel(byteCount, grain: 1 << 20, with: Copy(from: from, to: to)) { context, begin, end in
-                let copy = context!.assumingMemoryBound(to: Copy.self).pointee
-                memcpy(copy.to + begin, copy.from + begin, end - begin)
-            }
-            best = min(best, monotonicNanoseconds() - start)
-        }
-        return UInt64(Double(2 * byteCount) / (Double(max(best, 1)) * 1e-9))
     }
 }

@@ -57,6 +57,15 @@ uint64_t npu_program_count(const npu_program *program) {
     return count;
 }
 
+uint32_t npu_program_cores(const npu_program *program) {
+    return program->cores;
+}
+
+const npu_instruction *npu_program_list(const npu_program *program, uint32_t core, size_t *count) {
+    *count = program->lists[core].count;
+    return program->lists[core].instructions;
+}
+
 uint64_t npu_width(uint32_t type) {
     switch (type) {
     case NPU_UINT8:

@@ -122,7 +122,7 @@ final class DeviceMemory: @unchecked Sendable {
 }
 
 /// A stretch of device memory.
-package final class NPUBuffer: @unchecked Sendable {
+package final class NPUBuffer: Buffer, @unchecked Sendable {
     /// What the chip calls it; no address of the host's.
     let address: UnsafeRawPointer
     /// Where the simulator keeps the bytes.

@@ -48,7 +48,7 @@ final class FaultPlan: Sendable {
 }
 
 extension PluginFailure {
-    static let deviceLost = PluginFailure(code: SB_ERROR_DEVICE_LOST, "the device is lost: close it and open it again")
+    static let deviceLost = PluginFailure(code: SB_ERROR_DEVICE_LOST, "it has to be closed and opened again")
     static func timeout(_ seconds: Double) -> PluginFailure {
         PluginFailure(code: SB_ERROR_TIMEOUT, "the device has not answered for \(seconds) s", mayRetry: true)
     }

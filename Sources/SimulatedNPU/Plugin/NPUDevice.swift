@@ -7,13 +7,16 @@ import SimulatedNPUMachine
 /// An opening of the chip.
 package final class NPUDevice: Device {
     let profile: Profile
+    /// Whether the compiler claims anything.
+    let compilesGraphs: Bool
     let memory: DeviceMemory
     private let dispatcher: Dispatcher
     private let faults: FaultPlan
 
-    init(_ profile: Profile, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
+    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
         self.faults = faults
         self.profile = profile
+        self.compilesGraphs = compilesGraphs
         self.memory = memory
         self.dispatcher = dispatcher
     }

@@ -9,7 +9,7 @@ package final class NPUPlugin: Plugin {
     package typealias Device = NPUDevice
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
-    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, FaultPlan.option, watchdogOption]
+    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption]
     private static let profileOption = OptionSchema(
         name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
     private static let threadsOption = OptionSchema(
@@ -23,17 +23,21 @@ package final class NPUPlugin: Plugin {
     private static let float32Option = OptionSchema(
         name: "float32", kind: .string, defaultValue: "bfloat16x3",
         help: "what a float32 becomes for the matrix unit: three parts of bfloat16 (bfloat16x3), two, or one")
+    private static let graphsOption = OptionSchema(
+        name: "graphs", kind: .boolean, defaultValue: "true", help: "whether the chip's compiler takes subgraphs; else every node goes by a kernel")
     private static let watchdogOption = OptionSchema(
         name: "watchdog", kind: .integer, defaultValue: "0",
         help: "seconds after which a device that hangs is reported to who waits for it; 0: never")
     package static let execution = Execution.queued
     package static let kernels: [any Kernel<NPUDevice>] = allKernels
+    package static let graphCompiler: (any GraphCompiler<NPUDevice>)? = NPUGraphCompiler()
     package static let table = PluginTable(NPUPlugin.self) { NPUPlugin.start($0, $1, $2, $3, $4) }
 
     private let profile: Profile
     private let threads: Int
     private let isAdversarial: Bool
     private let seed: Int
+    private let compilesGraphs: Bool
     private let ledger: DeviceMemory.Ledger
     private let faults: FaultPlan
     private let watchdog: Int
@@ -46,6 +50,7 @@ package final class NPUPlugin: Plugin {
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])
         seed = try options.integer(Self.seedOption, in: 0...Int.max)
+        compilesGraphs = try options.boolean(Self.graphsOption)
         faults = try FaultPlan(options)
         watchdog = try options.integer(Self.watchdogOption, in: 0...86400)
         ledger = DeviceMemory.Ledger(capacity: Int(profile.config.device_bytes))
@@ -65,7 +70,7 @@ package final class NPUPlugin: Plugin {
             machine: machine, timing: CommandTiming(config: config),
             order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt(), faults: faults,
             watchdog: Double(watchdog))
-        return NPUDevice(profile, memory: memory, dispatcher: dispatcher, faults: faults)
+        return NPUDevice(profile, compilesGraphs: compilesGraphs, memory: memory, dispatcher: dispatcher, faults: faults)
     }
 }
 

@@ -51,6 +51,12 @@ package final class Profile: @unchecked Sendable {
         config = try npu_config(model)
     }
 
+    /// Of everything that a compiled program depends on (FNV-1a).
+    var digest: UInt64 {
+        var config = config
+        return withUnsafeBytes(of: &config) { $0.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } }
+    }
+
     func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
     func remember(_ blocking: ProductBlocking, for signature: String) { blockings.withLock { $0[signature] = blocking } }
 
@@ -67,6 +73,13 @@ package final class Profile: @unchecked Sendable {
             result.picosecondsLatency = UInt64(link.latencyPicoseconds)
             return result
         }
+        result.layouts = model.layouts.map {
+            HardwareDescription.Layout(
+                name: $0.name, value: UInt32($0.value), blockRows: UInt32($0.blockRows), blockColumns: UInt32($0.blockColumns))
+        }
+        result.picosecondsLaunchLatency = UInt64(model.launchLatencyPicoseconds)
+        result.queueDepth = UInt32(model.queueDepth)
+        result.largestRank = UInt32(model.largestRank)
         return result
     }
 }

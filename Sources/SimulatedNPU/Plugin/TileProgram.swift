@@ -4,7 +4,7 @@ import SimulatedNPUMachine
 
 /// A checked program and how long it takes on the chip.
 package final class TileProgram: @unchecked Sendable {
-    private let raw: OpaquePointer
+    let raw: OpaquePointer
     /// From its first instruction to its last.
     let seconds: Double
     let counters: npu_counters

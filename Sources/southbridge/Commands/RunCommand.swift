@@ -50,7 +50,10 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
 
-    @Option(help: ArgumentHelp("Write a trace that opens in Perfetto.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "Write a trace that opens in Perfetto: launches in the host's time, activities in the device's.", valueName: "file"),
+        completion: .file())
     var trace: String?
 
     @Flag(help: "Say for every node where it ran.")
@@ -81,6 +84,7 @@ struct RunCommand: ParsableCommand {
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
         let files = try output.map { try write(results, to: $0) }
         guard let summary = session.summary else { return }
+        for remark in summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
             device: device, seed: seed, placement: summary.placement,
             outputs: results.enumerated().map { index, output in

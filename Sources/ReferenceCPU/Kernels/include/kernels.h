@@ -42,6 +42,19 @@ const char *cpu_openblas_core(void);
 /* Width of the registers in which this CPU does fused multiply-adds; 0: it has none, or they are not known. */
 int32_t cpu_vector_bits(void);
 
+/* ---- How fast it is: loops for a stopwatch. What they return means nothing. ------------------------------------------------------- */
+
+/* `rounds` times cpu_multiply_adds_per_round() fused multiply-adds on whole registers, as many at once as the CPU can. */
+double cpu_multiply_adds(cpu_type type, int64_t rounds);
+int64_t cpu_multiply_adds_per_round(void);
+/* 24 cycles a round; 0 where that cannot be promised. */
+int32_t cpu_dependent_products(int64_t rounds);
+/* a = b + factor * c. */
+void cpu_triad(float *a, const float *b, const float *c, float factor, int64_t begin, int64_t end);
+/* Addresses are multiples of 32 bytes, `begin` and `end` of 8. */
+void cpu_copy_past_caches(float *to, const float *from, int64_t begin, int64_t end);
+int64_t cpu_read_all(const int64_t *a, int64_t begin, int64_t end);
+
 /* ---- Walks: strided iteration over several operands -------------------------------------------------------------------------------- */
 
 #define CPU_WALK_RANK     16

@@ -190,6 +190,9 @@ void npu_program_destroy(npu_program *program);
 /* Appends a copy of `instruction` to a core's list; NPU_OP_BARRIER goes to all cores, whatever `core` says. */
 void npu_program_append(npu_program *program, uint32_t core, const npu_instruction *instruction);
 uint64_t npu_program_count(const npu_program *program);
+uint32_t npu_program_cores(const npu_program *program);
+/* A core's instructions, valid until the next append. */
+const npu_instruction *npu_program_list(const npu_program *program, uint32_t core, size_t *count);
 /* NULL, or why the program breaks a rule (a range outside its memory, a type that a unit does not take, overlapping tiles): checked once, after the last append.
  * `slot_bytes` are the sizes of the slots. */
 const char *npu_program_check(npu_program *program, const uint64_t *slot_bytes, size_t slot_count);

@@ -15,7 +15,7 @@ let convolutionKernels: [LoweredKernel] =
             problem.epilogue.inputs = [convolution.perFilter(2, bias)]
             problem.epilogue.term = problem.epilogue.term + .input(1, npu_type(bias.type.rawValue))
         }
-        return try problem.lower(profile)
+        return problem
     }
     + [
         LoweredKernel("ConvInteger", since: 10, types: [.int8, .uint8]) { node, profile throws(Refusal) in

@@ -22,9 +22,9 @@ let approximateFunctions: sb_numerics = {
 /// A kernel of the vector unit: one function from a node to its phases.
 func vectorKernel(
     _ operatorName: String, since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = .deterministic, hostInputs: Set<Int> = [],
-    numerics: sb_numerics? = nil, _ lower: @escaping @Sendable (NodeView, inout VectorLowering) throws(Refusal) -> Void
+    numerics: sb_numerics? = nil, fusion: LoweredKernel.Fusion? = nil, _ lower: @escaping @Sendable (NodeView, inout VectorLowering) throws(Refusal) -> Void
 ) -> LoweredKernel {
-    LoweredKernel(operatorName, since: since, until: until, types: types, flags: flags, hostInputs: hostInputs, numerics: numerics) {
+    LoweredKernel(operatorName, since: since, until: until, types: types, flags: flags, hostInputs: hostInputs, numerics: numerics, fusion: fusion) {
         node, profile throws(Refusal) in
         var lowering = VectorLowering()
         try lower(node, &lowering)
@@ -38,8 +38,9 @@ func elementwiseKernel(
     numerics: sb_numerics? = nil,
     inputs count: Int? = nil, _ expression: @escaping @Sendable (NodeView, [Term]) throws(Refusal) -> Term
 ) -> LoweredKernel {
-    vectorKernel(operatorName, since: since, until: until, types: types, flags: flags, numerics: numerics) {
-        node, lowering throws(Refusal) in
+    vectorKernel(
+        operatorName, since: since, until: until, types: types, flags: flags, numerics: numerics, fusion: .elementwise(inputs: count, expression)
+    ) { node, lowering throws(Refusal) in
         let y = try node.operand(output: 0)
         var (accesses, terms): ([Access], [Term]) = ([], [])
         for index in 0..<(count ?? node.inputCount) {

@@ -6,7 +6,7 @@ import Tensors
 let matrixKernels: [LoweredKernel] =
     LoweredKernel.floatProduct("MatMul", since: 1) { node, profile throws(Refusal) in
         let (a, b, y) = (try node.operand(input: 0), try node.operand(input: 1), try node.operand(output: 0))
-        return try stackedProduct(a, b, y, 0, 1, profile).lower(profile)
+        return try stackedProduct(a, b, y, 0, 1, profile)
     }
     + LoweredKernel.floatProduct("Gemm", since: 7) { node, profile throws(Refusal) in
         let (a, b, y) = (try node.operand(input: 0), try node.operand(input: 1), try node.operand(output: 0))
@@ -33,12 +33,11 @@ let matrixKernels: [LoweredKernel] =
             let addend = Term.input(1, npu_type(c.type.rawValue))
             epilogue.term = epilogue.term + (beta == 1 ? addend : addend * .constant(beta))
         }
-        let problem = ProductProblem(
+        return ProductProblem(
             m: y.shape[0], n: y.shape[1], k: k,
             a: a.matrix(0, row: transposeA ? 1 : a.shape[1], column: transposeA ? a.shape[1] : 1, offsets: [0]),
             b: b.matrix(1, row: transposeB ? 1 : b.shape[1], column: transposeB ? b.shape[1] : 1, offsets: [0]), arithmetic: arithmetic,
             output: .init(bytes: y.bytes, type: y.type, rowStride: y.shape[1], offsets: [0]), epilogue: epilogue)
-        return try problem.lower(profile)
     }
     + [
         LoweredKernel("MatMulInteger", since: 10, types: [.int8, .uint8]) { node, profile throws(Refusal) in

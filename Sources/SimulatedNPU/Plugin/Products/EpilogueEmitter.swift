@@ -42,11 +42,7 @@ final class EpilogueEmitter {
         plan = VectorPlan(
             outputs: [VectorPlan.Output(index: 0, term: problem.epilogue.term, type: type, extent: .all, forwardable: [])], extents: extents
         )
-        if case .input(0) = problem.epilogue.term.kind, problem.output.type == problem.arithmetic.accumulator {
-            isPlain = true
-        } else {
-            isPlain = false
-        }
+        isPlain = problem.storesAccumulators
 
         zeroSlotA = problem.a.zeroPoint.map { builder.input($0.input, bytes: $0.count * $0.type.bits / 8) }
         zeroSlotB = problem.b.zeroPoint.map { builder.input($0.input, bytes: $0.count * $0.type.bits / 8) }

@@ -9,12 +9,16 @@ struct ProductBlocking: Hashable {
     var cores: Int
     /// Neighbouring blocks of a core share a rather than b.
     var sharesA: Bool
+    /// Bytes of the vector unit's memory that are used.
+    var vectors: Int
 
     /// The blockings that are tried. The list only grows with the chip: every blocking that a smaller one had is in it.
     static func candidates(for problem: ProductProblem, _ profile: Profile) -> [ProductBlocking] {
         let config = profile.config
         let tile = (m: Int(config.tile_m), n: Int(config.tile_n), k: Int(config.tile_k))
         let accumulators = Int(config.bytes(of: NPU_ACCUMULATORS))
+        let capacity = Int(config.bytes(of: NPU_VECTORS))
+        let vectors = capacity < 1 << 15 ? [capacity] : [1 << 15, 1 << 17].filter { $0 <= capacity }
         var result: [ProductBlocking] = []
         for m in sizes([16, 64, 128, 256], problem.m, tile.m) {
             for n in sizes([16, 64, 128, 256], problem.n, tile.n) where m * n * 4 <= accumulators {
@@ -25,7 +29,10 @@ struct ProductBlocking: Hashable {
                 for k in sizes([64, 256], problem.k, tile.k) {
                     for cores in halvings(of: Int(config.cores)) where cores <= items || cores == 1 {
                         for sharesA in blocks.0 > 1 && blocks.1 > 1 ? [true, false] : [true] {
-                            result.append(ProductBlocking(m: m, n: n, k: k, cores: cores, sharesA: sharesA))
+                            for vectors in vectors {
+                                result.append(ProductBlocking(m: m, n: n, k: k, cores: cores, sharesA: sharesA, vectors: vectors))
+                                if problem.isPlain { break }
+                            }
                         }
                     }
                 }

@@ -34,6 +34,8 @@ final class ProductEmitter {
         self.problem = problem
         self.blocking = blocking
         builder = ProgramBuilder(profile, cores: blocking.cores)
+        // The rest stays unused, so that a chip with more of it has all programs of one with less.
+        _ = try builder.allocate(builder.free(in: NPU_VECTORS) - min(blocking.vectors, builder.free(in: NPU_VECTORS)), in: NPU_VECTORS)
         let config = profile.config
         tile = (Int(config.tile_m), Int(config.tile_n), Int(config.tile_k))
         let arithmetic = problem.arithmetic

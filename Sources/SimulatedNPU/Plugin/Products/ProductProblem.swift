@@ -11,6 +11,12 @@ struct ProductProblem {
     var output: Output
     var epilogue: Epilogue
     var batches: Int { output.offsets.count }
+    /// The vector unit has nothing to do.
+    var isPlain: Bool { !arithmetic.isStaged && a.zeroPoint == nil && b.zeroPoint == nil && storesAccumulators }
+    /// The accumulators are the result.
+    var storesAccumulators: Bool {
+        if case .input(0) = epilogue.term.kind { output.type == arithmetic.accumulator } else { false }
+    }
 
     /// Row-major, the columns side by side.
     struct Output {
