@@ -144,7 +144,12 @@ static void run_along(const npu_vector *v, unsigned char *const *memory) {
     vector_block block;
     for (uint64_t row = 0; row < v->rows; ++row) {
         float sum = 0;
-        uint64_t whole = 0;
+        int64_t whole = 0;
+        unsigned char *carry = v->b.type ? place(&v->b, memory, row, 0) : 0;
+        if (carry && floats)
+            vector_load_floats(v->b.type, carry, 1, 1, &sum);
+        else if (carry)
+            vector_load_integers(v->b.type, carry, 1, 1, &whole);
         for (uint64_t column = 0; column < v->count; column += VECTOR_BLOCK) {
             const uint64_t left = v->count - column, count = left < VECTOR_BLOCK ? left : VECTOR_BLOCK;
             load(v, memory, 0, floats, row, column, count, &block);
@@ -154,9 +159,9 @@ static void run_along(const npu_vector *v, unsigned char *const *memory) {
                     sum += block.floats[i];
                     block.floats[i] = isExclusive ? before : sum;
                 } else {
-                    const uint64_t before = whole;
-                    whole += (uint64_t)block.integers[i];
-                    block.integers[i] = (int64_t)(isExclusive ? before : whole);
+                    const int64_t before = whole;
+                    whole = (int64_t)((uint64_t)whole + (uint64_t)block.integers[i]);
+                    block.integers[i] = isExclusive ? before : whole;
                 }
             }
             unsigned char *to = place(&v->destination, memory, row, column);
@@ -165,6 +170,10 @@ static void run_along(const npu_vector *v, unsigned char *const *memory) {
             else
                 vector_store_integers(v->destination.type, block.integers, false, count, to, v->destination.stride);
         }
+        if (carry && floats)
+            vector_store_floats(v->b.type, &sum, 1, carry, 1);
+        else if (carry)
+            vector_store_integers(v->b.type, &whole, false, 1, carry, 1);
     }
 }
 

@@ -85,7 +85,9 @@ typedef enum npu_vector_operation {
     NPU_V_LEAST,
     NPU_V_GREATEST_INDEX, /* of the first, or with NPU_VECTOR_LAST the last of them; a NaN is greatest and least */
     NPU_V_LEAST_INDEX,
-    NPU_V_RUNNING_SUM, /* along each row, one result per element; unless `parameter` is 0 without the element itself */
+    /* Along each row, one result per element; unless `parameter` is 0 without the element itself. An operand b, one element per row, is what it starts from and
+     * what it leaves its sum in. */
+    NPU_V_RUNNING_SUM,
     NPU_V_OPERATION_COUNT,
 } npu_vector_operation;
 

@@ -81,7 +81,8 @@ struct VectorLowering {
             // Small blocks of a large tensor would be a long program for nothing.
             if most / budget <= 4096 || isLast {
                 do throws(Refusal) {
-                    for lowering in try programs(profile, budget: budget) where best.map({ lowering.program.seconds < $0.program.seconds }) ?? true {
+                    for lowering in try programs(profile, budget: budget)
+                    where best.map({ lowering.program.seconds < $0.program.seconds }) ?? true {
                         best = lowering
                     }
                 } catch {
@@ -103,7 +104,9 @@ struct VectorLowering {
         var counts = Set([min(blocks, cores)])
         for halving in 1..<16 where cores >> halving > 0 && cores >> halving < blocks { counts.insert(cores >> halving) }
         var result = blocks >= cores ? [all] : []
-        for count in counts.sorted() where count > 0 && count < cores { result.append(try program(profile, budget: budget, cores: count).lowering) }
+        for count in counts.sorted() where count > 0 && count < cores {
+            result.append(try program(profile, budget: budget, cores: count).lowering)
+        }
         return result.isEmpty ? [all] : result
     }
 
@@ -116,7 +119,8 @@ struct VectorLowering {
         var (blocks, most) = (0, 0)
         for phase in phases {
             switch phase {
-            case .vector(let phase): blocks = try PhaseEmitter(phase, builder, arena: arena, capacity: capacity).emit(budget: budget, after: blocks)
+            case .vector(let phase):
+                blocks = try PhaseEmitter(phase, builder, arena: arena, capacity: capacity).emit(budget: budget, after: blocks)
             case .gather(let phase): blocks = phase.emit(builder, arena: arena, capacity: capacity, after: blocks)
             case .barrier:
                 builder.barrier()

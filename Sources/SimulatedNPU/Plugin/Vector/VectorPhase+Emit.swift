@@ -47,6 +47,8 @@ struct PhaseEmitter {
                 run(whole, memory, Block(index: first + index, cores: builder.cores, rows: box, columns: line))
             }
             return first + boxes.count
+        } else if phase.outputs.count == 1, phase.outputs[0].term.isRunning {
+            return emitRunning(whole, columns: columns, after: first)
         } else {
             try require(
                 !phase.outputs.contains { $0.term.needsWholeLines }, .memory,
@@ -149,6 +151,24 @@ struct PhaseEmitter {
         return first + boxes.count
     }
 
+    /// A running sum of lines that do not fit: one line after the other, and what a piece comes to is carried to the next.
+    private func emitRunning(_ plan: VectorPlan, columns: Int, after first: Int) -> Int {
+        let type = phase.outputs[0].term.type ?? NPU_FLOAT32
+        var width = columns
+        while Memory(self, [plan], rows: 1, columns: width).used > capacity - 64, width > 1 { width = max(width * 3 / 4, 1) }
+        let memory = Memory(self, [plan], rows: 1, columns: width)
+        let carry = npu_operand(address: arena + memory.used, row_stride: 1, stride: 0, type: type.rawValue, reserved: 0)
+        let boxes = Box.all(of: phase.rowSizes, limit: 1)
+        for (index, box) in boxes.enumerated() {
+            let core = (first + index) % builder.cores
+            builder.vector(core: core, NPU_V_COPY, to: carry, npu_operand(), count: 1, flags: 1)
+            for (turn, piece) in Box.all(of: phase.columnSizes, limit: width).enumerated() {
+                run(plan, memory, Block(core: core, turn: turn, rows: box, columns: piece), carry: carry)
+            }
+        }
+        return first + boxes.count
+    }
+
     // MARK: One block
 
     private struct Block {
@@ -169,9 +189,9 @@ struct PhaseEmitter {
         }
     }
 
-    private func run(_ plan: VectorPlan, _ memory: Memory, _ block: Block, accumulates: Bool = false) {
+    private func run(_ plan: VectorPlan, _ memory: Memory, _ block: Block, accumulates: Bool = false, carry: npu_operand = npu_operand()) {
         for input in plan.inputs.sorted() { load(input, memory, block) }
-        for step in plan.steps { execute(step, plan, memory, block, accumulates) }
+        for step in plan.steps { execute(step, plan, memory, block, accumulates, carry) }
         for output in phase.outputs.indices where plan.writes(output) { store(output, plan, memory, block) }
     }
 
@@ -220,7 +240,9 @@ struct PhaseEmitter {
         return result.reversed()
     }
 
-    private func execute(_ step: VectorPlan.Step, _ plan: VectorPlan, _ memory: Memory, _ block: Block, _ accumulates: Bool) {
+    private func execute(
+        _ step: VectorPlan.Step, _ plan: VectorPlan, _ memory: Memory, _ block: Block, _ accumulates: Bool, _ carry: npu_operand
+    ) {
         var (rows, columns) = (step.extent.contains(.rows) ? block.rows.count : 1, step.extent.contains(.columns) ? block.columns.count : 1)
         if step.isReduction { columns = block.columns.count }
         var operands: [npu_operand] = []
@@ -233,6 +255,7 @@ struct PhaseEmitter {
             case .place(let place): operands.append(self.operand(place, plan, memory, block))
             }
         }
+        if step.operation == NPU_V_RUNNING_SUM { operands.append(carry) }
         while operands.count < 3 { operands.append(npu_operand()) }
         var destination = self.operand(step.destination, plan, memory, block)
         var parameter = step.parameter

@@ -113,6 +113,11 @@ extension Term {
         }
     }
 
+    /// Whether it is a running sum of an input.
+    var isRunning: Bool {
+        if case .elementwise(NPU_V_RUNNING_SUM, let operands, _) = kind, case .input = operands[0].kind { true } else { false }
+    }
+
     /// How many reductions follow on each other.
     var depth: Int {
         switch kind {
