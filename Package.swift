@@ -33,6 +33,7 @@ let package = Package(
         .executable(name: "southbridge", targets: ["southbridge"]),
         .executable(name: "numerics-study", targets: ["NumericsStudy"]),
         .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
+        .library(name: "southbridge_npu", type: .dynamic, targets: ["SimulatedNPU"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -50,7 +51,7 @@ let package = Package(
             "ONNX",
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
-        module("Compiler", ["Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
         module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
@@ -64,6 +65,12 @@ let package = Package(
                 "ReferenceCPUKernels", "Tensors",
             ],
             path: "Sources/ReferenceCPU/Plugin"),
+        .target(
+            name: "SimulatedNPUMachine", path: "Sources/SimulatedNPU/Machine",
+            cSettings: cSettings + [.unsafeFlags(["-ffp-contract=off"])]),
+        module(
+            "SimulatedNPU", ["CSouthbridge", "HardwareModel", "PluginKit", "SimulatedNPUMachine", "Tensors"],
+            path: "Sources/SimulatedNPU/Plugin"),
         .target(name: "CConformance", path: "Sources/Conformance/Support"),
         module(
             "Conformance",
@@ -99,10 +106,14 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
+        tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPU", "SimulatedNPUMachine"]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
-            ["Conformance", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Tensors", "TestSupport", "southbridge"]),
+            [
+                "Compiler", "Conformance", "CSouthbridge", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Southbound",
+                "Tensors", "TestSupport", "southbridge",
+            ]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),
         tests("Operators", ["Conformance", "Graph", "HardwareModel", "ONNX", "Operators", "Tensors", "TestSupport"]),
     ]

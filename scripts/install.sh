@@ -39,6 +39,7 @@ mkdir -p "$prefix" 2>/dev/null && [ -w "$prefix" ] || {
 }
 put 755 .build/release/southbridge "$prefix/bin/southbridge"
 put 755 .build/release/libsouthbridge_cpu.so "$prefix/lib/southbridge/libsouthbridge_cpu.so"
+put 755 .build/release/libsouthbridge_npu.so "$prefix/lib/southbridge/libsouthbridge_npu.so"
 put 644 $header "$prefix/include/southbridge.h"
 put 644 $header "$share/include/southbridge.h"
 put_folder Templates "$share/Templates"

@@ -4,7 +4,7 @@
 /* Rows: the struct stands in STRUCT while its rows are listed, so that each row names its member once. */
 #define ROW(member, kind, required, minor, needed_with, absent)                                                                            \
     { #member, offsetof(STRUCT, member), sizeof(((STRUCT *)0)->member), SOUTHBRIDGE_KIND_##kind, required, minor, needed_with, absent }
-#define SIZE()                                          ROW(size, SIZE, true, 1, NULL, "")
+#define SIZE(minor)                                     ROW(size, SIZE, true, minor, NULL, "")
 #define REQUIRED(member, kind, minor)                   ROW(member, kind, true, minor, NULL, "")
 #define OPTIONAL(member, kind, minor, absent)           ROW(member, kind, false, minor, NULL, absent)
 #define NEEDED_WITH(member, kind, minor, other, absent) ROW(member, kind, false, minor, other, absent)
@@ -19,7 +19,7 @@ static const southbridge_member string_members[] = {
 
 #define STRUCT sb_error
 static const southbridge_member error_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(flags, NUMBER, 1, "no flag"),
     RESERVED(reserved, 1),
     OPTIONAL(correlation, NUMBER, 1, "the failure belongs to no launch"),
@@ -30,7 +30,7 @@ static const southbridge_member error_members[] = {
 
 #define STRUCT sb_host
 static const southbridge_member host_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(version, NUMBER, 1),
     RESERVED(reserved, 1),
     OPTIONAL(context, POINTER, 1, "handed back to the host as it is"),
@@ -41,7 +41,7 @@ static const southbridge_member host_members[] = {
 
 #define STRUCT sb_option_schema
 static const southbridge_member option_schema_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(name, STRING, 1),
     OPTIONAL(type, NUMBER, 1, "SB_OPTION_STRING"),
     RESERVED(reserved, 1),
@@ -68,7 +68,7 @@ static const southbridge_member group_members[] = {
 
 #define STRUCT sb_plugin
 static const southbridge_member plugin_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(version, NUMBER, 1),
     RESERVED(reserved, 1),
     REQUIRED(name, STRING, 1),
@@ -85,7 +85,7 @@ static const southbridge_member plugin_members[] = {
 
 #define STRUCT sb_memory_space
 static const southbridge_member memory_space_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(name, STRING, 1, "has no name"),
     OPTIONAL(kind, NUMBER, 1, "SB_SPACE_DEVICE"),
     OPTIONAL(flags, NUMBER, 1, "no flag"),
@@ -109,7 +109,7 @@ static const southbridge_member rate_members[] = {
 
 #define STRUCT sb_compute_unit
 static const southbridge_member compute_unit_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(name, STRING, 1, "has no name"),
     OPTIONAL(kind, NUMBER, 1, "SB_UNIT_SCALAR"),
     OPTIONAL(count, NUMBER, 1, "unknown"),
@@ -125,7 +125,7 @@ static const southbridge_member compute_unit_members[] = {
 
 #define STRUCT sb_link
 static const southbridge_member link_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(kind, NUMBER, 1, "SB_LINK_HOST"),
     OPTIONAL(peer, NUMBER, 1, "device 0, if the link is to a peer"),
     OPTIONAL(bandwidth, NUMBER, 1, "unknown"),
@@ -133,9 +133,20 @@ static const southbridge_member link_members[] = {
 };
 #undef STRUCT
 
+#define STRUCT sb_layout
+static const southbridge_member layout_members[] = {
+    SIZE(2),
+    OPTIONAL(name, STRING, 2, "has no name"),
+    REQUIRED(value, NUMBER, 2),
+    OPTIONAL(block_rows, NUMBER, 2, "unknown"),
+    OPTIONAL(block_columns, NUMBER, 2, "unknown"),
+    RESERVED(reserved, 2),
+};
+#undef STRUCT
+
 #define STRUCT sb_hardware
 static const southbridge_member hardware_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(id, STRING, 1),
     REQUIRED(name, STRING, 1),
     OPTIONAL(family, NUMBER, 1, "SB_FAMILY_OTHER"),
@@ -149,6 +160,11 @@ static const southbridge_member hardware_members[] = {
     OPTIONAL(unit_count, NUMBER, 1, "units are unknown"),
     OPTIONAL(links, POINTER, 1, "links are unknown"),
     OPTIONAL(link_count, NUMBER, 1, "links are unknown"),
+    OPTIONAL(layouts, POINTER, 2, "row-major alone"),
+    OPTIONAL(layout_count, NUMBER, 2, "row-major alone"),
+    OPTIONAL(launch_latency, NUMBER, 2, "unknown"),
+    OPTIONAL(queue_depth, NUMBER, 2, "unknown"),
+    OPTIONAL(largest_rank, NUMBER, 2, "no limit below SB-TEN-003"),
 };
 #undef STRUCT
 
@@ -162,7 +178,7 @@ static const southbridge_member location_members[] = {
 
 #define STRUCT sb_driver
 static const southbridge_member driver_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(open, FUNCTION, 1),
     REQUIRED(close, FUNCTION, 1),
     REQUIRED(allocate, FUNCTION, 1),
@@ -179,7 +195,7 @@ static const southbridge_member driver_members[] = {
 
 #define STRUCT sb_streams
 static const southbridge_member streams_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(execution, NUMBER, 1, "SB_EXECUTION_INLINE"),
     RESERVED(reserved, 1),
     REQUIRED(create, FUNCTION, 1),
@@ -191,7 +207,7 @@ static const southbridge_member streams_members[] = {
 
 #define STRUCT sb_events
 static const southbridge_member events_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(create, FUNCTION, 1),
     REQUIRED(destroy, FUNCTION, 1),
     REQUIRED(record, FUNCTION, 1),
@@ -204,7 +220,7 @@ static const southbridge_member events_members[] = {
 
 #define STRUCT sb_tensor
 static const southbridge_member tensor_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(data_type, NUMBER, 1),
     OPTIONAL(rank, NUMBER, 1, "one element"),
     OPTIONAL(shape, POINTER, 1, "allowed if `rank` is 0"),
@@ -219,7 +235,7 @@ static const southbridge_member tensor_members[] = {
 
 #define STRUCT sb_attribute
 static const southbridge_member attribute_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(name, STRING, 1),
     OPTIONAL(type, NUMBER, 1, "SB_ATTRIBUTE_INTS"),
     OPTIONAL(flags, NUMBER, 1, "no flag"),
@@ -233,8 +249,8 @@ static const southbridge_member attribute_members[] = {
 
 #define STRUCT sb_node
 static const southbridge_member node_members[] = {
-    SIZE(),
-    REQUIRED(kernel, POINTER, 1),
+    SIZE(1),
+    OPTIONAL(kernel, POINTER, 1, "the node is part of a graph"),
     OPTIONAL(domain, STRING, 1, "the standard's default domain"),
     REQUIRED(operator_name, STRING, 1),
     REQUIRED(version, NUMBER, 1),
@@ -250,7 +266,7 @@ static const southbridge_member node_members[] = {
 
 #define STRUCT sb_numerics
 static const southbridge_member numerics_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(accumulator_type, NUMBER, 1, "the default of SB-NUM-001"),
     OPTIONAL(input_bits, NUMBER, 1, "all bits"),
     OPTIONAL(flags, NUMBER, 1, "no flag"),
@@ -261,7 +277,7 @@ static const southbridge_member numerics_members[] = {
 
 #define STRUCT sb_kernel
 static const southbridge_member kernel_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(name, STRING, 1),
     OPTIONAL(domain, STRING, 1, "the standard's default domain"),
     REQUIRED(operator_name, STRING, 1),
@@ -278,7 +294,7 @@ static const southbridge_member kernel_members[] = {
 
 #define STRUCT sb_support
 static const southbridge_member support_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(supported, NUMBER, 1, "not supported"),
     OPTIONAL(reason, NUMBER, 1, "SB_REASON_NONE"),
     OPTIONAL(message, POINTER, 1, "the host wants no message"),
@@ -290,7 +306,7 @@ static const southbridge_member support_members[] = {
 
 #define STRUCT sb_launch
 static const southbridge_member launch_members[] = {
-    SIZE(),
+    SIZE(1),
     OPTIONAL(instance, POINTER, 1, "the plugin has no `start`"),
     REQUIRED(device, POINTER, 1),
     OPTIONAL(stream, POINTER, 1, "synchronous"),
@@ -310,13 +326,102 @@ static const southbridge_member launch_members[] = {
 
 #define STRUCT sb_operators
 static const southbridge_member operators_members[] = {
-    SIZE(),
+    SIZE(1),
     REQUIRED(kernels, POINTER, 1),
     OPTIONAL(kernel_count, NUMBER, 1, "no kernel"),
     REQUIRED(support, FUNCTION, 1),
     REQUIRED(launch, FUNCTION, 1),
     OPTIONAL(prepare, FUNCTION, 1, "kernels are stateless; `state` is NULL in every launch"),
     NEEDED_WITH(release, FUNCTION, 1, "prepare", "there is no `prepare`"),
+};
+#undef STRUCT
+
+#define STRUCT sb_graph
+static const southbridge_member graph_members[] = {
+    SIZE(2),
+    REQUIRED(nodes, POINTER, 2),
+    OPTIONAL(node_count, NUMBER, 2, "no node"),
+    OPTIONAL(inputs, POINTER, 2, "allowed if there are none"),
+    OPTIONAL(input_count, NUMBER, 2, "no input"),
+    REQUIRED(outputs, POINTER, 2),
+    OPTIONAL(output_count, NUMBER, 2, "no output"),
+    REQUIRED(serialize, FUNCTION, 2),
+};
+#undef STRUCT
+
+#define STRUCT sb_program_info
+static const southbridge_member program_info_members[] = {
+    SIZE(2),
+    OPTIONAL(workspace, NUMBER, 2, "no workspace"),
+    OPTIONAL(cost, NUMBER, 2, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_execution
+static const southbridge_member execution_members[] = {
+    SIZE(2),
+    OPTIONAL(instance, POINTER, 2, "the plugin has no `start`"),
+    REQUIRED(device, POINTER, 2),
+    OPTIONAL(stream, POINTER, 2, "synchronous"),
+    REQUIRED(program, POINTER, 2),
+    OPTIONAL(inputs, POINTER, 2, "allowed if there are none"),
+    OPTIONAL(input_count, NUMBER, 2, "no input"),
+    REQUIRED(outputs, POINTER, 2),
+    OPTIONAL(output_count, NUMBER, 2, "no output"),
+    OPTIONAL(workspace, POINTER, 2, "none was asked for"),
+    OPTIONAL(workspace_offset, NUMBER, 2, "the first byte"),
+    OPTIONAL(workspace_bytes, NUMBER, 2, "none was asked for"),
+    OPTIONAL(workspace_host, POINTER, 2, "not reachable by the host"),
+    OPTIONAL(correlation, NUMBER, 2, "the execution has no number"),
+};
+#undef STRUCT
+
+#define STRUCT sb_graphs
+static const southbridge_member graphs_members[] = {
+    SIZE(2),
+    OPTIONAL(numerics, POINTER, 2, "the defaults of SB-NUM-001"),
+    REQUIRED(claim, FUNCTION, 2),
+    REQUIRED(compile, FUNCTION, 2),
+    REQUIRED(execute, FUNCTION, 2),
+    OPTIONAL(release, FUNCTION, 2, "programs hold nothing"),
+    OPTIONAL(describe, FUNCTION, 2, "no workspace, cost unknown"),
+    OPTIONAL(save, FUNCTION, 2, "no artefacts"),
+    NEEDED_WITH(load, FUNCTION, 2, "save", "there is no `save`"),
+    NEEDED_WITH(verdict, FUNCTION, 2, "save", "there is no `save`"),
+};
+#undef STRUCT
+
+#define STRUCT sb_counter
+static const southbridge_member counter_members[] = {
+    SIZE(2),
+    REQUIRED(name, STRING, 2),
+    OPTIONAL(unit, STRING, 2, "a plain number"),
+    OPTIONAL(kind, NUMBER, 2, "SB_COUNTER_CUMULATIVE"),
+    RESERVED(reserved, 2),
+    OPTIONAL(count, NUMBER, 2, "nothing was counted, or the counter is a gauge"),
+    OPTIONAL(value, NUMBER, 2, "0, or the counter is cumulative"),
+};
+#undef STRUCT
+
+#define STRUCT sb_activity
+static const southbridge_member activity_members[] = {
+    SIZE(2),
+    REQUIRED(lane, STRING, 2),
+    REQUIRED(name, STRING, 2),
+    OPTIONAL(begin, NUMBER, 2, "when the device was opened"),
+    OPTIONAL(end, NUMBER, 2, "when the device was opened"),
+    OPTIONAL(correlation, NUMBER, 2, "no launch caused it"),
+    OPTIONAL(bytes, NUMBER, 2, "unknown"),
+    OPTIONAL(operations, NUMBER, 2, "unknown"),
+};
+#undef STRUCT
+
+#define STRUCT sb_observation
+static const southbridge_member observation_members[] = {
+    SIZE(2),
+    OPTIONAL(counters, FUNCTION, 2, "counts nothing"),
+    OPTIONAL(record, FUNCTION, 2, "records nothing"),
+    NEEDED_WITH(activities, FUNCTION, 2, "record", "there is no `record`"),
 };
 #undef STRUCT
 
@@ -335,6 +440,7 @@ static const southbridge_structure structures[] = {
     ENTRY(sb_rate, rate_members, true, PLUGIN, NULL, 0),
     ENTRY(sb_compute_unit, compute_unit_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_link, link_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_layout, layout_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_hardware, hardware_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_location, location_members, true, HOST, NULL, 0),
     ENTRY(sb_driver, driver_members, false, PLUGIN, "driver", 1),
@@ -348,6 +454,13 @@ static const southbridge_structure structures[] = {
     ENTRY(sb_support, support_members, false, HOST, NULL, 0),
     ENTRY(sb_launch, launch_members, false, HOST, NULL, 0),
     ENTRY(sb_operators, operators_members, false, PLUGIN, "operators", 1),
+    ENTRY(sb_graph, graph_members, false, HOST, NULL, 0),
+    ENTRY(sb_program_info, program_info_members, false, HOST, NULL, 0),
+    ENTRY(sb_execution, execution_members, false, HOST, NULL, 0),
+    ENTRY(sb_graphs, graphs_members, false, PLUGIN, "graphs", 1),
+    ENTRY(sb_counter, counter_members, false, HOST, NULL, 0),
+    ENTRY(sb_activity, activity_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_observation, observation_members, false, PLUGIN, "observation", 1),
 };
 
 const southbridge_structure *southbridge_structures(size_t *count) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import CSouthbridge
 package import Graph
 package import Operators
 package import Southbound
@@ -17,6 +18,8 @@ package struct PlacementRules: Sendable {
     /// A node that has no kernel but a generic one, or none at all, runs as simpler operators where its decomposition has kernels. Without it every node runs
     /// as the model has it, so that a suite sees what the plugin's own kernels cover, and may judge by the bound of the operator.
     package var decomposing = true
+    /// Plugins with a compiler of their own are asked for groups of nodes first. Without it every node goes by kernels, so that a suite sees these.
+    package var compiling = true
 
     package init() {}
 }
@@ -48,6 +51,71 @@ package struct PlacedNode {
     package let answer: SupportAnswer
 }
 
+/// A group of nodes that a plugin's own compiler has made one program of.
+package struct PlacedProgram {
+    /// In the placement's graph, in order.
+    package let nodes: [NodeID]
+    /// Index into the list of devices.
+    package let device: Int
+    package let program: CompiledProgram
+    /// Values from outside and values that are wanted outside, in the compiled graph's order.
+    package let inputs: [ValueID]
+    package let outputs: [ValueID]
+    /// The tensors of an execution.
+    package let descriptor: GraphDescriptor
+}
+
+/// What runs as one launch or execution.
+package enum PlacedStep {
+    case node(PlacedNode)
+    case program(PlacedProgram)
+
+    package var device: Int {
+        switch self {
+        case .node(let placed): placed.device
+        case .program(let placed): placed.device
+        }
+    }
+
+    package var workspaceBytes: Int {
+        switch self {
+        case .node(let placed): placed.answer.workspaceBytes
+        case .program(let placed): placed.program.workspaceBytes
+        }
+    }
+
+    /// The kernel, of a step that is one node.
+    package var kernel: Kernel? { if case .node(let placed) = self { placed.kernel } else { nil } }
+
+    /// The C tensors of the step's inputs and outputs. Nil for one left out.
+    package var inputTensors: [UnsafeMutablePointer<sb_tensor>?] {
+        switch self {
+        case .node(let placed): placed.descriptor.inputs
+        case .program(let placed): placed.descriptor.inputs
+        }
+    }
+    package var outputTensors: [UnsafeMutablePointer<sb_tensor>?] {
+        switch self {
+        case .node(let placed): placed.descriptor.outputs
+        case .program(let placed): placed.descriptor.outputs
+        }
+    }
+
+    package func inputs(_ graph: Graph) -> [ValueID?] {
+        switch self {
+        case .node(let placed): graph[placed.node].inputs
+        case .program(let placed): placed.inputs
+        }
+    }
+
+    package func outputs(_ graph: Graph) -> [ValueID?] {
+        switch self {
+        case .node(let placed): graph[placed.node].outputs
+        case .program(let placed): placed.outputs
+        }
+    }
+}
+
 /// Which node runs where, for one set of input shapes.
 package struct Placement {
     /// The model's graph and, behind its nodes and values, the parts of those that were decomposed.
@@ -55,10 +123,20 @@ package struct Placement {
     /// By value of `graph`.
     package internal(set) var types: [InferredOutput?]
     /// In order of execution.
-    package internal(set) var nodes: [PlacedNode] = []
+    package internal(set) var steps: [PlacedStep] = []
     /// Nodes of the model that the stack computed itself before the run.
     package internal(set) var folded: [NodeID] = []
     /// Constants and the values of folded nodes.
     package internal(set) var values: [ValueID: HostTensor]
     package internal(set) var inference: GraphInference
+    /// Why groups that a plugin claimed go by kernels all the same, for a person.
+    package internal(set) var remarks: [String] = []
+
+    /// Nothing is placed yet.
+    package init(_ inference: GraphInference) {
+        graph = inference.graph
+        types = inference.types
+        values = inference.graph.constants
+        self.inference = inference
+    }
 }

@@ -18,7 +18,7 @@ extension Placer {
             for part in placement.expand(node, fragment) {
                 if try !fold(part, &placement) { try place(part, scope, &placement) }
             }
-            if scope.depth == 1, placement.nodes.count == mark.placed { placement.folded.append(id) }
+            if scope.depth == 1, placement.steps.count == mark.placed { placement.folded.append(id) }
             return nil
         } catch let error as NoKernelError {
             placement.reset(to: mark, without: node.outputs)
@@ -75,7 +75,7 @@ private struct Mark {
     let placed: Int
 
     init(_ placement: Placement) {
-        (values, nodes, placed) = (placement.graph.values.count, placement.graph.nodes.count, placement.nodes.count)
+        (values, nodes, placed) = (placement.graph.values.count, placement.graph.nodes.count, placement.steps.count)
     }
 }
 
@@ -106,6 +106,6 @@ extension Placement {
         graph.values.removeSubrange(mark.values...)
         types.removeSubrange(mark.values...)
         graph.nodes.removeSubrange(mark.nodes...)
-        nodes.removeSubrange(mark.placed...)
+        steps.removeSubrange(mark.placed...)
     }
 }

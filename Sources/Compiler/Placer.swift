@@ -7,8 +7,8 @@ import Tensors
 /// Places every node on the first device, in order of preference, that has a kernel for it; what has none, or only a generic one, in parts where these have
 /// better ones.
 package struct Placer {
-    private let graph: Graph
-    private let devices: [Device]
+    let graph: Graph
+    let devices: [Device]
     private let libraries: [[OperatorLibrary]]
     let rules: PlacementRules
     let catalog: OperatorCatalog
@@ -29,20 +29,39 @@ package struct Placer {
     }
 
     package func place(_ inference: GraphInference) throws -> Placement {
-        var placement = Placement(graph: graph, types: inference.types, values: graph.constants, inference: inference)
-        for (index, node) in graph.nodes.enumerated() {
-            let definition = try inference.definition(of: node)
-            if try definition.isHostOperator
-                ? hasKnownInputs(node, placement.values) : isFoldable(node, definition, known: placement.values)
-            {
-                for case let output? in node.outputs { placement.values[output] = try placement.inference.value(of: output) }
-                placement.folded.append(NodeID(index))
-                continue
+        var placement = Placement(inference)
+        var open: [NodeID] = []
+        for index in graph.nodes.indices where try !runOnHost(NodeID(index), &placement) { open.append(NodeID(index)) }
+        for group in try groups(of: open, &placement) {
+            if let device = group.device, try compile(group.nodes, on: device, &placement) { continue }
+            for id in group.nodes {
+                // What a node before it came to may be known by now.
+                if try runOnHost(id, &placement) { continue }
+                if try placement.inference.definition(of: graph[id]).isHostOperator { throw unknownInput(of: graph[id], placement.values) }
+                try place(id, scope(of: id), &placement)
             }
-            let pin = rules.pins.first { matches(node.name, $0.pattern) || matches(node.operatorName, $0.pattern) }?.device
-            try place(NodeID(index), Scope(source: NodeID(index), pin: pin), &placement)
         }
         return placement
+    }
+
+    /// Computes the node's values if that is possible before the run: of host operators, and of what can be folded.
+    private func runOnHost(_ id: NodeID, _ placement: inout Placement) throws -> Bool {
+        let node = graph[id]
+        let definition = try placement.inference.definition(of: node)
+        let isRunNow =
+            definition.isHostOperator
+            ? firstUnknown(of: node, placement.values) == nil : isFoldable(node, definition, known: placement.values)
+        guard isRunNow else { return false }
+        for case let output? in node.outputs { placement.values[output] = try placement.inference.value(of: output) }
+        placement.folded.append(id)
+        return true
+    }
+
+    /// Of a node of the model.
+    func scope(of id: NodeID) -> Scope {
+        let node = graph[id]
+        let pin = rules.pins.first { matches(node.name, $0.pattern) || matches(node.operatorName, $0.pattern) }?.device
+        return Scope(source: id, pin: pin)
     }
 
     /// What holds for a node of the model and all of its parts.
@@ -53,15 +72,18 @@ package struct Placer {
         var depth = 0
         /// Generic kernels do not count: the whole has one.
         var tunedOnly = false
+
+        func allows(_ device: Device) -> Bool { pin == nil || pin == device.name || pin == device.plugin.name }
     }
 
-    /// The stack runs host operators itself, before the run, from what it is given. Throws where one waits for a device's result.
-    private func hasKnownInputs(_ node: Node, _ known: [ValueID: HostTensor]) throws(GraphError) -> Bool {
-        for case let input? in node.inputs + graph.captured(by: node) where known[input] == nil && !graph.inputs.contains(input) {
-            throw GraphError(
-                "node '\(node.name)': the stack does not run '\(node.operatorName)' on results of a device yet ('\(graph[input].name)')")
-        }
-        return true
+    /// The stack runs host operators itself, before the run, from what it is given.
+    private func firstUnknown(of node: Node, _ known: [ValueID: HostTensor]) -> ValueID? {
+        (node.inputs.compactMap { $0 } + graph.captured(by: node)).first { known[$0] == nil && !graph.inputs.contains($0) }
+    }
+
+    private func unknownInput(of node: Node, _ known: [ValueID: HostTensor]) -> GraphError {
+        let name = firstUnknown(of: node, known).map { graph[$0].name } ?? ""
+        return GraphError("node '\(node.name)': the stack does not run '\(node.operatorName)' on results of a device yet ('\(name)')")
     }
 
     func isFoldable(_ node: Node, _ definition: OperatorDefinition, known: [ValueID: HostTensor]) -> Bool {
@@ -80,7 +102,7 @@ package struct Placer {
         }
         var offer = try offer(for: id, scope, placement)
         if let placed = offer.placed, !placed.kernel.flags.contains(.generic) || offer.hasTuned {
-            placement.nodes.append(placed)
+            placement.steps.append(.node(placed))
             return
         }
         if rules.decomposing {
@@ -92,10 +114,10 @@ package struct Placer {
         guard let placed = offer.placed else {
             throw NoKernelError(node: node.name, operatorName: node.qualifiedName, dataType: offer.dataType, refusals: offer.refusals)
         }
-        placement.nodes.append(placed)
+        placement.steps.append(.node(placed))
     }
 
-    private struct Offer {
+    struct Offer {
         /// The first kernel that takes the node.
         var placed: PlacedNode?
         /// A kernel that is not generic takes it, on whatever device.
@@ -104,19 +126,19 @@ package struct Placer {
         var dataType: DataType?
     }
 
-    private func offer(for id: NodeID, _ scope: Scope, _ placement: Placement) throws -> Offer {
+    /// - Parameter limit: how many of the devices are asked; nil: all.
+    func offer(for id: NodeID, _ scope: Scope, _ placement: Placement, limit: Int? = nil) throws -> Offer {
         let node = placement.graph[id]
         let definition = try placement.inference.definition(of: node)
         let inputs = node.inputs.map { $0.flatMap { describe($0, placement, withValue: true) } }
         let outputs = node.outputs.map { $0.flatMap { describe($0, placement, withValue: false) } }
         let version = definition.version(atOpset: node.opset) ?? node.opset
         var offer = Offer(dataType: (inputs.first ?? nil)?.dataType ?? (outputs.first ?? nil)?.dataType)
-        var attributes = node.attributes
-        for (name, rule) in definition.attributes where attributes[name] == nil { attributes[name] = rule.defaultValue }
+        let attributes = definition.allAttributes(of: node)
         let isBounded = node.outputs.contains { output in
             if let output, case .bounded = placement.types[output.index] { true } else { false }
         }
-        for (index, device) in devices.enumerated() where scope.pin == nil || scope.pin == device.name || scope.pin == device.plugin.name {
+        for (index, device) in devices.prefix(limit ?? devices.count).enumerated() where scope.allows(device) {
             for library in libraries[index] {
                 for kernel in library.candidates(
                     domain: node.domain, operatorName: node.operatorName, version: version, dataType: offer.dataType ?? .float32)
@@ -144,7 +166,7 @@ package struct Placer {
         return offer
     }
 
-    private func describe(_ value: ValueID, _ placement: Placement, withValue: Bool) -> TensorDescriptor? {
+    func describe(_ value: ValueID, _ placement: Placement, withValue: Bool) -> TensorDescriptor? {
         switch placement.types[value.index] {
         case .known(let type)?:
             TensorDescriptor(type.dataType, type.shape, host: withValue ? placement.values[value]?.bytes.baseAddress : nil)
@@ -155,5 +177,14 @@ package struct Placer {
 
     private func isDenied(_ kernel: Kernel, of library: OperatorLibrary) -> Bool {
         rules.denied.contains { matches(kernel.name, $0) || matches("\(library.plugin.name)/\(kernel.name)", $0) }
+    }
+}
+
+extension OperatorDefinition {
+    /// The node's attributes, the standard's defaults filled in.
+    func allAttributes(of node: Node) -> [String: Attribute] {
+        var all = node.attributes
+        for (name, rule) in attributes where all[name] == nil { all[name] = rule.defaultValue }
+        return all
     }
 }

@@ -25,7 +25,8 @@ package enum ScheduledStep: Sendable {
     case input(Int, to: Int)
     /// Between two slots on different devices, at least one of which the host can address.
     case copy(from: Int, to: Int)
-    case launch(node: Int, inputs: [Operand?], outputs: [Int?], workspace: Int?)
+    /// A launch or an execution.
+    case launch(step: Int, inputs: [Operand?], outputs: [Int?], workspace: Int?)
     case synchronize(device: Int)
 }
 
@@ -57,10 +58,9 @@ package struct Schedule: Sendable {
         self.inputScale = inputScale
         let graph = placement.graph
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        for (index, placed) in placement.nodes.enumerated() {
-            let node = graph[placed.node]
+        for (index, placed) in placement.steps.enumerated() {
             var inputs: [Operand?] = []
-            for (position, input) in node.inputs.enumerated() {
+            for (position, input) in placed.inputs(graph).enumerated() {
                 guard let input else {
                     inputs.append(nil)
                     continue
@@ -69,12 +69,12 @@ package struct Schedule: Sendable {
                     inputs.append(.constant(input))
                     continue
                 }
-                let onHost = placed.kernel.wantsOnHost(input: position)
+                let onHost = placed.kernel?.wantsOnHost(input: position) ?? false
                 let device = onHost && !devices[placed.device].isHostVisible ? nil : placed.device
                 inputs.append(.slot(try fetch(input, to: device, graph, placement, devices, inputPositions)))
             }
             var outputs: [Int?] = []
-            for output in node.outputs {
+            for output in placed.outputs(graph) {
                 guard let output else {
                     outputs.append(nil)
                     continue
@@ -84,10 +84,9 @@ package struct Schedule: Sendable {
                 origin[output] = placed.device
                 outputs.append(slot)
             }
-            let workspace =
-                placed.answer.workspaceBytes > 0 ? addSlot(device: placed.device, byteCount: placed.answer.workspaceBytes) : nil
+            let workspace = placed.workspaceBytes > 0 ? addSlot(device: placed.device, byteCount: placed.workspaceBytes) : nil
             for case .slot(let slot)? in inputs { slots[slot].lifetime.last = steps.count }
-            steps.append(.launch(node: index, inputs: inputs, outputs: outputs, workspace: workspace))
+            steps.append(.launch(step: index, inputs: inputs, outputs: outputs, workspace: workspace))
         }
         for output in graph.outputs {
             if placement.values[output] != nil {
@@ -168,8 +167,9 @@ package struct Schedule: Sendable {
     /// Lets output 0 take over the memory of input 0 where the kernel allows it and nobody needs the input any more.
     private mutating func shareInPlace(_ placement: Placement) {
         for (index, step) in steps.enumerated() {
-            guard case .launch(let node, let inputs, let outputs, _) = step, placement.nodes[node].kernel.flags.contains(.inPlace),
-                case .slot(let input)?? = inputs.first, let output = outputs.first ?? nil
+            guard case .launch(let placed, let inputs, let outputs, _) = step,
+                placement.steps[placed].kernel?.flags.contains(.inPlace) == true, case .slot(let input)?? = inputs.first,
+                let output = outputs.first ?? nil
             else { continue }
             let owner = root(input)
             let others = inputs.dropFirst().contains { other in

@@ -114,7 +114,7 @@ extension Program {
                     "\(unwritten) of \(one.byteCount) bytes of output \(output) were never written, the first at byte \(different[0].offset)"
             )
         }
-        guard placement.nodes.allSatisfy({ $0.kernel.flags.contains(.deterministic) }) else { return nil }
+        guard placement.steps.allSatisfy({ $0.kernel?.flags.contains(.deterministic) ?? true }) else { return nil }
         return MemoryMisdeed(
             kind: .notDeterministic,
             message: "two runs with the same inputs differ in \(different.count) of \(one.byteCount) bytes of output \(output)")

@@ -52,7 +52,7 @@ extension Program {
         try withErrorMessage { error in
             for _ in 0..<times {
                 let failed = execute(error)
-                if failed < stepNodes.count {
+                if failed < launched.count {
                     for case let stream? in streams { try? stream.synchronize() }
                     throw failure(at: failed, status: lastStatus, error.pointee)
                 }
@@ -73,7 +73,7 @@ extension Program {
                 steps[step] = .copy(function, device: device, stream: stream, to: to, from: from, byteCount: byteCount)
             case .hostCopy(let to, _, let byteCount):
                 steps[step] = .hostCopy(to: to, from: address, byteCount: byteCount)
-            case .launch, .synchronize: break
+            case .launch, .execute, .synchronize: break
             }
         }
     }
@@ -99,7 +99,7 @@ extension Program {
 
     /// The launch loop: allocates nothing, retains nothing, takes no lock. Returns the step that failed, or the number of steps.
     private func execute(_ error: UnsafeMutablePointer<sb_error>) -> Int {
-        let count = stepNodes.count
+        let count = launched.count
         let base = steps.baseAddress!
         var index = 0
         while index < count {
@@ -117,6 +117,7 @@ extension Program {
     private func perform(_ step: UnsafeMutablePointer<Step>, _ error: UnsafeMutablePointer<sb_error>) -> Int32 {
         switch step.pointee {
         case .launch(let function, let launch): return function(launch, error)
+        case .execute(let function, let execution): return function(execution, error)
         case .copy(let function, let device, let stream, let to, let from, let byteCount):
             return function(device, stream, to, from, UInt64(byteCount), error)
         case .hostCopy(let to, let from, let byteCount):
@@ -140,7 +141,7 @@ extension Program {
             try withErrorMessage { error in
                 var timed: [TimedStep] = []
                 let origin = DispatchTime.now().uptimeNanoseconds
-                for index in stepNodes.indices {
+                for index in launched.indices {
                     let start = DispatchTime.now().uptimeNanoseconds
                     let status = perform(steps.baseAddress! + index, error)
                     guard status == SB_OK else { throw failure(at: index, status: status, error.pointee) }
@@ -153,14 +154,13 @@ extension Program {
     }
 
     private func failure(at step: Int, status: Int32, _ error: sb_error) -> ExecutionError {
-        let node = stepNodes[step]
-        let plugin = node.map { pluginNames[$0] } ?? "the device"
+        let names = launched[step].map { self.names[$0] }
         return .device(
-            PluginError(status: status, error, plugin: plugin, doing: node == nil ? "copy" : "launch"),
-            node: node.map { nodeNames[$0] } ?? self.node(ofCorrelation: error.correlation))
+            PluginError(status: status, error, plugin: names?.plugin ?? "the device", doing: names == nil ? "copy" : "launch"),
+            node: names?.node ?? node(ofCorrelation: error.correlation))
     }
 
     private func node(ofCorrelation correlation: UInt64) -> String? {
-        correlation > 0 && correlation <= nodeNames.count ? nodeNames[Int(correlation) - 1] : nil
+        correlation > 0 && correlation <= names.count ? names[Int(correlation) - 1].node : nil
     }
 }

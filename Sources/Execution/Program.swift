@@ -12,11 +12,13 @@ final class Program {
     /// One step as it runs. Trivial, so that the loop copies, retains and allocates nothing.
     enum Step {
         case launch(Launch, UnsafePointer<sb_launch>)
+        case execute(Execute, UnsafePointer<sb_execution>)
         case copy(Copy, device: OpaquePointer, stream: OpaquePointer?, to: sb_location, from: sb_location, byteCount: Int)
         case hostCopy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int)
         case synchronize(Synchronize, OpaquePointer)
 
         typealias Launch = @convention(c) (UnsafePointer<sb_launch>?, UnsafeMutablePointer<sb_error>?) -> Int32
+        typealias Execute = @convention(c) (UnsafePointer<sb_execution>?, UnsafeMutablePointer<sb_error>?) -> Int32
         typealias Copy =
             @convention(c) (OpaquePointer?, OpaquePointer?, sb_location, sb_location, UInt64, UnsafeMutablePointer<sb_error>?) -> Int32
         typealias Synchronize = @convention(c) (OpaquePointer?, UnsafeMutablePointer<sb_error>?) -> Int32
@@ -30,11 +32,19 @@ final class Program {
     let inputSlots: [(slot: Int, input: Int)]
     let outputs: [OutputBinding]
     let streams: [Stream?]
-    let nodeNames: [String]
-    let stepNodes: [Int?]
-    let pluginNames: [String]
-    /// Of each placed node, by its position among the launches.
-    let launchNames: [(operatorName: String, device: String, kernel: String)]
+    /// By position among `steps`: which of the placement's steps it launches; nil for copies and the like.
+    let launched: [Int?]
+    /// Of the placement's steps.
+    let names: [LaunchNames]
+
+    struct LaunchNames {
+        /// Of the node, or of the first of a program's.
+        let node: String
+        let operatorName: String
+        let device: String
+        let plugin: String
+        let kernel: String
+    }
 
     /// How an output is read after the run.
     enum OutputBinding {
@@ -51,9 +61,9 @@ final class Program {
     var lastStatus = SB_OK
     // Kept alive for the pointers in `steps`.
     let placement: Placement
-    private let launches: UnsafeMutableBufferPointer<sb_launch>
+    private let launches: CMemory
     let memory: ProgramMemory
-    private let states: [PreparedState]
+    private let states: [PreparedState?]
 
     /// - Parameters:
     ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
@@ -61,9 +71,10 @@ final class Program {
     init(_ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1) throws {
         let graph = placement.graph
         let schedule = try Schedule(placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
-        let used = Set(placement.nodes.map(\.device))
+        let used = Set(placement.steps.map(\.device))
         let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
-        let states = try placement.nodes.map { placed in
+        let states = try placement.steps.map { step -> PreparedState? in
+            guard case .node(let placed) = step else { return nil }
             do throws(PluginError) {
                 return try placed.library.prepare(placed.descriptor, on: devices[placed.device])
             } catch {
@@ -72,13 +83,13 @@ final class Program {
         }
         let memory = try ProgramMemory(schedule, placement, devices: devices, guardBytes: guardBytes)
 
-        let launches = UnsafeMutableBufferPointer<sb_launch>.allocate(capacity: placement.nodes.count)
+        let launches = CMemory()
         var steps: [Step] = []
-        var stepNodes: [Int?] = []
+        var launched: [Int?] = []
         var inputSteps: [(step: Int, input: Int)] = []
         var inputSlots: [(slot: Int, input: Int)] = []
         for scheduled in schedule.steps {
-            stepNodes.append(nil)
+            launched.append(nil)
             switch scheduled {
             case .input(let position, let slot):
                 inputSteps.append((steps.count, position))
@@ -91,17 +102,22 @@ final class Program {
                 if let stream = streams[device], let handle = stream.handle, let function = devices[device].plugin.streams?.synchronize {
                     steps.append(.synchronize(function, handle))
                 } else {
-                    stepNodes.removeLast()
+                    launched.removeLast()
                 }
-            case .launch(let node, let inputs, let outputs, let workspace):
-                let placed = placement.nodes[node]
-                memory.bind(placed, inputs: inputs, outputs: outputs)
-                if inputScale > 1 { placed.spreadInputs(by: inputScale) }
-                let launch = memory.launch(
-                    placed, state: states[node], stream: streams[placed.device], workspace: workspace, correlation: node + 1)
-                launches.initializeElement(at: node, to: launch)
-                stepNodes[stepNodes.count - 1] = node
-                steps.append(.launch(placed.library.table.launch, UnsafePointer(launches.baseAddress! + node)))
+            case .launch(let step, let inputs, let outputs, let workspace):
+                memory.bind(placement.steps[step], inputs: inputs, outputs: outputs)
+                launched[launched.count - 1] = step
+                switch placement.steps[step] {
+                case .node(let placed):
+                    if inputScale > 1 { placed.spreadInputs(by: inputScale) }
+                    let launch = memory.launch(
+                        placed, state: states[step]!, stream: streams[placed.device], workspace: workspace, correlation: step + 1)
+                    steps.append(.launch(placed.library.table.launch, launches.allocate(launch)))
+                case .program(let placed):
+                    let execution = memory.execution(
+                        placed, stream: streams[placed.device], workspace: workspace, correlation: step + 1)
+                    steps.append(.execute(placed.program.compiler.table.execute, launches.allocate(execution)))
+                }
             }
         }
         self.steps = .allocate(capacity: max(steps.count, 1))
@@ -113,17 +129,13 @@ final class Program {
         self.placement = placement
         self.inputSteps = inputSteps
         self.inputSlots = inputSlots
-        self.stepNodes = stepNodes
-        nodeNames = placement.nodes.map { graph[$0.node].name }
-        pluginNames = placement.nodes.map { $0.library.plugin.name }
-        launchNames = placement.nodes.map {
-            (graph[$0.node].operatorName, devices[$0.device].name, "\($0.library.plugin.name)/\($0.kernel.name)")
-        }
+        self.launched = launched
+        names = placement.steps.map { LaunchNames($0, graph, devices) }
         inputTypes = inputs.map { ConcreteType($0.dataType, $0.shape) }
         shapingInputs = graph.inputs.enumerated().compactMap { position, input in
             placement.inference.valueDependencies.contains(input) ? (position, inputs[position]) : nil
         }
-        let producers = placement.outputTensors(graph)
+        let producers = placement.outputTensors()
         outputs = try zip(graph.outputs, schedule.outputs).map { value, source in
             switch source {
             case .constant(let constant): return .constant(placement.values[constant]!)
@@ -139,10 +151,7 @@ final class Program {
         summary = PlanSummary(placement, devices: devices, memory: memory)
     }
 
-    deinit {
-        steps.deallocate()
-        launches.deallocate()
-    }
+    deinit { steps.deallocate() }
 
     /// Whether a plan made for other inputs serves these, too.
     func fits(_ inputs: [HostTensor]) -> Bool {
@@ -153,6 +162,22 @@ final class Program {
                     && (tensor.byteCount == 0
                         || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0)
             }
+    }
+}
+
+extension Program.LaunchNames {
+    fileprivate init(_ step: PlacedStep, _ graph: Graph, _ devices: [Device]) {
+        let device = devices[step.device]
+        switch step {
+        case .node(let placed):
+            self.init(
+                node: graph[placed.node].name, operatorName: graph[placed.node].operatorName, device: device.name,
+                plugin: placed.library.plugin.name, kernel: placed.kernel.name)
+        case .program(let placed):
+            self.init(
+                node: graph[placed.nodes[0]].name, operatorName: "program of \(placed.nodes.count) nodes", device: device.name,
+                plugin: device.plugin.name, kernel: "program")
+        }
     }
 }
 
@@ -167,11 +192,11 @@ extension PlacedNode {
 }
 
 extension Placement {
-    /// The C tensors that the placed nodes write, by value.
-    fileprivate func outputTensors(_ graph: Graph) -> [ValueID: UnsafePointer<sb_tensor>] {
+    /// The C tensors that the steps write, by value.
+    fileprivate func outputTensors() -> [ValueID: UnsafePointer<sb_tensor>] {
         var tensors: [ValueID: UnsafePointer<sb_tensor>] = [:]
-        for placed in nodes {
-            for (value, tensor) in zip(graph[placed.node].outputs, placed.descriptor.outputs) {
+        for step in steps {
+            for (value, tensor) in zip(step.outputs(graph), step.outputTensors) {
                 if let value, let tensor { tensors[value] = UnsafePointer(tensor) }
             }
         }
@@ -184,9 +209,19 @@ extension PlanSummary {
         let graph = placement.graph
         var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
         var runners: [NodeID: Int] = [:]
-        for placed in placement.nodes {
-            nodes.append((placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
-            runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
+        for step in placement.steps {
+            switch step {
+            case .node(let placed):
+                nodes.append(
+                    (placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
+                runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
+            case .program(let placed):
+                let device = devices[placed.device]
+                for id in placed.nodes {
+                    nodes.append((id, id, device.name, "\(device.plugin.name)/program"))
+                    runners[id] = placed.device
+                }
+            }
         }
         // Parts stay in the order in which they run.
         let order = nodes.indices.sorted { (nodes[$0].source.index, $0) < (nodes[$1].source.index, $1) }
@@ -196,6 +231,7 @@ extension PlanSummary {
             placement: counts,
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
-            arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) })
+            arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) },
+            remarks: placement.remarks)
     }
 }

@@ -41,8 +41,9 @@ final class ProgramMemory {
         total += host.byteCount
 
         var constants: [Home: Buffer] = [:]
-        for case .launch(let node, let inputs, _, _) in schedule.steps {
-            let index = placement.nodes[node].device
+        for case .launch(let step, let inputs, _, _) in schedule.steps {
+            // What is compiled into a program is its own.
+            let index = placement.steps[step].device
             for case .constant(let value)? in inputs where constants[Home(value: value, device: index)] == nil {
                 guard let tensor = placement.values[value] else { continue }
                 let buffer = try Self.constant(tensor, on: devices[index])
@@ -142,9 +143,9 @@ final class ProgramMemory {
 
     // MARK: Launches
 
-    /// Points a node's tensors at their memory.
-    func bind(_ placed: PlacedNode, inputs: [Operand?], outputs: [Int?]) {
-        for (tensor, operand) in zip(placed.descriptor.inputs, inputs) {
+    /// Points a step's tensors at their memory.
+    func bind(_ placed: PlacedStep, inputs: [Operand?], outputs: [Int?]) {
+        for (tensor, operand) in zip(placed.inputTensors, inputs) {
             guard let tensor, let operand else { continue }
             switch operand {
             case .slot(let slot): bind(tensor, to: slot)
@@ -155,7 +156,7 @@ final class ProgramMemory {
                 tensor.pointee.host = buffer.hostAddress ?? UnsafeMutableRawPointer(mutating: values[value]?.bytes.baseAddress)
             }
         }
-        for (tensor, slot) in zip(placed.descriptor.outputs, outputs) {
+        for (tensor, slot) in zip(placed.outputTensors, outputs) {
             if let tensor, let slot { bind(tensor, to: slot) }
         }
     }
@@ -183,12 +184,37 @@ final class ProgramMemory {
         launch.output_count = node.pointee.output_count
         launch.correlation = UInt64(correlation)
         if let workspace {
-            let (_, buffer, offset) = place(of: workspace)
-            launch.workspace = buffer.handle
-            launch.workspace_offset = UInt64(offset)
-            launch.workspace_bytes = UInt64(schedule.slots[workspace].lifetime.byteCount)
+            let room = room(of: workspace)
+            (launch.workspace, launch.workspace_offset, launch.workspace_bytes) = (room.buffer, room.offset, room.bytes)
             launch.workspace_host = hostAddress(of: workspace)
         }
         return launch
+    }
+
+    func execution(_ placed: PlacedProgram, stream: Stream?, workspace: Int?, correlation: Int) -> sb_execution {
+        let graph = placed.descriptor.pointer
+        let device = devices[placed.device]
+        var execution = sb_execution()
+        execution.size = MemoryLayout<sb_execution>.size
+        execution.instance = device.plugin.instance
+        execution.device = device.handle
+        execution.stream = stream?.handle
+        execution.program = placed.program.handle
+        execution.inputs = graph.pointee.inputs
+        execution.input_count = graph.pointee.input_count
+        execution.outputs = graph.pointee.outputs
+        execution.output_count = graph.pointee.output_count
+        execution.correlation = UInt64(correlation)
+        if let workspace {
+            let room = room(of: workspace)
+            (execution.workspace, execution.workspace_offset, execution.workspace_bytes) = (room.buffer, room.offset, room.bytes)
+            execution.workspace_host = hostAddress(of: workspace)
+        }
+        return execution
+    }
+
+    private func room(of workspace: Int) -> (buffer: OpaquePointer, offset: UInt64, bytes: UInt64) {
+        let (_, buffer, offset) = place(of: workspace)
+        return (buffer.handle, UInt64(offset), UInt64(schedule.slots[workspace].lifetime.byteCount))
     }
 }

@@ -71,7 +71,15 @@ package final class Session: Sendable {
             return try program.withLock { program in
                 let current = try plan(tensors, reusing: program)
                 program = current
-                return Trace(current, try current.runTimed(tensors))
+                for device in devices { try device.record(true) }
+                defer { for device in devices { try? device.record(false) } }
+                let timed = try current.runTimed(tensors)
+                var activities: [(device: String, activities: [Activity])] = []
+                for device in devices where device.recordsActivities {
+                    try device.record(false)
+                    activities.append((device.name, try device.takeActivities()))
+                }
+                return Trace(current, timed, activities)
             }
         } catch {
             throw ExecutionError(error)
@@ -89,7 +97,7 @@ package final class Session: Sendable {
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
-        guard placement.nodes.count == 1, placement.nodes[0].kernel.flags.contains(.strided), graph.constants.isEmpty else {
+        guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
         return try Program(
@@ -146,6 +154,8 @@ package struct PlanSummary: Sendable {
     package let byteCount: Int
     /// The arenas alone, by device.
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
+    /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
+    package let remarks: [String]
 }
 
 extension ExecutionError {

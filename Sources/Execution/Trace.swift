@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
+import Southbound
 package import Tensors
 
-/// A run in the Trace Event Format (JSON), which Perfetto and Chrome's tracing page open: a lane per device, an event per launch or copy.
+/// A run in the Trace Event Format (JSON), which Perfetto and Chrome's tracing page open. Process 1 is the host: a lane per device, an event per launch or
+/// copy, in the host's time. Each device that records its activities is a process with its own lanes, in its own time.
 struct Trace: Encodable {
     private struct Event: Encodable {
         let name: String
         let cat: String
         let ph = "X"
-        let pid = 1
+        var pid = 1
         let tid: Int
         /// Microseconds.
         let ts: Double
@@ -17,30 +19,50 @@ struct Trace: Encodable {
     }
 
     private struct Lane: Encodable {
-        let name = "thread_name"
+        var name = "thread_name"
         let ph = "M"
-        let pid = 1
+        var pid = 1
         let tid: Int
         let args: [String: String]
     }
 
-    private let lanes: [Lane]
-    private let events: [Event]
+    private var lanes: [Lane]
+    private var events: [Event]
 
     private enum CodingKeys: String, CodingKey { case traceEvents }
 
-    init(_ program: Program, _ timed: [Program.TimedStep]) {
-        let placed = program.launchNames
+    init(_ program: Program, _ timed: [Program.TimedStep], _ activities: [(device: String, activities: [Activity])]) {
+        let placed = program.names
         let names = ["copies"] + Set(placed.map(\.device)).sorted()
-        lanes = names.enumerated().map { Lane(tid: $0, args: ["name": $1]) }
+        lanes = [Lane(name: "process_name", tid: 0, args: ["name": "host"])]
+        lanes += names.enumerated().map { Lane(tid: $0, args: ["name": $1]) }
         events = timed.map { step in
             let (start, duration) = (Double(step.start) / 1000, Double(step.end - step.start) / 1000)
-            guard let node = program.stepNodes[step.step] else {
+            guard let launch = program.launched[step.step].map({ placed[$0] }) else {
                 return Event(name: "copy", cat: "copy", tid: 0, ts: start, dur: duration, args: [:])
             }
             return Event(
-                name: program.nodeNames[node].isEmpty ? placed[node].operatorName : program.nodeNames[node], cat: placed[node].operatorName,
-                tid: names.firstIndex(of: placed[node].device) ?? 0, ts: start, dur: duration, args: ["kernel": placed[node].kernel])
+                name: launch.node.isEmpty ? launch.operatorName : launch.node, cat: launch.operatorName,
+                tid: names.firstIndex(of: launch.device) ?? 0, ts: start, dur: duration,
+                args: ["kernel": "\(launch.plugin)/\(launch.kernel)"])
+        }
+        for (index, device) in activities.enumerated() { add(device.activities, of: device.device, process: index + 2, placed) }
+    }
+
+    private mutating func add(_ activities: [Activity], of device: String, process: Int, _ launches: [Program.LaunchNames]) {
+        lanes.append(Lane(name: "process_name", pid: process, tid: 0, args: ["name": "\(device) (device time)"]))
+        let names = Set(activities.map(\.lane)).sorted()
+        lanes += names.enumerated().map { Lane(pid: process, tid: $0, args: ["name": $1]) }
+        events += activities.map { activity in
+            var args: [String: String] = [:]
+            if activity.correlation > 0, activity.correlation <= launches.count {
+                args["node"] = launches[Int(activity.correlation) - 1].node
+            }
+            if activity.bytes > 0 { args["bytes"] = "\(activity.bytes)" }
+            if activity.operations > 0 { args["operations"] = "\(activity.operations)" }
+            return Event(
+                name: activity.name, cat: activity.lane, pid: process, tid: names.firstIndex(of: activity.lane) ?? 0,
+                ts: Double(activity.begin) / 1e6, dur: Double(activity.end - min(activity.begin, activity.end)) / 1e6, args: args)
         }
     }
 

@@ -4,7 +4,7 @@
 ///
 /// Arguments have been checked against the header's rules (no null handle, at least one byte, alignment a power of two).
 package protocol Device: AnyObject, Sendable {
-    associatedtype Buffer: AnyObject
+    associatedtype Buffer: PluginKit.Buffer
     associatedtype Stream: PluginKit.Stream
     associatedtype Event: PluginKit.Event where Event.Stream == Stream
 
@@ -12,7 +12,7 @@ package protocol Device: AnyObject, Sendable {
     func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> Buffer
     /// A buffer of memory that stays the host's and outlives the buffer. By default not offered.
     func importHost(_ address: UnsafeMutableRawPointer, bytes: UInt64) throws(PluginFailure) -> Buffer
-    /// The host's last use of the buffer, which is released after the call.
+    /// The host's last use of the buffer; its handle is released after the call.
     func free(_ buffer: Buffer)
     /// Where the host can read and write the buffer. By default nowhere.
     func hostAddress(of buffer: Buffer) throws(PluginFailure) -> UnsafeMutableRawPointer

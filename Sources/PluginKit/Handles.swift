@@ -25,6 +25,8 @@ class InstanceHandle: Handle, @unchecked Sendable {
     func hardware(of index: Int) throws(PluginFailure) -> UnsafePointer<sb_hardware> { abstract() }
     func open(_ index: Int) throws(PluginFailure) -> DeviceHandle { abstract() }
     func owns(_ kernel: UnsafePointer<sb_kernel>) -> Bool { abstract() }
+    /// Nil if the plugin has no group "graphs".
+    var graphs: GraphsHandle? { abstract() }
 }
 
 class DeviceHandle: Handle, @unchecked Sendable {
@@ -39,6 +41,9 @@ class DeviceHandle: Handle, @unchecked Sendable {
     func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { abstract() }
     func makeStream() throws(PluginFailure) -> StreamHandle { abstract() }
     func makeEvent() throws(PluginFailure) -> EventHandle { abstract() }
+    /// Nil if the plugin has no group "observation".
+    var observed: (any ObservedDevice)? { abstract() }
+    let counterTexts = StableTexts()
 }
 
 class StreamHandle: Handle, @unchecked Sendable {
@@ -57,6 +62,20 @@ class EventHandle: Handle, @unchecked Sendable {
 
 class StateHandle: Handle, @unchecked Sendable {
     func launch(_ launch: LaunchView) throws(PluginFailure) { abstract() }
+}
+
+class ProgramHandle: Handle, @unchecked Sendable {
+    var program: any CompiledProgram { abstract() }
+    func execute(_ execution: ExecutionView) throws(PluginFailure) { abstract() }
+}
+
+/// A plugin's graph compiler; the host has no handle of it.
+class GraphsHandle: @unchecked Sendable {
+    var numerics: sb_numerics? { abstract() }
+    func claim(_ graph: GraphView, on device: DeviceHandle) throws(PluginFailure) -> [UInt32] { abstract() }
+    func compile(_ graph: GraphView, on device: DeviceHandle) throws(PluginFailure) -> ProgramHandle { abstract() }
+    func load(_ artefact: UnsafeRawBufferPointer, on device: DeviceHandle) throws(PluginFailure) -> ProgramHandle { abstract() }
+    func verdict(_ artefact: UnsafeRawBufferPointer, on device: DeviceHandle) throws(PluginFailure) -> ArtefactVerdict { abstract() }
 }
 
 /// What `sb_kernel.context` points to.

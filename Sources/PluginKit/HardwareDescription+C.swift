@@ -18,6 +18,11 @@ extension HardwareDescription {
         result.unit_count = units.count
         result.links = memory.pointers(links.map(\.cValue))
         result.link_count = links.count
+        result.layouts = memory.pointers(layouts.map { $0.cValue(in: memory) })
+        result.layout_count = layouts.count
+        result.launch_latency = picosecondsLaunchLatency
+        result.queue_depth = queueDepth
+        result.largest_rank = largestRank
         return UnsafePointer(memory.value(result))
     }
 }
@@ -43,5 +48,13 @@ extension HardwareDescription.Unit {
 extension HardwareDescription.Link {
     fileprivate var cValue: sb_link {
         sb_link(size: MemoryLayout<sb_link>.size, kind: kind.rawValue, peer: peer, bandwidth: bandwidth, latency: picosecondsLatency)
+    }
+}
+
+extension HardwareDescription.Layout {
+    fileprivate func cValue(in memory: StableMemory) -> sb_layout {
+        sb_layout(
+            size: MemoryLayout<sb_layout>.size, name: memory.string(name), value: value, block_rows: blockRows, block_columns: blockColumns,
+            reserved: 0)
     }
 }

@@ -70,6 +70,21 @@ package struct HardwareDescription: Sendable {
         package init(kind: Kind) { self.kind = kind }
     }
 
+    /// A blocked layout of matrices; `value` is what `sb_tensor.layout` has, 1 or more.
+    package struct Layout: Sendable {
+        package var name: String
+        package var value: UInt32
+        package var blockRows: UInt32
+        package var blockColumns: UInt32
+
+        package init(name: String, value: UInt32, blockRows: UInt32, blockColumns: UInt32) {
+            self.name = name
+            self.value = value
+            self.blockRows = blockRows
+            self.blockColumns = blockColumns
+        }
+    }
+
     /// The same for the same piece of hardware in every process.
     package var id: String
     package var name: String
@@ -81,6 +96,13 @@ package struct HardwareDescription: Sendable {
     package var spaces: [Space] = []
     package var units: [Unit] = []
     package var links: [Link] = []
+    package var layouts: [Layout] = []
+    /// From a launch on an idle stream to its first operation.
+    package var picosecondsLaunchLatency: UInt64 = 0
+    /// Launches that a stream holds before a call waits.
+    package var queueDepth: UInt32 = 0
+    /// Of a tensor that kernels and programs take; 0: no limit.
+    package var largestRank: UInt32 = 0
 
     package init(id: String, name: String, family: Family) {
         self.id = id

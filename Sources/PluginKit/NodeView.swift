@@ -9,7 +9,6 @@ package struct NodeView {
     init(validating raw: UnsafePointer<sb_node>?) throws(PluginFailure) {
         guard let raw, raw.pointee.size >= MinimumSize.node else { throw .invalid("a node is NULL or shorter than in version 0.1") }
         self.raw = raw
-        guard raw.pointee.kernel != nil else { throw .invalid("a node names no kernel") }
         guard raw.pointee.operator_name.data != nil, raw.pointee.domain.data != nil || raw.pointee.domain.length == 0 else {
             throw .invalid("a node names no operator")
         }

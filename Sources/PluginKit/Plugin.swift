@@ -12,6 +12,8 @@ package protocol Plugin: AnyObject, Sendable {
     static var execution: Execution { get }
     /// The operator library, in the order in which the host lists it. Empty: the plugin is a driver alone.
     static var kernels: [any Kernel<Device>] { get }
+    /// The plugin's own compiler for whole subgraphs. By default none: the host runs node by node.
+    static var graphCompiler: (any GraphCompiler<Device>)? { get }
     /// A stored constant: `static let table = PluginTable(Self.self) { Self.start($0, $1, $2, $3, $4) }` with the type's name for `Self`.
     static var table: PluginTable { get }
 
@@ -22,6 +24,10 @@ package protocol Plugin: AnyObject, Sendable {
     func hardware(of index: Int) throws(PluginFailure) -> HardwareDescription
     /// Opens device `index` (below `deviceCount`); each opening is independent of the others.
     func open(_ index: Int) throws(PluginFailure) -> Device
+}
+
+extension Plugin {
+    package static var graphCompiler: (any GraphCompiler<Device>)? { nil }
 }
 
 package struct PluginIdentity: Sendable {

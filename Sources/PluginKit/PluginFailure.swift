@@ -48,7 +48,7 @@ func write(_ text: String, to target: UnsafeMutablePointer<CChar>, capacity: Int
     }
 }
 
-/// The sizes that the host's structs had in version 0.1: what a plugin may read without asking further.
+/// The sizes that the host's structs had in the version that brought them: what a plugin may read without asking further.
 enum MinimumSize {
     static let host = 40
     static let error = 40
@@ -57,4 +57,8 @@ enum MinimumSize {
     static let node = 104
     static let support = 48
     static let launch = 120
+    static let graph = 64
+    static let programInfo = 24
+    static let execution = 112
+    static let counter = 64
 }

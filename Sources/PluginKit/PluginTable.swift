@@ -13,6 +13,8 @@ package final class PluginTable: @unchecked Sendable {
     private let kernels: UnsafeMutableBufferPointer<sb_kernel>
     /// What the kernels' `context` points to.
     private let kernelHandles: [KernelHandle]
+    /// Nil if the plugin has no graph compiler.
+    let graphs: GraphsHandle?
 
     /// `start` is `Plugin.start` of the type: the only function of the header that a handle does not lead to.
     package init<Plugin: PluginKit.Plugin>(_: Plugin.Type, start: @escaping Start) {
@@ -20,7 +22,11 @@ package final class PluginTable: @unchecked Sendable {
         func handle<Kernel: PluginKit.Kernel<Plugin.Device>>(_ kernel: Kernel) -> KernelHandle {
             TypedKernel<Plugin.Device, Kernel>(kernel)
         }
+        func handle<Compiler: GraphCompiler<Plugin.Device>>(_ compiler: Compiler) -> GraphsHandle {
+            TypedGraphs<Plugin.Device, Compiler>(compiler)
+        }
         kernelHandles = Plugin.kernels.map { handle($0) }
+        graphs = Plugin.graphCompiler.map { handle($0) }
         let values = kernelHandles.map { $0.cValue(in: memory) }
         kernels = UnsafeMutableBufferPointer(start: memory.array(values), count: values.count)
 
@@ -34,6 +40,13 @@ package final class PluginTable: @unchecked Sendable {
                 memory.array(kernels.indices.map { [kernels] in UnsafePointer<sb_kernel>?(kernels.baseAddress! + $0) }))
             let table = memory.value(operatorsTable(kernels: list, count: values.count))
             groups.append(sb_group(name: memory.string("operators"), version: 1, reserved: 0, table: table))
+        }
+        if let graphs {
+            let table = memory.value(graphsTable(numerics: graphs.numerics.map { UnsafePointer(memory.value($0)) }))
+            groups.append(sb_group(name: memory.string("graphs"), version: 1, reserved: 0, table: table))
+        }
+        if Plugin.Device.self is any ObservedDevice.Type {
+            groups.append(sb_group(name: memory.string("observation"), version: 1, reserved: 0, table: memory.value(observationTable())))
         }
         let options = Plugin.options.map { option in
             sb_option_schema(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
+import Synchronization
 
 /// C values that keep their address until this object goes away.
 final class StableMemory {
@@ -26,5 +27,23 @@ final class StableMemory {
         if text.isEmpty { return sb_string() }
         let bytes = Array(text.utf8CString)
         return sb_string(data: array(bytes), length: bytes.count - 1)
+    }
+}
+
+/// Texts that keep their address until this object goes away, each made once.
+final class StableTexts: Sendable {
+    private struct Texts: @unchecked Sendable {
+        let memory = StableMemory()
+        var made: [String: sb_string] = [:]
+    }
+    private let texts = Mutex(Texts())
+
+    func string(_ text: String) -> sb_string {
+        texts.withLock { texts in
+            if let made = texts.made[text] { return made }
+            let made = texts.memory.string(text)
+            texts.made[text] = made
+            return made
+        }
     }
 }

@@ -3,6 +3,7 @@ package import CSouthbridge
 
 /// A tensor argument of the host, valid as long as the call (a launch: until the stream has passed it). Copies nothing.
 package struct TensorView {
+    /// In a graph, the value's identity: one value is one pointer.
     package let raw: UnsafePointer<sb_tensor>
 
     /// Nil if the pointer is null or the struct is shorter than in version 0.1.
@@ -37,10 +38,8 @@ package struct TensorView {
     package var offset: UInt64 { raw.pointee.offset }
     package var layout: UInt32 { raw.pointee.layout }
 
-    /// The device's buffer, unretained. The host vouches that it is a buffer of the device that `Buffer` belongs to.
-    package func buffer<Buffer: AnyObject>(as _: Buffer.Type) -> Buffer? {
-        raw.pointee.buffer.map { Unmanaged<Buffer>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue() }
-    }
+    /// The device's buffer. The host vouches that it is a buffer of the device that `Buffer` belongs to.
+    package func buffer<Buffer: PluginKit.Buffer>(as _: Buffer.Type) -> Buffer? { raw.pointee.buffer.map(Buffer.behind) }
 
     /// Address of the first element of a dense tensor in host memory. Without elements there may be no address: then any address is returned.
     package func hostElements() throws(PluginFailure) -> UnsafeMutableRawPointer {

@@ -6,19 +6,18 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
 
     init(_ device: Device) { self.device = device }
 
-    private typealias Memory = Unmanaged<Device.Buffer>
-
     override func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> OpaquePointer {
-        OpaquePointer(Memory.passRetained(try device.allocate(space: space, bytes: bytes, alignment: alignment)).toOpaque())
+        try device.allocate(space: space, bytes: bytes, alignment: alignment).makeHandle()
     }
     override func importHost(_ address: UnsafeMutableRawPointer, bytes: UInt64) throws(PluginFailure) -> OpaquePointer {
-        OpaquePointer(Memory.passRetained(try device.importHost(address, bytes: bytes)).toOpaque())
+        try device.importHost(address, bytes: bytes).makeHandle()
     }
     override func free(_ buffer: OpaquePointer) {
-        device.free(Memory.fromOpaque(UnsafeRawPointer(buffer)).takeRetainedValue())
+        device.free(.behind(buffer))
+        Device.Buffer.release(buffer)
     }
     override func hostAddress(of buffer: OpaquePointer) throws(PluginFailure) -> UnsafeMutableRawPointer {
-        try device.hostAddress(of: object(buffer))
+        try device.hostAddress(of: .behind(buffer))
     }
     override func copy(_ bytes: UInt64, from source: sb_location, to destination: sb_location, on stream: StreamHandle?)
         throws(PluginFailure)
@@ -31,8 +30,13 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
     override func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { try device.usage(ofSpace: space) }
     override func makeStream() throws(PluginFailure) -> StreamHandle { TypedStream<Device>(try device.makeStream()) }
     override func makeEvent() throws(PluginFailure) -> EventHandle { TypedEvent<Device>(try device.makeEvent()) }
+    override var observed: (any ObservedDevice)? { device as? any ObservedDevice }
 
-    private func object(_ buffer: OpaquePointer) -> Device.Buffer { Memory.fromOpaque(UnsafeRawPointer(buffer)).takeUnretainedValue() }
+    /// Throws if the handle is a device of another plugin's type.
+    static func cast(_ handle: DeviceHandle) throws(PluginFailure) -> Device {
+        guard let typed = handle as? TypedDevice<Device> else { throw .invalid("the device is of another kind than the plugin's") }
+        return typed.device
+    }
 
     private func typed(_ stream: StreamHandle?) throws(PluginFailure) -> Device.Stream? {
         guard let stream else { return nil }
@@ -40,7 +44,7 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
     }
 
     private func location(_ end: sb_location) throws(PluginFailure) -> Location<Device.Buffer> {
-        if let buffer = end.buffer { return .buffer(object(buffer), offset: end.offset) }
+        if let buffer = end.buffer { return .buffer(.behind(buffer), offset: end.offset) }
         guard let host = end.host, let offset = Int(exactly: end.offset) else {
             throw .invalid("a location has neither a buffer nor an address")
         }
@@ -89,16 +93,11 @@ final class TypedKernel<Device: PluginKit.Device, Kernel: PluginKit.Kernel<Devic
 
     override var declaration: KernelDeclaration { cached }
     override func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support {
-        kernel.support(node, on: try cast(device))
+        kernel.support(node, on: try TypedDevice<Device>.cast(device))
     }
     override func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle {
         func state(_ prepared: some PreparedKernel) -> StateHandle { TypedState(prepared) }
-        return state(try kernel.prepare(node, on: try cast(device)))
-    }
-
-    private func cast(_ device: DeviceHandle) throws(PluginFailure) -> Device {
-        guard let typed = device as? TypedDevice<Device> else { throw .invalid("the device is of another kind than the kernel's") }
-        return typed.device
+        return state(try kernel.prepare(node, on: try TypedDevice<Device>.cast(device)))
     }
 }
 

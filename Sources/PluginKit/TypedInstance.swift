@@ -35,6 +35,7 @@ final class TypedInstance<Plugin: PluginKit.Plugin>: InstanceHandle, @unchecked 
     }
 
     override func owns(_ kernel: UnsafePointer<sb_kernel>) -> Bool { Plugin.table.owns(kernel) }
+    override var graphs: GraphsHandle? { Plugin.table.graphs }
 
     private func check(_ index: Int) throws(PluginFailure) {
         let count = plugin.deviceCount

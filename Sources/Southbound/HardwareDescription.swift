@@ -32,6 +32,12 @@ extension PluginReader {
         for pointer in try array(record.links, count: record.link_count, atMost: Self.mostParts, "\(subject): links") {
             model.links.append(try link(pointer, "\(subject): link \(model.links.count)"))
         }
+        for pointer in try array(record.layouts, count: record.layout_count, atMost: Self.mostParts, "\(subject): layouts") {
+            model.layouts.append(try layout(pointer, "\(subject): layout \(model.layouts.count)"))
+        }
+        model.launchLatencyPicoseconds = try figure(record.launch_latency, "\(subject): its launch latency")
+        model.queueDepth = Int(record.queue_depth)
+        model.largestRank = Int(record.largest_rank)
         let faults = model.faults(deviceCount: count)
         guard faults.isEmpty else {
             throw PluginError(.invalidDescription, plugin: plugin, "\(subject): \(faults.joined(separator: "; "))")
@@ -91,6 +97,13 @@ extension PluginReader {
             peer: record.kind == SB_LINK_PEER ? Int(record.peer) : nil,
             bandwidthBytesPerSecond: try figure(record.bandwidth, "\(subject): its bandwidth"),
             latencyPicoseconds: try figure(record.latency, "\(subject): its latency"))
+    }
+
+    private func layout(_ pointer: UnsafePointer<sb_layout>?, _ subject: String) throws(PluginError) -> Layout {
+        let record: sb_layout = try read(pointer, "sb_layout", of: subject)
+        return Layout(
+            name: try text(record.name, "\(subject): its name"), value: Int(record.value), blockRows: Int(record.block_rows),
+            blockColumns: Int(record.block_columns))
     }
 
     private func figure(_ value: UInt64, _ subject: @autoclosure () -> String) throws(PluginError) -> Int {

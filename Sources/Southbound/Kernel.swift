@@ -75,30 +75,28 @@ package struct Kernel: @unchecked Sendable {
         flags = Flags(rawValue: record.flags)
         priority = Int(record.priority)
         hostInputs = record.host_inputs
-        if let declared = record.numerics {
-            numerics = try NumericFacts(declared, kernel: name, reader)
-        } else {
-            numerics = .strict
-        }
+        numerics = try NumericFacts(record.numerics, of: "kernel '\(name)'", reader)
         self.pointer = pointer
     }
 }
 
 extension NumericFacts {
-    fileprivate init(_ pointer: UnsafePointer<sb_numerics>, kernel: String, _ reader: PluginReader) throws(PluginError) {
-        let record: sb_numerics = try reader.read(pointer, "sb_numerics", of: "kernel '\(kernel)'")
-        self.init()
+    /// What a plugin declares; the strict defaults for NULL.
+    init(_ pointer: UnsafePointer<sb_numerics>?, of subject: String, _ reader: PluginReader) throws(PluginError) {
+        self = .strict
+        guard let pointer else { return }
+        let record: sb_numerics = try reader.read(pointer, "sb_numerics", of: subject)
         if record.accumulator_type != 0 {
             guard let type = DataType(rawValue: record.accumulator_type), type.isFloat || type.isInteger else {
                 throw PluginError(
-                    .invalidDescription, plugin: reader.plugin, "kernel '\(kernel)' declares accumulator type \(record.accumulator_type)")
+                    .invalidDescription, plugin: reader.plugin, "\(subject) declares accumulator type \(record.accumulator_type)")
             }
             accumulator = type
         }
         guard record.input_bits <= 64, record.function_error >= 0, record.function_error.isFinite else {
             throw PluginError(
                 .invalidDescription, plugin: reader.plugin,
-                "kernel '\(kernel)' declares inputs of \(record.input_bits) bits and functions within \(record.function_error) ULP")
+                "\(subject) declares inputs of \(record.input_bits) bits and functions within \(record.function_error) ULP")
         }
         inputBits = record.input_bits == 0 ? nil : Int(record.input_bits)
         truncates = record.flags & SB_NUMERICS_TRUNCATES != 0

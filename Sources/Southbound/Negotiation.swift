@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
+import HardwareModel
 
 /// What a plugin said before it was started, read and checked.
 struct Negotiation {
@@ -10,6 +11,8 @@ struct Negotiation {
     let streams: sb_streams?
     let events: sb_events?
     let operators: (table: sb_operators, kernels: [Kernel])?
+    let graphs: (table: sb_graphs, numerics: NumericFacts)?
+    let observation: sb_observation?
 
     private static let mostGroups = 256
     private static let mostOptions = 1024
@@ -46,9 +49,14 @@ struct Negotiation {
             let table: sb_operators = try reader.read(pointer, "sb_operators")
             return (table, try Kernel.list(of: table, reader))
         }
-        if driver == nil, operators == nil {
+        graphs = try groups["graphs"].map { (pointer) throws(PluginError) in
+            let table: sb_graphs = try reader.read(pointer, "sb_graphs")
+            return (table, try NumericFacts(table.numerics, of: "the graph compiler", reader))
+        }
+        observation = try groups["observation"].map { (table) throws(PluginError) in try reader.read(table, "sb_observation") }
+        if driver == nil, operators == nil, graphs == nil {
             throw PluginError(
-                .noGroup, plugin: reader.plugin, "the plugin offers neither of the groups 'driver' and 'operators', version 1")
+                .noGroup, plugin: reader.plugin, "the plugin offers none of the groups 'driver', 'operators' and 'graphs', version 1")
         }
         if let streams, streams.execution != SB_EXECUTION_INLINE, streams.execution != SB_EXECUTION_QUEUED {
             throw PluginError(

@@ -17,6 +17,17 @@ package final class Plugin: @unchecked Sendable {
     package let events: sb_events?
     /// The kernels, if the plugin has the group "operators".
     package private(set) var library: OperatorLibrary?
+    /// The plugin's own compiler, if it has the group "graphs".
+    package private(set) var compiler: GraphCompiler?
+    package let observation: sb_observation?
+    /// The groups that the plugin offers and this host knows.
+    package var groupNames: [String] {
+        let groups: [(name: String, isThere: Bool)] = [
+            ("driver", driver != nil), ("streams", streams != nil), ("events", events != nil), ("operators", library != nil),
+            ("graphs", compiler != nil), ("observation", observation != nil),
+        ]
+        return groups.filter(\.isThere).map(\.name)
+    }
     /// 0 for an operator library that brings no device.
     package let deviceCount: Int
 
@@ -74,6 +85,7 @@ package final class Plugin: @unchecked Sendable {
         driver = negotiation.driver
         streams = negotiation.streams
         events = negotiation.events
+        observation = negotiation.observation
         try OptionSchema.check(options, against: negotiation.options, plugin: name)
         let instance = try Self.start(negotiation.table, options: options, services, plugin: name)
         self.instance = instance
@@ -85,6 +97,7 @@ package final class Plugin: @unchecked Sendable {
             throw error
         }
         library = negotiation.operators.map { OperatorLibrary(plugin: self, table: $0.table, kernels: $0.kernels) }
+        compiler = negotiation.graphs.map { GraphCompiler(plugin: self, table: $0.table, numerics: $0.numerics) }
     }
 
     deinit { stop() }

@@ -35,6 +35,7 @@ import Testing
         switch structure.group {
         case "driver"?: "driver"
         case "operators"?: "operator library"
+        case "graphs"?: "graph compiler"
         case let group?: "group `\(group)`, if offered"
         case nil: structure.name == "sb_plugin" || structure.name == "sb_group" ? "every plugin" : "each that is listed"
         }

@@ -62,6 +62,7 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
         table.version = host->version;
     else if (host->version >> 16 != SB_VERSION_MAJOR)
         return fail(error, SB_ERROR_UNSUPPORTED, "this plugin is for another major version");
+    if (BUILT_FOR_0_1) table.version = 1;
     if (FAULT == table_changes) ++table.option_count, --table.option_count, table.vendor.length -= 1;
     *plugin = &table;
     return SB_OK;

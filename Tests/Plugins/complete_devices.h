@@ -88,6 +88,10 @@ static int32_t describe(sb_instance *instance, uint32_t index, const sb_hardware
                                      .unit_count = 1,
                                      .links = link_lists[index],
                                      .link_count = 1};
+    if (BUILT_FOR_0_1) {
+        described[index].size = offsetof(sb_hardware, layouts);
+        memset((char *)&described[index] + described[index].size, 0xa5, sizeof(sb_hardware) - described[index].size);
+    }
     *hardware = &described[index];
     return SB_OK;
 }

@@ -97,6 +97,11 @@ enum fault {
 #define FAULT none
 #endif
 
+/* 1: a correct plugin of version 0.1: its structs end where they did then, and what lies behind them is poisoned. */
+#ifndef BUILT_FOR_0_1
+#define BUILT_FOR_0_1 0
+#endif
+
 #define CAPACITY ((uint64_t)4 << 30)
 
 struct sb_instance {

@@ -22,7 +22,7 @@ import Testing
     static let faults = [
         Fault("entry_fails", .entryFailed, "refuses this host", "this chip needs a later host"),
         Fault("no_table", .missingTable, "NULL"),
-        Fault("wrong_major", .wrongMajorVersion, "7.0", "0.1"),
+        Fault("wrong_major", .wrongMajorVersion, "7.0", "0.2"),
         Fault("plugin_too_small", .structTooSmall, "sb_plugin", "groups"),
         Fault("driver_too_small", .structTooSmall, "sb_driver", "copy"),
         Fault("kernel_too_small", .structTooSmall, "kernel 1", "sb_kernel"),
@@ -67,7 +67,7 @@ import Testing
 
     @Test func laterMinorVersionIsTaken() throws {
         let plugin = try Plugin.load(PluginReference(path: loaderFault("later_minor")))
-        #expect(plugin.identity.abi == "0.4")
+        #expect(plugin.identity.abi == "0.5")
     }
 
     @Test func noEntryPoint() throws {

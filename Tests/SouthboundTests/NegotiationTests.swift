@@ -12,10 +12,18 @@ import Testing
         let plugin = try Plugin.load(complete())
         #expect(
             plugin.name == "complete" && plugin.identity.vendor == "Southbridge" && plugin.identity.version == "1.0")
-        #expect(plugin.identity.abi == "0.1" && plugin.deviceCount == 2)
+        #expect(plugin.identity.abi == "0.2" && plugin.deviceCount == 2)
         #expect(plugin.optionSchema.map(\.name) == ["queue-depth"] && plugin.optionSchema[0].kind == .integer)
         // Its group of another version is ignored.
         #expect(plugin.streams != nil && plugin.events != nil && plugin.library == nil)
+    }
+
+    /// Nothing behind the end of an older plugin's struct is read.
+    @Test func olderHeader() throws {
+        let plugin = try Plugin.load(PluginReference(path: try completePlugin(flags: "-DBUILT_FOR_0_1=1")))
+        let today = try Plugin.load(complete())
+        #expect(plugin.identity.abi == "0.1")
+        for index in 0..<2 { #expect(try plugin.model(ofDevice: index) == today.model(ofDevice: index)) }
     }
 
     @Test func givenName() throws {

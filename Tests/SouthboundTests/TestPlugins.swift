@@ -3,8 +3,8 @@ import Foundation
 import TestSupport
 
 /// The path of the plugin that leaves nothing out, with one fault of `Tests/Plugins/complete_types.h`.
-func completePlugin(fault: String = "none") throws -> String {
-    try buildPlugin("Tests/Plugins/complete.c", flags: ["-pthread", "-DFAULT=\(fault)"]).path
+func completePlugin(fault: String = "none", flags: String...) throws -> String {
+    try buildPlugin("Tests/Plugins/complete.c", flags: ["-pthread", "-DFAULT=\(fault)"] + flags).path
 }
 
 /// The path of the minimal plugin with one fault of `Tests/Plugins/loader_faults.c`.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * southbridge.h - the Southbridge southbound interface, version 0.1
+ * southbridge.h - the Southbridge southbound interface, version 0.2
  *
  * A chip vendor copies this one file, writes one shared library against it, and the chip runs in the stack.
  * It is a specification: every sentence that binds somebody carries an identifier such as [SB-MEM-003]; the conformance suite
@@ -10,11 +10,14 @@
  *     entry point                                                     (section 3)
  *     driver:            open, close, allocate, free, copy            (section 5)
  *     operator library:  support, launch                              (section 9)
+ * A chip that compiles whole subgraphs itself has, instead of or beside the operator library, a
+ *     graph compiler:    claim, compile, execute                      (section 10)
  * A member marked (required) must be there: the writer's `size` reaches past it, a pointer is not NULL, a string is not empty.
  * Every other member may be NULL, 0 or empty, and its comment says what that means.
  *
  * Order of a plugin's life:
  *     southbridge_plugin -> start -> open -> { allocate, copy, support, prepare, launch, synchronize ... } -> close -> stop
+ * Members, structs and groups that came after version 0.1 say so: "since 0.2".
  */
 #ifndef SOUTHBRIDGE_H
 #define SOUTHBRIDGE_H
@@ -42,7 +45,8 @@ extern "C" {
  * [SB-ABI-009] Loading the library and calling it leaves the process as it was found: floating-point mode, locale, signal handlers, working
  *              directory, standard streams.
  * [SB-ABI-010] No global state: several instances of a plugin, and several plugins, live in one process.
- * [SB-ABI-011] A struct that the host writes reaches at least to its end in version 0.1; only members that came later need the check of SB-ABI-003.
+ * [SB-ABI-011] A struct that the host writes reaches at least to its end in the version that brought the struct; only members that came later need the
+ *              check of SB-ABI-003.
  * [SB-ABI-012] A reader that meets a constant that it does not know (a kind, a family) reads it as the most general one, or skips the entry.
  *
  * Threads
@@ -53,11 +57,11 @@ extern "C" {
  * Ownership
  * [SB-OWN-001] What the host passes belongs to the host and is valid until the call returns, unless a longer time is stated.
  * [SB-OWN-002] What the plugin returns belongs to the plugin and is valid until the handle that it came from is given back, unless a longer time is stated.
- * [SB-OWN-003] The host gives every handle back exactly once, children before parents: states, events, streams and buffers before their device,
- *              devices before their instance.
+ * [SB-OWN-003] The host gives every handle back exactly once, children before parents: states, programs, events, streams and buffers before their
+ *              device, devices before their instance.
  */
 #define SB_VERSION_MAJOR 0u
-#define SB_VERSION_MINOR 1u
+#define SB_VERSION_MINOR 2u
 #define SB_VERSION       ((SB_VERSION_MAJOR << 16) | SB_VERSION_MINOR)
 
 #if defined(_WIN32)
@@ -72,6 +76,7 @@ typedef struct sb_buffer sb_buffer;     /* device memory; not an address        
 typedef struct sb_stream sb_stream;     /* an in-order queue of a device        */
 typedef struct sb_event sb_event;       /* a point in a stream                  */
 typedef struct sb_state sb_state;       /* what `prepare` made of a node        */
+typedef struct sb_program sb_program;   /* what `compile` made of a graph       */
 
 /* Frozen. */
 typedef struct sb_string {
@@ -132,7 +137,7 @@ static inline int32_t sb_fail(sb_error *error, int32_t code, const char *message
  * [SB-NEG-004] A plugin that cannot work with `host->version` returns SB_ERROR_UNSUPPORTED.
  * [SB-NEG-005] `name` is not empty and is an identifier: letters, digits, '-' and '_'.
  * [SB-NEG-006] A group is found by name and version. The host ignores groups that it does not know; a group stands in the list once.
- * [SB-NEG-007] A plugin has at least one of the groups "driver" and "operators".
+ * [SB-NEG-007] A plugin has at least one of the groups "driver", "operators" and "graphs".
  * [SB-NEG-008] `start` gets only options that the schema lists, each at most once; a bad value is refused with SB_ERROR_INVALID_ARGUMENT
  *              and a message that names the option.
  * [SB-NEG-009] After `stop` the plugin may be started again.
@@ -212,6 +217,9 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  * [SB-HW-002] `id` is the same for the same piece of hardware in every process, and differs between two devices of a plugin.
  * [SB-HW-003] Space 0 is the one in which the stack keeps tensors; it can be allocated. No space listed: one of unknown size, aligned to 64 bytes.
  * [SB-HW-004] `alignment` is a power of two. The host aligns every offset that it passes to it.
+ * [SB-HW-005] A layout's `value` differs between two layouts of a device. In a blocked layout the last two dimensions are cut into blocks of the given
+ *             size, those at the edges filled up to it; the order of blocks and within them is the plugin's own, and only its own kernels and
+ *             programs read or write such a tensor.
  */
 #define SB_FAMILY_OTHER 0u
 #define SB_FAMILY_CPU   1u
@@ -274,6 +282,16 @@ typedef struct sb_link {
     uint64_t latency;   /* picoseconds               */
 } sb_link;
 
+/* A layout of tensors other than row-major. Since 0.2. */
+typedef struct sb_layout {
+    size_t size;
+    sb_string name;
+    uint32_t value; /* (required) the number that `sb_tensor.layout` has, 1 or more */
+    uint32_t block_rows;
+    uint32_t block_columns;
+    uint32_t reserved;
+} sb_layout;
+
 typedef struct sb_hardware {
     size_t size;
     sb_string id;     /* (required) */
@@ -289,6 +307,11 @@ typedef struct sb_hardware {
     size_t unit_count;
     const sb_link *const *links;
     size_t link_count;
+    const sb_layout *const *layouts; /* since 0.2 */
+    size_t layout_count;             /* since 0.2 */
+    uint64_t launch_latency;         /* since 0.2; picoseconds from a launch on an idle stream to its first operation */
+    uint32_t queue_depth;            /* since 0.2; launches that a stream holds before a call waits */
+    uint32_t largest_rank;           /* since 0.2; of a tensor that kernels and programs take; 0: no limit below SB-TEN-003 */
 } sb_hardware;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -436,7 +459,7 @@ typedef struct sb_events {
 
 #define SB_TYPE_BIT(type) ((uint64_t)1 << (type))
 
-#define SB_LAYOUT_ROW_MAJOR 0u
+#define SB_LAYOUT_ROW_MAJOR 0u /* other values: those of sb_layout */
 
 typedef struct sb_tensor {
     size_t size;
@@ -447,7 +470,7 @@ typedef struct sb_tensor {
     sb_buffer *buffer;      /* NULL: not placed yet (in `support` and `prepare`), or on the host only */
     uint64_t offset;        /* bytes                                */
     void *host;             /* NULL: not reachable by the host      */
-    uint32_t layout;        /* SB_LAYOUT_*                          */
+    uint32_t layout;        /* SB_LAYOUT_ROW_MAJOR or one of the device's layouts */
     uint32_t reserved;
 } sb_tensor;
 
@@ -482,7 +505,7 @@ typedef struct sb_kernel sb_kernel;
  */
 typedef struct sb_node {
     size_t size;
-    const sb_kernel *kernel; /* (required) the kernel that the host asks for, one of the plugin's own */
+    const sb_kernel *kernel; /* the kernel that the host asks for, one of the plugin's own; NULL: the node is part of a graph */
     sb_string domain;        /* empty: the standard's default domain */
     sb_string operator_name; /* (required) */
     uint32_t version;        /* (required) */
@@ -605,6 +628,148 @@ typedef struct sb_operators {
     /* NULL only if `prepare` is. */
     void (*release)(sb_state *state);
 } sb_operators;
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * 10. Group "graphs", version 1, since 0.2: the plugin's own compiler takes whole subgraphs
+ *
+ * [SB-GRA-001] A graph's nodes are in an order in which every value is made before it is read. Shapes and types are known, all of them.
+ * [SB-GRA-002] One value is one sb_tensor: the same pointer, wherever in the graph it is made or read. A value that no node makes is an input of the
+ *              graph, or a constant, which has `host` set. Outputs are values that nodes make; nodes of the graph may read them, too.
+ * [SB-GRA-003] `serialize` gives the same graph as an ONNX model: nodes, inputs and outputs in the same order, constants as initializers. The bytes are the
+ *              host's and stay until the call that the graph was passed to returns.
+ * [SB-GRA-004] `claim` writes one number per node: 0 leaves the node to kernels, equal numbers above 0 put nodes into one program. The host sets all to 0 before.
+ * [SB-GRA-005] The answer of `claim` depends on nothing but the graph and the device. It never fails because a node is not supported.
+ * [SB-GRA-006] The host refuses a group that a path of the graph leaves and enters again, and gives its nodes to kernels; so a plugin keeps its groups
+ *              free of such paths.
+ * [SB-GRA-007] `compile` gets one claimed group as a graph of its own, and succeeds unless memory runs out. Of a graph that was never claimed it makes a program
+ *              or fails with SB_ERROR_UNSUPPORTED.
+ * [SB-GRA-008] A program keeps nothing of the graph that it was made of: after `compile` the host may free the graph, its constants among it.
+ * [SB-GRA-009] A program serves any number of executions, also at once on several streams, until `release`. Same inputs, same bits.
+ * [SB-GRA-010] `execute` gets dense row-major tensors with the types and shapes of the compiled graph's inputs and outputs, in their order, and computes every
+ *              output. It writes nothing else but the workspace, and does not write its inputs.
+ * [SB-GRA-011] `execute` uses `stream` (NULL: it returns when the outputs are there). Its arguments stay as long as those of a launch (SB-OPS-006), and
+ *              the workspace is as in SB-OPS-012.
+ * [SB-GRA-012] Outputs overlap neither inputs nor each other.
+ * [SB-GRA-013] Each node is computed at least as precisely as the table's `numerics` declare. Values inside the program may keep more precision than their type
+ *              has, never less; outputs are rounded to their type.
+ * [SB-GRA-014] `save` with `data` NULL gives the size of the artefact in `bytes`; with data it writes the artefact and its size, or fails with
+ *              SB_ERROR_INVALID_ARGUMENT if `capacity` is too small.
+ * [SB-GRA-015] A program that is loaded from an artefact computes the same bits as the program that was saved.
+ * [SB-GRA-016] `verdict` answers for any bytes whatever. It calls an artefact damaged if a bit has changed or the end is missing.
+ * [SB-GRA-017] `load` takes an artefact that `verdict` calls compatible. It refuses a damaged one with SB_ERROR_INVALID_ARGUMENT and all others with
+ *              SB_ERROR_UNSUPPORTED.
+ */
+
+typedef struct sb_graph sb_graph;
+
+/* A subgraph, to be read. */
+struct sb_graph {
+    size_t size;
+    const sb_node *const *nodes; /* (required) `kernel` of each is NULL */
+    size_t node_count;
+    const sb_tensor *const *inputs;
+    size_t input_count;
+    const sb_tensor *const *outputs; /* (required) */
+    size_t output_count;
+    int32_t (*serialize)(const sb_graph *graph, sb_string *onnx, sb_error *error); /* (required) */
+};
+
+typedef struct sb_program_info {
+    size_t size;
+    uint64_t workspace; /* bytes that each execution needs          */
+    double cost;        /* expected nanoseconds; 0: unknown         */
+} sb_program_info;
+
+/* Everything that an execution needs. The host fills it once and passes it again for every run. */
+typedef struct sb_execution {
+    size_t size;
+    sb_instance *instance;
+    sb_device *device;   /* (required) */
+    sb_stream *stream;   /* NULL: synchronous */
+    sb_program *program; /* (required) */
+    const sb_tensor *const *inputs;
+    size_t input_count;
+    const sb_tensor *const *outputs; /* (required) */
+    size_t output_count;
+    sb_buffer *workspace; /* NULL if none was asked for */
+    uint64_t workspace_offset;
+    uint64_t workspace_bytes;
+    void *workspace_host; /* NULL: not reachable by the host */
+    uint64_t correlation; /* comes back with an asynchronous failure */
+} sb_execution;
+
+#define SB_ARTIFACT_COMPATIBLE    0u
+#define SB_ARTIFACT_OTHER_VERSION 1u /* of the plugin or its compiler: compile anew    */
+#define SB_ARTIFACT_OTHER_DEVICE  2u /* made for another device or another kind of it  */
+#define SB_ARTIFACT_DAMAGED       3u /* or no artefact of this plugin at all           */
+
+typedef struct sb_graphs {
+    size_t size;
+    const sb_numerics *numerics; /* NULL: the defaults of SB-NUM-001 */
+    int32_t (*claim)(sb_instance *instance, sb_device *device, const sb_graph *graph, uint32_t *groups, sb_error *error); /* (required) */
+    int32_t (*compile)(sb_instance *instance, sb_device *device, const sb_graph *graph, sb_program **program,
+                       sb_error *error);                                /* (required) */
+    int32_t (*execute)(const sb_execution *execution, sb_error *error); /* (required) */
+    /* NULL: programs hold nothing. */
+    void (*release)(sb_program *program);
+    /* NULL: no workspace, cost unknown. The host sets `size`; everything else is 0 before the call. */
+    int32_t (*describe)(sb_program *program, sb_program_info *info, sb_error *error);
+    /* NULL: no artefacts. */
+    int32_t (*save)(sb_program *program, void *data, uint64_t capacity, uint64_t *bytes, sb_error *error);
+    /* NULL only if `save` is. */
+    int32_t (*load)(sb_instance *instance, sb_device *device, const void *data, uint64_t bytes, sb_program **program, sb_error *error);
+    /* NULL only if `save` is. Writes SB_ARTIFACT_*. */
+    int32_t (*verdict)(sb_instance *instance, sb_device *device, const void *data, uint64_t bytes, uint32_t *verdict, sb_error *error);
+} sb_graphs;
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * 11. Group "observation", version 1, since 0.2: what the device counts and what it was doing
+ *
+ * [SB-OBS-001] `counters` writes how many counters the device has into `count`, and fills the first `capacity` of them or all. The host sets `size`;
+ *              everything else is 0 before the call. Names and units stay until the device is closed.
+ * [SB-OBS-002] The counters of a device, their names, units, kinds and order do not change while it is open; no two have the same name.
+ * [SB-OBS-003] A cumulative counter counts exactly, from 0 when the device was opened, and never falls. It counts work by the time that its stream is
+ *              synchronized.
+ * [SB-OBS-004] A gauge is a measurement of now, in `value`; NaN if there is none at this time.
+ * [SB-OBS-005] Activities are recorded while recording is on; it is off when the device is opened. Recording changes no result and no counter.
+ * [SB-OBS-006] `activities` calls `sink` on the calling thread, once for each recorded activity that has finished, and forgets it. `sink` calls nothing of
+ *              the plugin; the activity and its strings are valid until it returns.
+ * [SB-OBS-007] Times are picoseconds of the device's own clock since the device was opened; `begin` is not after `end`. Activities of one lane do not overlap.
+ * [SB-OBS-008] An activity carries the `correlation` of the launch or execution that caused it, 0 if none did.
+ */
+#define SB_COUNTER_CUMULATIVE 0u /* `count` holds it */
+#define SB_COUNTER_GAUGE      1u /* `value` holds it */
+
+typedef struct sb_counter {
+    size_t size;
+    sb_string name; /* (required) */
+    sb_string unit; /* "cycles", "bytes", "operations", "ns", "W", "°C", "%" ...; empty: a plain number */
+    uint32_t kind;  /* SB_COUNTER_* */
+    uint32_t reserved;
+    uint64_t count;
+    double value;
+} sb_counter;
+
+typedef struct sb_activity {
+    size_t size;
+    sb_string lane; /* (required) what did it: "core 0 matrix", "stream 1", "link" */
+    sb_string name; /* (required) what it did */
+    uint64_t begin;
+    uint64_t end;
+    uint64_t correlation;
+    uint64_t bytes;      /* moved, 0 if unknown */
+    uint64_t operations; /* 0 if unknown        */
+} sb_activity;
+
+typedef struct sb_observation {
+    size_t size;
+    /* NULL: counts nothing. */
+    int32_t (*counters)(sb_device *device, sb_counter *const *counters, size_t capacity, size_t *count, sb_error *error);
+    /* NULL: records nothing. */
+    int32_t (*record)(sb_device *device, bool on, sb_error *error);
+    /* NULL only if `record` is. */
+    int32_t (*activities)(sb_device *device, void *context, void (*sink)(void *context, const sb_activity *activity), sb_error *error);
+} sb_observation;
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,9 @@ package struct Case: Sendable {
         case offer(Offer)
         /// What a kernel declares about its arithmetic, held against its results.
         case probe(Probe)
-        /// The same, with the call already made: a reproducer.
+        /// A graph of our own, for plugins that compile graphs.
+        case graph(GraphCase)
+        /// The same as `generated`, with the call already made: a reproducer.
         case call(CallCase)
         /// The worker must end well after it has loaded the plugin and opened a device.
         case cleanExit

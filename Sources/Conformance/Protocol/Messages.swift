@@ -13,8 +13,12 @@ package struct WorkerRequest: Codable, Sendable {
         /// Load a plugin and open a device: `plugin`, `name`, `options`, `libraries`, `device`.
         case load
         /// Run a model on the open device: blob 1 is the model (empty: it is in the file `model`), the rest are its inputs as TensorProto in the graph's
-        /// order; `folding`; `guarded`: between guards, twice; `strided`: the inputs with a gap behind each element, for one node whose kernel takes strides.
+        /// order; `folding`; `guarded`: between guards, twice; `strided`: the inputs with a gap behind each element, for one node whose kernel takes strides; `compiling`: the plugin's own compiler is asked first
+        /// (left out: as `folding` says).
         case run
+        /// Try what `check` names (an aspect of `GraphCase`) on the program that the plugin's compiler makes of a graph: blob 1 is the graph as a model, the rest
+        /// are its inputs; `seed`. Only for workers with the capability "programs".
+        case program
         /// Do one named check of the levels `load` and `driver`: `check`, `seed`, and the members of `load`.
         case check
         /// Close everything and exit with status 0; there is no reply.
@@ -31,6 +35,7 @@ package struct WorkerRequest: Codable, Sendable {
     package var folding: Bool?
     package var guarded: Bool?
     package var strided: Bool?
+    package var compiling: Bool?
     package var model: String?
     package var check: String?
     package var seed: UInt64?
@@ -42,7 +47,7 @@ package struct WorkerReply: Codable, Sendable {
     package enum Kind: String, Codable, Sendable {
         /// `protocol`, `program`, `capabilities`.
         case hello
-        /// `identity`, `devices`, `kernels`.
+        /// `identity`, `devices`, `kernels`, `groups`, `programNumerics`.
         case loaded
         /// `placement`, `ranBy`, and if the request said `guarded` perhaps `failure` and `message`: what a kernel did to memory; blobs from 1 on are the outputs as TensorProto in the graph's order.
         case ran
@@ -90,6 +95,10 @@ package struct WorkerReply: Codable, Sendable {
     package var identity: PluginIdentity?
     package var devices: [DeviceModel]?
     package var kernels: [KernelSummary]?
+    /// Of the header, by name; nil from workers that do not tell.
+    package var groups: [String]?
+    /// What the plugin's compiler declares about the arithmetic of its programs; nil where it declares nothing.
+    package var programNumerics: NumericFacts?
     package var placement: [String: Int]?
     /// Names of the kernels that ran, by node.
     package var ranBy: [String]?

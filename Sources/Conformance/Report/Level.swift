@@ -10,6 +10,16 @@ package enum Level: String, Codable, CaseIterable, Sendable {
         .load, .driver, .rejects, .operators, .graphs, .models, .training, .parallel,
     ]
 
+    /// Whether a plugin with these groups of the header plays the role that the level is about. A plugin without kernels that compiles no graphs either is still
+    /// asked for `operators`, and does not reach it.
+    func applies(to groups: [String]) -> Bool {
+        switch self {
+        case .operators: groups.contains("operators") || !groups.contains("graphs")
+        case .graphs: groups.contains("graphs")
+        default: true
+        }
+    }
+
     /// False for `endurance` and `performance`, which no rung needs.
     package var isOnLadder: Bool { self < .endurance }
 }

@@ -23,7 +23,7 @@ struct CaseList {
         trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
         if settings.tier == .smoke {
             let members = GroupTrust.smokeTier(GeneratedCase.all())
-            chosen.removeAll { $0.level >= .operators && !($0.suite == "probes" || members.contains($0.id)) }
+            chosen.removeAll { $0.level >= .operators && !($0.suite == "probes" || members.contains($0.id) || $0.isFirstOfItsGraph) }
         }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
@@ -50,7 +50,8 @@ struct CaseList {
             }
         }
         var suites: [(name: String, level: Level, cases: () throws(ConformanceError) -> [Case])] = [
-            ("load", .load, { Case.checks().filter { $0.level == .load } }), ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
+            ("load", .load, { Case.checks().filter { $0.level == .load } }),
+            ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
             (
                 Case.generatedSuite, .operators,
                 { operators(GeneratedCase.all(), Case.generatedSpecification) { ($0.id, .generated($0)) } }
@@ -74,6 +75,10 @@ struct CaseList {
                 { () throws(ConformanceError) in
                     try Case.corpus(try present(installation.corpus), suite: "onnx", level: .operators, folding: false)
                 }
+            ),
+            (
+                GraphCase.suite, .graphs,
+                { GraphCase.all.map { Case(id: $0.id, level: .graphs, body: .graph($0), specification: $0.aspect.specification) } }
             ),
             (
                 "networks", .models,
@@ -129,5 +134,13 @@ struct CaseList {
             let graph = try? readModel(data: data, allowingUnknownOperators: true).graph
         else { return false }
         return graph.nodes.contains { Compiler.matches($0.operatorName, pattern) }
+    }
+}
+
+extension Case {
+    /// Of the smoke tier: each named graph once, on the data that show most.
+    fileprivate var isFirstOfItsGraph: Bool {
+        guard case .graph(let graph) = body, case .pattern = graph.shape else { return false }
+        return graph.type == .float32 && (graph.data == .exact || graph.aspect.isTrial)
     }
 }

@@ -241,6 +241,12 @@ extension CaseRunner {
         return kernels.first { names.contains($0.name) }
     }
 
+    /// By `LIBRARY/KERNEL`.
+    func facts(ofKernel name: String) -> NumericFacts {
+        let name = name.split(separator: "/", maxSplits: 1).last ?? ""
+        return kernels.first { $0.name == name }?.numerics ?? .strict
+    }
+
     func facts(of reply: WorkerReply) -> NumericFacts { kernel(of: reply)?.numerics ?? .strict }
 
     /// The name of the kernel that ran a call, if it declares itself generic.
@@ -293,6 +299,13 @@ extension CaseRunner {
 }
 
 extension CaseResult {
+    /// The verdict of a check in the worker.
+    mutating func take(_ reply: WorkerReply) {
+        status = reply.type == .error ? .infrastructure : reply.status ?? .infrastructure
+        failure = reply.type == .error ? nil : reply.failure
+        message = reply.message
+    }
+
     mutating func apply(_ finding: Finding) {
         status = finding.failure == nil ? .passed : .failed
         failure = finding.failure

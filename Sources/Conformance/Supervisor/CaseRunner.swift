@@ -64,6 +64,7 @@ final class CaseRunner {
             case .relation(let relation): try run(relation, &decision)
             case .offer(let offer): try run(offer, &decision)
             case .probe(let probe): try run(probe, &decision)
+            case .graph(let graph): try run(graph, &decision)
             case .call(let reproducer):
                 let call = reproducer.call
                 let type = call.inputs.first.flatMap { $0?.dataType } ?? .float32
@@ -96,17 +97,11 @@ final class CaseRunner {
         request.check = testCase.id
         request.seed = target.seed
         let (reply, _) = try worker.exchange(request, seconds: target.seconds)
-        if reply.type == .error {
-            result.status = .infrastructure
-        } else {
-            result.status = reply.status ?? .infrastructure
-            result.failure = reply.failure
-        }
-        result.message = reply.message
+        result.take(reply)
     }
 
     /// Marks a case as not run where the worker in use does not do what it takes.
-    private func offers(_ capability: String, _ result: inout CaseResult) -> Bool {
+    func offers(_ capability: String, _ result: inout CaseResult) -> Bool {
         if capabilities.contains(capability) { return true }
         result.status = .notRun
         result.message = "the worker does not have the capability '\(capability)'"
@@ -212,6 +207,8 @@ final class CaseRunner {
 
     /// What the plugin offers, once it is loaded.
     var kernels: [WorkerReply.KernelSummary] { loaded?.kernels ?? [] }
+    /// What its compiler declares about programs.
+    var programNumerics: NumericFacts { loaded?.programNumerics ?? .strict }
 
     func exchange(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
         try start().worker.exchange(request, blobs, seconds: target.seconds)

@@ -39,7 +39,6 @@ package struct ConformanceRun {
         let digest = (try? Data(contentsOf: URL(fileURLWithPath: configuration.plugin.path), options: .mappedIfSafe)).map { sha256($0) }
         let settings = try settings(of: store, pluginDigest: digest)
         let list = try CaseList(settings, installation: installation)
-        let cases = list.cases
         let target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
@@ -55,6 +54,9 @@ package struct ConformanceRun {
             negotiation = nil
             negotiationError = error.description
         }
+        // A plugin that plays no such role is not asked; see `LevelResult.Outcome.notApplicable`.
+        let cases = list.cases.filter { testCase in negotiation?.groups.map(testCase.level.applies) ?? true }
+        if cases.isEmpty { throw .usage("the plugin has no group that the chosen cases are about") }
         if let name = configuration.optionsName, let identity = negotiation?.identity,
             name != identity.name && name != configuration.plugin.givenName
         {

@@ -57,11 +57,12 @@ package struct Worker {
                 var reply = WorkerReply(.hello)
                 reply.protocol = WorkerRequest.protocolVersion
                 reply.program = "southbridge \(suiteVersion)"
-                reply.capabilities = ["models", "checks", "files"]
+                reply.capabilities = ["models", "checks", "files", "programs"]
                 return (reply, [])
             case .load: return (try load(request), [])
             case .run: return try run(request, blobs)
             case .check: return (try check(request), [])
+            case .program: return (try tryProgram(request, blobs), [])
             case .end: return (.error(.internal, "nothing to answer"), [])
             }
         } catch let error as PluginError {
@@ -95,8 +96,11 @@ package struct Worker {
             WorkerReply.KernelSummary(
                 name: $0.name, domain: $0.domain, operator: $0.operatorName, generic: $0.flags.contains(.generic),
                 strided: $0.flags.contains(.strided) ? true : nil, since: $0.since,
-                until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue, numerics: $0.numerics == .strict ? nil : $0.numerics)
+                until: $0.until == .max ? nil : $0.until, dataTypes: $0.dataTypes.rawValue,
+                numerics: $0.numerics == .strict ? nil : $0.numerics)
         }
+        reply.groups = plugin.groupNames
+        reply.programNumerics = plugin.compiler.flatMap { $0.numerics == .strict ? nil : $0.numerics }
         libraries = try (request.libraries ?? []).compactMap {
             try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:]).library
         }
@@ -106,16 +110,12 @@ package struct Worker {
 
     private func run(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
         guard let device else { return (.error(.internal, "no device is open"), []) }
-        guard let modelData = blobs.first else { return (.error(.internal, "a run without a model"), []) }
-        let graph = try request.model.map { try readModel(path: $0).graph } ?? readModel(data: modelData).graph
-        var inputs: [String: HostTensor] = [:]
-        guard blobs.count - 1 <= graph.inputs.count else {
-            return (.error(.model, "\(blobs.count - 1) inputs for a model of \(graph.inputs.count)"), [])
-        }
-        for (value, blob) in zip(graph.inputs, blobs.dropFirst()) { inputs[graph[value].name] = try readTensor(data: blob).tensor }
+        let (graph, tensors) = try model(request, blobs)
+        let inputs = Dictionary(zip(graph.inputs.map { graph[$0].name }, tensors), uniquingKeysWith: { first, _ in first })
         var rules = PlacementRules()
         rules.folding = request.folding ?? true
         rules.decomposing = rules.folding
+        rules.compiling = request.compiling ?? rules.folding
         let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
         var reply = WorkerReply(.ran)
         let outputs: [(name: String, tensor: HostTensor)]
@@ -132,6 +132,24 @@ package struct Worker {
         return (reply, try outputs.map { try tensorProtoData(name: $0.name, $0.tensor) })
     }
 
+    /// The model and the inputs of a request.
+    private func model(_ request: WorkerRequest, _ blobs: [Data]) throws -> (graph: Graph, inputs: [HostTensor]) {
+        guard let modelData = blobs.first else { throw FrameError(.malformed, "a run without a model") }
+        let graph = try request.model.map { try readModel(path: $0).graph } ?? readModel(data: modelData).graph
+        guard blobs.count - 1 <= graph.inputs.count else {
+            throw ExecutionError.input("\(blobs.count - 1) inputs for a model of \(graph.inputs.count)")
+        }
+        return (graph, try blobs.dropFirst().map { try readTensor(data: $0).tensor })
+    }
+
+    private func tryProgram(_ request: WorkerRequest, _ blobs: [Data]) throws -> WorkerReply {
+        guard let device, let aspect = request.check.flatMap(GraphCase.Aspect.init) else {
+            return .error(.internal, "no device is open, or there is no aspect '\(request.check ?? "")'")
+        }
+        let (graph, inputs) = try model(request, blobs)
+        return .checked { try ProgramTrial(device, graph, inputs, seed: request.seed ?? 0).run(aspect) }
+    }
+
     private func check(_ request: WorkerRequest) throws -> WorkerReply {
         guard let id = request.check, let check = Check.byID[id] else {
             return .error(.internal, "there is no check '\(request.check ?? "")'")
@@ -139,9 +157,16 @@ package struct Worker {
         let context = CheckContext(
             reference: try reference(request), options: request.options ?? [:], deviceIndex: request.device ?? 0,
             seed: request.seed ?? 0)
+        return .checked { try check.body(context) }
+    }
+}
+
+extension WorkerReply {
+    /// The verdict of something that throws if it fails.
+    fileprivate static func checked(_ body: () throws -> Void) -> WorkerReply {
         var reply = WorkerReply(.checked)
         do {
-            try check.body(context)
+            try body()
             reply.status = .passed
         } catch let failure as CheckFailure {
             reply.status = failure.status

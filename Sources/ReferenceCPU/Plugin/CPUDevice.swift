@@ -80,7 +80,7 @@ package final class CPUDevice: Device {
 }
 
 /// Host memory: the plugin's own, or imported.
-package final class CPUBuffer: @unchecked Sendable {
+package final class CPUBuffer: Buffer, @unchecked Sendable {
     let address: UnsafeMutableRawPointer
     let byteCount: Int
     let isImported: Bool

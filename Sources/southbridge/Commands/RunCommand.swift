@@ -50,7 +50,10 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
 
-    @Option(help: ArgumentHelp("Write a trace that opens in Perfetto.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "Write a trace that opens in Perfetto: launches in the host's time, activities in the device's.", valueName: "file"),
+        completion: .file())
     var trace: String?
 
     @Flag(help: "Say for every node where it ran.")
@@ -73,20 +76,26 @@ struct RunCommand: ParsableCommand {
         var milliseconds: [Double] = []
         var results: [(name: String, tensor: HostTensor)] = []
         let clock = ContinuousClock()
-        for _ in 0..<repeats {
+        var before: [[Counter]] = []
+        for repetition in 0..<repeats {
+            if repetition == repeats - 1 { before = try set.devices.map { try $0.counters() } }
             let start = clock.now
             results = try session.run(tensors)
             milliseconds.append((clock.now - start) / .milliseconds(1))
         }
+        let counters = try zip(set.devices, before).map { device, before in
+            RunResult.Counters(device: device.name, before, try device.counters())
+        }.filter { !$0.values.isEmpty }
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
         let files = try output.map { try write(results, to: $0) }
         guard let summary = session.summary else { return }
+        for remark in summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
             device: device, seed: seed, placement: summary.placement,
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount)
+            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, counters: counters.isEmpty ? nil : counters)
         if flags.json { return try printJSON(result) }
         if verbose {
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
@@ -176,15 +185,39 @@ private struct RunResult: Encodable {
         }
     }
 
+    /// What a device that counts has counted in the last run, and its gauges after it.
+    struct Counters: Encodable {
+        struct Value: Encodable {
+            let name: String
+            let unit: String
+            let value: Double
+        }
+
+        let device: String
+        let values: [Value]
+
+        init(device: String, _ before: [Counter], _ after: [Counter]) {
+            self.device = device
+            values = zip(before, after).compactMap { before, after in
+                switch (before.value, after.value) {
+                case (.cumulative(let first), .cumulative(let last)): Value(name: after.name, unit: after.unit, value: Double(last - first))
+                case (_, .gauge(let value)) where value.isFinite: Value(name: after.name, unit: after.unit, value: value)
+                default: nil
+                }
+            }
+        }
+    }
+
     let device: String
     let seed: UInt64
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
     let peakMemoryBytes: Int
+    let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, placement, outputs, latency
+        case device, seed, placement, outputs, latency, counters
         case peakMemoryBytes = "peak_memory_bytes"
     }
 
@@ -200,7 +233,16 @@ private struct RunResult: Encodable {
                 ? "\(first), then median \(thousandths(latency.median)) ms (p10 \(thousandths(latency.p10)), p90 \(thousandths(latency.p90))) of \(latency.repeats - 1)"
                 : first)
         Swift.print("memory: \(byteText(peakMemoryBytes))")
+        for counters in counters ?? [] {
+            Swift.print("\(counters.device) counted in the last run:")
+            for counter in counters.values { Swift.print("  \(counter.name): \(text(counter))") }
+        }
         if randomInputs { Swift.print("random inputs: --seed \(seed)") }
+    }
+
+    private func text(_ counter: Counters.Value) -> String {
+        let number = counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
+        return counter.unit.isEmpty ? number : "\(number) \(counter.unit)"
     }
 
     private func thousandths(_ value: Double) -> String { String((value * 1000).rounded() / 1000) }

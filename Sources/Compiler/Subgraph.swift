@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Graph
+import ONNX
+package import Operators
+package import Southbound
+import Tensors
+
+/// Some nodes of a placement's graph, as a plugin's compiler is given them.
+package struct Subgraph {
+    /// Values that come from outside, without those that are known.
+    package let inputs: [ValueID]
+    /// Values of the nodes that are read outside, or are outputs of the whole graph.
+    package let outputs: [ValueID]
+    package let descriptor: GraphDescriptor
+
+    /// - Parameters:
+    ///   - ids: in order.
+    ///   - plugin: in whose errors a refusal stands.
+    package init(_ ids: [NodeID], of placement: Placement, plugin: String, catalog: OperatorCatalog = .standard) throws {
+        let graph = placement.graph
+        let inside = Set(ids)
+        var made = Set<ValueID>()
+        for id in ids { made.formUnion(graph[id].outputs.compactMap { $0 }) }
+        var wanted = Set(graph.outputs)
+        for (index, node) in graph.nodes.enumerated() where !inside.contains(NodeID(index)) {
+            wanted.formUnion((node.inputs + graph.captured(by: node)).compactMap { $0 })
+        }
+        var (inputs, order, numbers) = ([ValueID](), [ValueID](), [ValueID: Int]())
+        func number(_ value: ValueID) -> Int {
+            if let known = numbers[value] { return known }
+            if !made.contains(value), placement.values[value] == nil { inputs.append(value) }
+            order.append(value)
+            numbers[value] = order.count - 1
+            return order.count - 1
+        }
+        var nodes: [GraphDescriptor.Node] = []
+        for id in ids {
+            let node = graph[id]
+            let definition = try placement.inference.definition(of: node)
+            nodes.append(
+                GraphDescriptor.Node(
+                    domain: node.domain, operatorName: node.operatorName, version: definition.version(atOpset: node.opset) ?? node.opset,
+                    attributes: definition.allAttributes(of: node), inputs: node.inputs.map { $0.map(number) },
+                    outputs: node.outputs.map { $0.map(number) }))
+        }
+        let outputs = order.filter { made.contains($0) && wanted.contains($0) }
+        var values: [TensorDescriptor] = []
+        for value in order {
+            guard case .known(let type)? = placement.types[value.index] else {
+                throw GraphError("the shape of '\(graph[value].name)' depends on data")
+            }
+            // What is made inside is no constant, even if its value happened to be known.
+            let host = made.contains(value) ? nil : placement.values[value]?.bytes.baseAddress
+            values.append(TensorDescriptor(type.dataType, type.shape, host: host))
+        }
+        self.inputs = inputs
+        self.outputs = outputs
+        let (given, types, constants) = (inputs, placement.types, placement.values)
+        descriptor = try GraphDescriptor(
+            plugin: plugin, nodes: nodes, values: values, inputs: inputs.map { numbers[$0]! }, outputs: outputs.map { numbers[$0]! }
+        ) {
+            try modelData(graph.extracted(ids, inputs: given, outputs: outputs, types: types, constants: constants))
+        }
+    }
+}
+
+extension Graph {
+    /// A graph of some of the nodes, its values of the given types.
+    func extracted(
+        _ ids: [NodeID], inputs: [ValueID], outputs: [ValueID], types: [InferredOutput?], constants: [ValueID: HostTensor]
+    ) -> Graph {
+        var part = Graph(name: name)
+        part.values = values
+        var made = Set<ValueID>()
+        for id in ids {
+            made.formUnion(self[id].outputs.compactMap { $0 })
+            part.nodes.append(self[id])
+        }
+        for (index, type) in types.enumerated() {
+            if case .known(let type)? = type { part.values[index].type = TensorType(type.dataType, known: type.shape) }
+        }
+        part.inputs = inputs
+        part.outputs = outputs
+        for case let input? in part.nodes.flatMap(\.inputs) where !made.contains(input) {
+            if let constant = constants[input] { part.constants[input] = constant }
+        }
+        return part
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import HardwareModel
+package import PluginKit
+import SimulatedNPUMachine
+
+/// An opening of the chip.
+package final class NPUDevice: ObservedDevice {
+    let profile: Profile
+    /// Whether the compiler claims anything.
+    let compilesGraphs: Bool
+    let memory: DeviceMemory
+    private let dispatcher: Dispatcher
+    private let faults: FaultPlan
+
+    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
+        self.faults = faults
+        self.profile = profile
+        self.compilesGraphs = compilesGraphs
+        self.memory = memory
+        self.dispatcher = dispatcher
+    }
+
+    deinit { dispatcher.close() }
+
+    package func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> NPUBuffer {
+        guard space == 0 else { throw .invalid("memory space \(space) cannot be allocated; only space 0 can") }
+        try dispatcher.check()
+        if faults.strikes(.outOfMemory) { throw .outOfMemory("no memory, as the option 'fault' demands") }
+        return try memory.allocate(bytes, alignment: alignment)
+    }
+
+    package func free(_ buffer: NPUBuffer) { memory.release(buffer) }
+
+    package func copy(
+        _ bytes: UInt64, from source: Location<NPUBuffer>, to destination: Location<NPUBuffer>, on stream: NPUStream?
+    ) throws(PluginFailure) {
+        let (from, to) = (try source.reach(bytes), try destination.reach(bytes))
+        let route: CopyRoute =
+            switch (source.isHost, destination.isHost) {
+            case (true, true): .withinHost
+            case (true, false): .toDevice
+            case (false, true): .fromDevice
+            case (false, false): .withinDevice
+            }
+        guard let stream else {
+            try dispatcher.check()
+            memcpy(to, from, Int(bytes) - (faults.strikes(.wrongCopy) ? 1 : 0))
+            dispatcher.count(route, Int(bytes))
+            return
+        }
+        try dispatcher.queue(
+            .copy(to: to, from: from, byteCount: Int(bytes), route), on: stream,
+            taking: dispatcher.timing.copy(bytes, overLink: route != .withinDevice))
+    }
+
+    package func fill(_ bytes: UInt64, of destination: Location<NPUBuffer>, with byte: UInt8, on stream: NPUStream?) throws(PluginFailure) {
+        let target = try destination.reach(bytes)
+        guard let stream else {
+            try dispatcher.check()
+            memset(target, Int32(byte), Int(bytes))
+            return
+        }
+        try dispatcher.queue(.fill(target, byte, byteCount: Int(bytes)), on: stream, taking: dispatcher.timing.fill(bytes))
+    }
+
+    package func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 {
+        guard space < profile.model.spaces.count else { throw .invalid("there is no memory space \(space)") }
+        return space == 0 ? UInt64(memory.usage) : 0
+    }
+
+    package var counters: [Counter] { dispatcher.counters }
+    package func record(_ isOn: Bool) { dispatcher.record(isOn) }
+    package func takeActivities() -> [Activity] { dispatcher.takeActivities() }
+
+    package func makeStream() -> NPUStream { dispatcher.makeStream() }
+    package func makeEvent() -> NPUEvent { NPUEvent(dispatcher) }
+
+    /// Without a stream it returns when the program has run.
+    func launch(_ program: TileProgram, _ bindings: [npu_binding], on stream: NPUStream?, name: String, correlation: UInt64) throws(PluginFailure) {
+        let used = stream ?? dispatcher.makeStream()
+        try dispatcher.queue(
+            .launch(program, bindings, name: name, correlation: correlation), on: used, taking: dispatcher.timing.program(program.seconds))
+        if stream == nil {
+            defer { used.destroy() }
+            try used.synchronize()
+        }
+    }
+}
+
+extension Location<NPUBuffer> {
+    fileprivate var isHost: Bool {
+        if case .host = self { true } else { false }
+    }
+
+    /// Where the simulator finds `bytes` bytes. Throws if they reach past the end of a buffer.
+    fileprivate func reach(_ bytes: UInt64) throws(PluginFailure) -> UnsafeMutableRawPointer {
+        switch self {
+        case .host(let address): return address
+        case .buffer(let buffer, let offset):
+            let (end, overflow) = offset.addingReportingOverflow(bytes)
+            guard !overflow, end <= UInt64(buffer.byteCount) else {
+                throw .invalid("\(bytes) bytes at offset \(offset) reach past the end of a buffer of \(buffer.byteCount) bytes")
+            }
+            return buffer.bytes + Int(offset)
+        }
+    }
+}
