@@ -37,7 +37,7 @@ struct LoweredKernel: Kernel {
         do throws(Refusal) {
             let lowering = try lower(node, device.profile)
             return .yes(workspace: UInt64(lowering.workspace), cost: lowering.program.seconds * 1e9)
-        } catch where error.isEarly && declaration.hostInputs != 0 {
+        } catch  where error.isEarly && declaration.hostInputs != 0 {
             return .yes()
         } catch {
             return .no(error.reason, error.text)
@@ -48,7 +48,7 @@ struct LoweredKernel: Kernel {
         let lowering: Lowering
         do throws(Refusal) {
             lowering = try lower(node, device.profile)
-        } catch where error.isEarly && declaration.hostInputs != 0 {
+        } catch  where error.isEarly && declaration.hostInputs != 0 {
             return LatePreparation(node, hostInputs: declaration.hostInputs, device, lower)
         } catch {
             throw .unsupported(error.text)
@@ -73,8 +73,6 @@ final class ResidentProgram: @unchecked Sendable {
             fill(buffer.bytes)
         }
     }
-
-    deinit { for buffer in constants.values { device.memory.release(buffer) } }
 
     /// What fills a slot once and for all.
     func constant(_ slot: Int) -> UnsafeRawBufferPointer {
@@ -101,7 +99,7 @@ final class ResidentProgram: @unchecked Sendable {
                 bindings.append(npu_binding(address: buffer?.bytes, bytes: UInt64(buffer?.byteCount ?? 0)))
             }
         }
-        try device.launch(lowering.program, bindings, on: stream, correlation: correlation)
+        try device.launch(self, bindings, on: stream, correlation: correlation)
     }
 }
 
@@ -116,7 +114,8 @@ final class PreparedProgram: PreparedKernel {
         try resident.run(
             on: launch.stream(of: NPUDevice.self), correlation: launch.correlation,
             workspace: raw.workspace.map { (NPUBuffer.behind($0), raw.workspace_offset, raw.workspace_bytes) },
-            input: { index throws(PluginFailure) in try launch.input(index) }, output: { index throws(PluginFailure) in try launch.output(index) })
+            input: { index throws(PluginFailure) in try launch.input(index) },
+            output: { index throws(PluginFailure) in try launch.output(index) })
     }
 }
 

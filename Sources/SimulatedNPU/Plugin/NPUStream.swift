@@ -6,7 +6,8 @@ import SimulatedNPUMachine
 enum Command {
     case copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int)
     case fill(UnsafeMutableRawPointer, UInt8, byteCount: Int)
-    case launch(TileProgram, [npu_binding], correlation: UInt64)
+    /// Keeps the program and its constants until it has run.
+    case launch(ResidentProgram, [npu_binding], correlation: UInt64)
     case record(Mark)
     case wait(Mark)
 }
