@@ -11,13 +11,15 @@ import Testing
         TestNode(name: "MatMul", version: 13, type: SB_TYPE_BFLOAT16, inputs: [[1, 2048], [2048, 1000]], output: [1, 1000]),
         TestNode(name: "MatMul", version: 13, type: SB_TYPE_FLOAT16, inputs: [[12, 100, 64], [12, 64, 100]], output: [12, 100, 100]),
         TestNode(
-            name: "Conv", version: 22, inputs: [[1, 64, 56, 56], [64, 64, 3, 3]], output: [1, 64, 56, 56], attributes: ["pads": [1, 1, 1, 1]]),
+            name: "Conv", version: 22, inputs: [[1, 64, 56, 56], [64, 64, 3, 3]], output: [1, 64, 56, 56],
+            attributes: ["pads": [1, 1, 1, 1]]),
         TestNode(
             name: "Conv", version: 22, type: SB_TYPE_FLOAT16, inputs: [[1, 3, 224, 224], [64, 3, 7, 7]], output: [1, 64, 112, 112],
             attributes: ["pads": [3, 3, 3, 3], "strides": [2, 2]]),
     ]
 
-    private static let profile = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Conformance/profiles/npu/edge.yaml")
+    private static let profile = URL(filePath: #filePath).deletingLastPathComponent().appending(
+        path: "../../Conformance/profiles/npu/edge.yaml")
 
     /// Edits of the profile that give it more of one thing.
     private static let improvements: [(name: String, edits: [(String, String)])] = [
@@ -35,7 +37,13 @@ import Testing
                 ("float16, operationsPerCycle: 128}", "float16, operationsPerCycle: 256}"),
             ]
         ),
-        ("cores", [("count: 4", "count: 8"), ("3.2768 TB/s", "6.5536 TB/s"), ("6.5536 TB/s\n    latencyPicoseconds: 5", "13.1072 TB/s\n    latencyPicoseconds: 5"), ("1.2288 TB/s", "2.4576 TB/s")]),
+        (
+            "cores",
+            [
+                ("count: 4", "count: 8"), ("3.2768 TB/s", "6.5536 TB/s"),
+                ("6.5536 TB/s\n    latencyPicoseconds: 5", "13.1072 TB/s\n    latencyPicoseconds: 5"), ("1.2288 TB/s", "2.4576 TB/s"),
+            ]
+        ),
     ]
 
     @Test(arguments: improvements.indices) func moreIsNeverSlower(_ index: Int) throws {
@@ -43,7 +51,8 @@ import Testing
         let text = try String(contentsOf: Self.profile, encoding: .utf8)
         let better = edits.reversed().reduce(text) { $0.replacing($1.0, with: $1.1) }
         #expect(better != text)
-        let file = FileManager.default.temporaryDirectory.appending(path: "better-\(index)-\(ProcessInfo.processInfo.processIdentifier).yaml")
+        let file = FileManager.default.temporaryDirectory.appending(
+            path: "better-\(index)-\(ProcessInfo.processInfo.processIdentifier).yaml")
         try better.write(to: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(at: file) }
         let before = try PluginUnderTest(["profile": Self.profile.path])

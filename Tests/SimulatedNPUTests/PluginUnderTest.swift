@@ -44,6 +44,13 @@ final class PluginUnderTest {
         host.deallocate()
     }
 
+    /// The handle of a new buffer; never given back.
+    func allocate(_ bytes: UInt64) throws -> OpaquePointer {
+        var buffer: OpaquePointer?
+        try #require(driver.pointee.allocate(device, 0, bytes, 64, &buffer, nil) == SB_OK)
+        return try #require(buffer)
+    }
+
     /// Expected nanoseconds of a node, by the first kernel that supports it; nil if none does.
     func cost(_ node: TestNode) throws -> Double? {
         for index in 0..<operators.pointee.kernel_count {
@@ -70,7 +77,9 @@ extension UnsafePointer<sb_plugin> {
     fileprivate func group(_ name: String) -> UnsafeRawPointer? {
         for index in 0..<pointee.group_count {
             let entry = pointee.groups[index]
-            if String(decoding: UnsafeRawBufferPointer(start: entry.name.data, count: entry.name.length), as: UTF8.self) == name { return entry.table }
+            if String(decoding: UnsafeRawBufferPointer(start: entry.name.data, count: entry.name.length), as: UTF8.self) == name {
+                return entry.table
+            }
         }
         return nil
     }
@@ -101,7 +110,9 @@ struct TestNode: CustomStringConvertible {
         let list = attributes.map { name, values in
             var attribute = sb_attribute()
             attribute.size = MemoryLayout<sb_attribute>.size
-            (attribute.name, attribute.type, attribute.flags) = (memory.string(name), SB_ATTRIBUTE_INTS, values.count > 1 ? SB_ATTRIBUTE_FLAG_LIST : 0)
+            (attribute.name, attribute.type, attribute.flags) = (
+                memory.string(name), SB_ATTRIBUTE_INTS, values.count > 1 ? SB_ATTRIBUTE_FLAG_LIST : 0
+            )
             (attribute.count, attribute.ints) = (values.count, UnsafePointer(memory.array(values)))
             return UnsafePointer<sb_attribute>?(memory.array([attribute]))
         }

@@ -16,15 +16,26 @@ import Testing
             // Results go to a part of the output that is the core's own.
             let core = draw(Int(cores))
             switch draw(5) {
-            case 0: program.copy(core: UInt32(core), to: place(NPU_L1, draw(60) * 1024), from: device(0, draw(900) * 1024), bytes: (1 + draw(64)) * 512)
-            case 1: program.copy(core: UInt32(core), to: place(NPU_VECTORS, draw(32) * 1024), from: device(0, draw(900) * 1024), bytes: (1 + draw(32)) * 512)
+            case 0:
+                program.copy(
+                    core: UInt32(core), to: place(NPU_L1, draw(60) * 1024), from: device(0, draw(900) * 1024), bytes: (1 + draw(64)) * 512)
+            case 1:
+                program.copy(
+                    core: UInt32(core), to: place(NPU_VECTORS, draw(32) * 1024), from: device(0, draw(900) * 1024),
+                    bytes: (1 + draw(32)) * 512)
             case 2:
                 program.multiply(
-                    core: UInt32(core), UInt32(1 + draw(64)), UInt32(1 + draw(64)), UInt32(1 + draw(64)), a: draw(60) * 1024, b: 65536 + draw(60) * 1024,
+                    core: UInt32(core), UInt32(1 + draw(64)), UInt32(1 + draw(64)), UInt32(1 + draw(64)), a: draw(60) * 1024,
+                    b: 65536 + draw(60) * 1024,
                     accumulators: draw(16) * 1024, accumulate: draw(2) == 0)
-            case 3: program.add(core: UInt32(core), draw(2) == 0 ? NPU_FLOAT32 : NPU_FLOAT16, count: 1 + draw(2000), to: draw(50) * 1024, draw(50) * 1024, draw(50) * 1024)
+            case 3:
+                program.add(
+                    core: UInt32(core), draw(2) == 0 ? NPU_FLOAT32 : NPU_FLOAT16, count: 1 + draw(2000), to: draw(50) * 1024,
+                    draw(50) * 1024, draw(50) * 1024)
             default:
-                program.copy(core: UInt32(core), to: device(1, core << 18 | draw(200) * 1024), from: place(NPU_VECTORS, draw(32) * 1024), bytes: (1 + draw(32)) * 512)
+                program.copy(
+                    core: UInt32(core), to: device(1, core << 18 | draw(200) * 1024), from: place(NPU_VECTORS, draw(32) * 1024),
+                    bytes: (1 + draw(32)) * 512)
             }
             if step % 20 == 19 { program.barrier() }
         }
@@ -35,7 +46,8 @@ import Testing
     @Test(arguments: [0, 1 << 22])
     func moreOfAnythingIsNeverSlower(l2: UInt64) {
         let resources: [WritableKeyPath<npu_config, Double>] = [
-            \.clock, \.float16_rate, \.bfloat16_rate, \.int8_rate, \.vector_float32_rate, \.vector_float16_rate, \.device_bandwidth, \.l2_bandwidth,
+            \.clock, \.float16_rate, \.bfloat16_rate, \.int8_rate, \.vector_float32_rate, \.vector_float16_rate, \.device_bandwidth,
+            \.l2_bandwidth,
             \.l1_bandwidth,
         ]
         let latencies: [WritableKeyPath<npu_config, Double>] = [\.device_latency, \.l2_latency]
@@ -94,7 +106,8 @@ import Testing
                 let status = input.withUnsafeMutableBytes { input in
                     output.withUnsafeMutableBytes { output in
                         let bindings = [
-                            npu_binding(address: input.baseAddress, bytes: 1 << 20), npu_binding(address: output.baseAddress, bytes: 1 << 20),
+                            npu_binding(address: input.baseAddress, bytes: 1 << 20),
+                            npu_binding(address: output.baseAddress, bytes: 1 << 20),
                         ]
                         return npu_execute(machine, program.raw, bindings, 2, &message, 100)
                     }
@@ -114,7 +127,9 @@ import Testing
             build(program)
             return program.fault() ?? ""
         }
-        #expect(fault { $0.copy(to: place(NPU_L1, 0), from: device(0, 4000), bytes: 100) }.contains("reaches byte 4100 of a tensor, which has 4096"))
+        #expect(
+            fault { $0.copy(to: place(NPU_L1, 0), from: device(0, 4000), bytes: 100) }.contains(
+                "reaches byte 4100 of a tensor, which has 4096"))
         #expect(fault { $0.copy(to: place(NPU_L1, 1 << 18), from: device(0), bytes: 1) }.contains("of L1, which has 262144"))
         #expect(fault { $0.copy(to: place(NPU_L1, 0), from: device(1), bytes: 1) }.contains("not there"))
         #expect(fault { $0.copy(to: device(0), from: device(0, 64), bytes: 1) }.contains("device memory to device memory"))

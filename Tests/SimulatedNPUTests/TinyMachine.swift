@@ -49,7 +49,8 @@ final class TestProgram {
         npu_program_append(raw, core, &instruction)
     }
 
-    func multiply(core: UInt32 = 0, _ m: UInt32, _ n: UInt32, _ k: UInt32, a: Int, b: Int, accumulators: Int = 0, accumulate: Bool = false) {
+    func multiply(core: UInt32 = 0, _ m: UInt32, _ n: UInt32, _ k: UInt32, a: Int, b: Int, accumulators: Int = 0, accumulate: Bool = false)
+    {
         var instruction = npu_instruction()
         instruction.opcode = NPU_OP_MATRIX.rawValue
         var matrix = npu_matrix()

@@ -6,7 +6,8 @@ import Synchronization
 /// The memory of one opening of the chip: device addresses that the host cannot touch, and behind them bytes that only the simulator reaches.
 ///
 /// Device addresses lie in a reserved range of the process's own address space, without access rights: a host that takes one for an address
-/// of its own dies at once. The bytes lie a fixed distance behind them, and the system provides only what is used of them.
+/// of its own dies at once. The bytes lie `distance` further on, where the system provides only what is used. Before the bytes of every buffer there is room to
+/// note the object that stands for it: the handle that the host gets is nothing but the device address.
 final class DeviceMemory: @unchecked Sendable {
     /// Bytes that all openings of a started plugin hold together.
     final class Ledger: Sendable {
@@ -30,15 +31,13 @@ final class DeviceMemory: @unchecked Sendable {
     }
 
     static let alignment = 64
+    /// From a device address to the simulator's.
+    fileprivate static let distance = 1 << 38
     /// Freed stretches from this size on go back to the system.
     private static let worthReturning = 1 << 18
 
-    /// Before each buffer's bytes lies its size.
-    fileprivate static let headerBytes = 64
-
     private let ledger: Ledger
-    private let devices: UnsafeMutableRawPointer
-    private let extent: Int
+    private let devices, bytes: UnsafeMutableRawPointer
     private let monitor = Monitor()
     /// Free stretches in ascending order; no two touch.
     private var free: [Range]
@@ -46,26 +45,20 @@ final class DeviceMemory: @unchecked Sendable {
 
     init(ledger: Ledger) throws(PluginFailure) {
         self.ledger = ledger
-        // Room for as many headers as there can be buffers.
-        extent = 2 * ledger.capacity + 1 << 20
-        guard extent <= NPUBuffer.distance else {
-            throw .outOfMemory("the simulator has no \(extent) addresses for \(ledger.capacity) bytes of device memory")
-        }
+        let capacity = ledger.capacity
+        guard capacity <= Self.distance else { throw .unsupported("device memory of more than \(Self.distance) bytes cannot be simulated") }
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let devices = mmap(nil, NPUBuffer.distance + extent, PROT_NONE, flags, -1, 0), devices != MAP_FAILED else {
-            throw .outOfMemory("the system has no addresses for the device's \(ledger.capacity) bytes of memory")
-        }
-        guard mprotect(devices + NPUBuffer.distance, extent, PROT_READ | PROT_WRITE) == 0 else {
-            munmap(devices, NPUBuffer.distance + extent)
-            throw .outOfMemory("the system provides no memory for the device's \(ledger.capacity) bytes")
-        }
+        guard let devices = mmap(nil, Self.distance + capacity, PROT_NONE, flags, -1, 0), devices != MAP_FAILED,
+            mprotect(devices + Self.distance, capacity, PROT_READ | PROT_WRITE) == 0
+        else { throw .outOfMemory("the system has no \(Self.distance + capacity) addresses for the device's memory") }
         self.devices = devices
-        free = [Range(begin: 0, end: extent)]
+        bytes = devices + Self.distance
+        free = [Range(begin: 0, end: ledger.capacity)]
     }
 
     deinit {
         ledger.giveBack(used)
-        munmap(devices, NPUBuffer.distance + extent)
+        munmap(devices, Self.distance + ledger.capacity)
     }
 
     var usage: Int { monitor.locked { used } }
@@ -75,36 +68,35 @@ final class DeviceMemory: @unchecked Sendable {
         let tooMuch = PluginFailure.outOfMemory(
             "\(byteCount) bytes are more than is left of the device's \(ledger.capacity) bytes of memory")
         guard byteCount <= UInt64(ledger.capacity), alignment <= UInt64(ledger.capacity) else { throw tooMuch }
-        let size = (Int(byteCount) + Self.alignment - 1) / Self.alignment * Self.alignment
+        let size = roundUp(Int(byteCount), to: Self.alignment)
         let boundary = max(Int(alignment), Self.alignment)
         return try monitor.locked { () throws(PluginFailure) -> NPUBuffer in
             for index in free.indices {
                 let range = free[index]
                 let base = Int(bitPattern: devices)
-                let begin = (base + range.begin + Self.headerBytes + boundary - 1) / boundary * boundary - base
+                let begin = roundUp(base + range.begin + NPUBuffer.noteBytes, to: boundary) - base
                 guard begin + size <= range.end else { continue }
-                guard ledger.reserve(size) else { throw tooMuch }
-                let rest = [Range(begin: range.begin, end: begin - Self.headerBytes), Range(begin: begin + size, end: range.end)]
+                let place = Range(begin: begin - NPUBuffer.noteBytes, end: begin + size)
+                guard ledger.reserve(place.end - place.begin) else { throw tooMuch }
+                let rest = [Range(begin: range.begin, end: place.begin), Range(begin: place.end, end: range.end)]
                 free.replaceSubrange(index...index, with: rest.filter { $0.begin < $0.end })
-                used += size
-                let buffer = NPUBuffer(address: devices + begin)
-                (buffer.bytes - Self.headerBytes).storeBytes(of: Int(byteCount), as: Int.self)
-                return buffer
+                used += place.end - place.begin
+                return NPUBuffer(self, address: devices + begin, byteCount: Int(byteCount))
             }
             throw tooMuch
         }
     }
 
-    func release(_ buffer: NPUBuffer) {
-        let begin = buffer.address - devices - Self.headerBytes
-        let size = (buffer.byteCount + Self.alignment - 1) / Self.alignment * Self.alignment
+    fileprivate func release(_ buffer: NPUBuffer) {
+        let begin = buffer.address - UnsafeRawPointer(devices) - NPUBuffer.noteBytes
+        let size = NPUBuffer.noteBytes + roundUp(buffer.byteCount, to: Self.alignment)
         monitor.locked {
             used -= size
             ledger.giveBack(size)
-            var place = Range(begin: begin, end: begin + Self.headerBytes + size)
+            var place = Range(begin: begin, end: begin + size)
             if size >= Self.worthReturning {
-                let (first, last) = ((begin + 4095) / 4096 * 4096, (begin + size) / 4096 * 4096)
-                madvise(devices + NPUBuffer.distance + first, last - first, MADV_DONTNEED)
+                let (first, last) = (roundUp(begin, to: 4096), (begin + size) / 4096 * 4096)
+                madvise(bytes + first, last - first, MADV_DONTNEED)
             }
             let after = firstFree(after: begin)
             var replaced = after..<after
@@ -130,16 +122,36 @@ final class DeviceMemory: @unchecked Sendable {
     }
 }
 
-/// A stretch of device memory. Its handle is what the chip calls it: an address that is none of the host's.
-package struct NPUBuffer: Buffer {
-    /// From a device address to the simulator's bytes.
-    static let distance = 1 << 39
+/// A stretch of device memory, given back with the object.
+package final class NPUBuffer: Buffer, @unchecked Sendable {
+    /// Before a buffer's bytes.
+    fileprivate static let noteBytes = 64
 
-    let address: UnsafeMutableRawPointer
-    var bytes: UnsafeMutableRawPointer { address + Self.distance }
-    var byteCount: Int { (bytes - DeviceMemory.headerBytes).load(as: Int.self) }
+    /// What the chip calls it, and what the host gets as a handle; no address of the host's.
+    let address: UnsafeRawPointer
+    let byteCount: Int
+    private let memory: DeviceMemory
 
-    package func makeHandle() -> OpaquePointer { OpaquePointer(address) }
-    package static func behind(_ handle: OpaquePointer) -> NPUBuffer { NPUBuffer(address: UnsafeMutableRawPointer(handle)) }
-    package static func release(_ handle: OpaquePointer) {}
+    fileprivate init(_ memory: DeviceMemory, address: UnsafeMutableRawPointer, byteCount: Int) {
+        self.memory = memory
+        self.address = UnsafeRawPointer(address)
+        self.byteCount = byteCount
+    }
+
+    deinit { memory.release(self) }
+
+    /// Where the simulator keeps the bytes.
+    var bytes: UnsafeMutableRawPointer { UnsafeMutableRawPointer(mutating: address) + DeviceMemory.distance }
+
+    package func makeHandle() -> OpaquePointer {
+        (bytes - Self.noteBytes).storeBytes(of: Unmanaged.passRetained(self).toOpaque(), as: UnsafeMutableRawPointer.self)
+        return OpaquePointer(address)
+    }
+
+    package static func behind(_ handle: OpaquePointer) -> NPUBuffer { note(handle).takeUnretainedValue() }
+    package static func release(_ handle: OpaquePointer) { note(handle).release() }
+
+    private static func note(_ handle: OpaquePointer) -> Unmanaged<NPUBuffer> {
+        Unmanaged.fromOpaque((UnsafeRawPointer(handle) + DeviceMemory.distance - noteBytes).load(as: UnsafeRawPointer.self))
+    }
 }

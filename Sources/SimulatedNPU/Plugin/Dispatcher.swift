@@ -226,7 +226,8 @@ final class Dispatcher: @unchecked Sendable {
         switch command {
         case .copy(let target, let source, let byteCount, _): memcpy(target, source, byteCount - (faults.strikes(.wrongCopy) ? 1 : 0))
         case .fill(let target, let byte, let byteCount): memset(target, Int32(byte), byteCount)
-        case .launch(let program, let bindings, _, let correlation):
+        case .launch(let resident, let bindings, let correlation):
+            let program = resident.lowering.program
             if var failure = program.run(on: machine, bindings) {
                 failure.correlation = correlation
                 return failure

@@ -35,9 +35,9 @@ struct LoweredKernel: Kernel {
 
     func support(_ node: NodeView, on device: NPUDevice) -> Support {
         do throws(Refusal) {
-            let lowering = try lower(node, device.profile)
+            let lowering = try lowering(of: node, device.profile)
             return .yes(workspace: UInt64(lowering.workspace), cost: lowering.program.seconds * 1e9)
-        } catch where error.isEarly && declaration.hostInputs != 0 {
+        } catch  where error.isEarly && declaration.hostInputs != 0 {
             return .yes()
         } catch {
             return .no(error.reason, error.text)
@@ -47,13 +47,17 @@ struct LoweredKernel: Kernel {
     func prepare(_ node: NodeView, on device: NPUDevice) throws(PluginFailure) -> any PreparedKernel {
         let lowering: Lowering
         do throws(Refusal) {
-            lowering = try lower(node, device.profile)
+            lowering = try self.lowering(of: node, device.profile)
         } catch where error.isEarly && declaration.hostInputs != 0 {
             return LatePreparation(node, name: declaration.name, hostInputs: declaration.hostInputs, device, lower)
         } catch {
             throw .unsupported(error.text)
         }
         return try PreparedProgram(lowering, name: declaration.name, device)
+    }
+
+    private func lowering(of node: NodeView, _ profile: Profile) throws(Refusal) -> Lowering {
+        try profile.lowerings.lowering(of: node, kernel: declaration.name) { () throws(Refusal) in try lower(node, profile) }
     }
 }
 
@@ -64,7 +68,7 @@ final class ResidentProgram: @unchecked Sendable {
     private var constants: [Int: NPUBuffer] = [:]
 
     /// What recorded activities are called.
-    private let name: String
+    let name: String
 
     init(_ lowering: Lowering, name: String, _ device: NPUDevice) throws(PluginFailure) {
         self.lowering = lowering
@@ -77,8 +81,6 @@ final class ResidentProgram: @unchecked Sendable {
             fill(buffer.bytes)
         }
     }
-
-    deinit { for buffer in constants.values { device.memory.release(buffer) } }
 
     /// What fills a slot once and for all.
     func constant(_ slot: Int) -> UnsafeRawBufferPointer {
@@ -105,7 +107,7 @@ final class ResidentProgram: @unchecked Sendable {
                 bindings.append(npu_binding(address: buffer?.bytes, bytes: UInt64(buffer?.byteCount ?? 0)))
             }
         }
-        try device.launch(lowering.program, bindings, on: stream, name: name, correlation: correlation)
+        try device.launch(self, bindings, on: stream, correlation: correlation)
     }
 }
 
@@ -122,7 +124,8 @@ final class PreparedProgram: PreparedKernel {
         try resident.run(
             on: launch.stream(of: NPUDevice.self), correlation: launch.correlation,
             workspace: raw.workspace.map { (NPUBuffer.behind($0), raw.workspace_offset, raw.workspace_bytes) },
-            input: { index throws(PluginFailure) in try launch.input(index) }, output: { index throws(PluginFailure) in try launch.output(index) })
+            input: { index throws(PluginFailure) in try launch.input(index) },
+            output: { index throws(PluginFailure) in try launch.output(index) })
     }
 }
 

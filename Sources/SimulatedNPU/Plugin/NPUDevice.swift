@@ -30,7 +30,8 @@ package final class NPUDevice: ObservedDevice {
         return try memory.allocate(bytes, alignment: alignment)
     }
 
-    package func free(_ buffer: NPUBuffer) { memory.release(buffer) }
+    /// The memory goes back with the object.
+    package func free(_ buffer: NPUBuffer) {}
 
     package func copy(
         _ bytes: UInt64, from source: Location<NPUBuffer>, to destination: Location<NPUBuffer>, on stream: NPUStream?
@@ -77,10 +78,11 @@ package final class NPUDevice: ObservedDevice {
     package func makeEvent() -> NPUEvent { NPUEvent(dispatcher) }
 
     /// Without a stream it returns when the program has run.
-    func launch(_ program: TileProgram, _ bindings: [npu_binding], on stream: NPUStream?, name: String, correlation: UInt64) throws(PluginFailure) {
+    func launch(_ program: ResidentProgram, _ bindings: [npu_binding], on stream: NPUStream?, correlation: UInt64) throws(PluginFailure) {
         let used = stream ?? dispatcher.makeStream()
         try dispatcher.queue(
-            .launch(program, bindings, name: name, correlation: correlation), on: used, taking: dispatcher.timing.program(program.seconds))
+            .launch(program, bindings, correlation: correlation), on: used,
+            taking: dispatcher.timing.program(program.lowering.program.seconds))
         if stream == nil {
             defer { used.destroy() }
             try used.synchronize()

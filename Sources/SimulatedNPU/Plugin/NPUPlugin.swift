@@ -9,7 +9,9 @@ package final class NPUPlugin: Plugin {
     package typealias Device = NPUDevice
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
-    package static let options = [profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption]
+    package static let options = [
+        profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption,
+    ]
     private static let profileOption = OptionSchema(
         name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
     private static let threadsOption = OptionSchema(
@@ -24,7 +26,8 @@ package final class NPUPlugin: Plugin {
         name: "float32", kind: .string, defaultValue: "bfloat16x3",
         help: "what a float32 becomes for the matrix unit: three parts of bfloat16 (bfloat16x3), two, or one")
     private static let graphsOption = OptionSchema(
-        name: "graphs", kind: .boolean, defaultValue: "true", help: "whether the chip's compiler takes subgraphs; else every node goes by a kernel")
+        name: "graphs", kind: .boolean, defaultValue: "true",
+        help: "whether the chip's compiler takes subgraphs; else every node goes by a kernel")
     private static let watchdogOption = OptionSchema(
         name: "watchdog", kind: .integer, defaultValue: "0",
         help: "seconds after which a device that hangs is reported to who waits for it; 0: never")

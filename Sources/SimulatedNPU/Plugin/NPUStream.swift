@@ -8,7 +8,8 @@ enum CopyRoute { case toDevice, fromDevice, withinDevice, withinHost }
 enum Command {
     case copy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int, CopyRoute)
     case fill(UnsafeMutableRawPointer, UInt8, byteCount: Int)
-    case launch(TileProgram, [npu_binding], name: String, correlation: UInt64)
+    /// Keeps the program and its constants until it has run.
+    case launch(ResidentProgram, [npu_binding], correlation: UInt64)
     case record(Mark)
     case wait(Mark)
 }

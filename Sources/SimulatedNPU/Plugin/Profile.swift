@@ -35,6 +35,7 @@ package final class Profile: @unchecked Sendable {
     let model: DeviceModel
     let config: npu_config
     let float32: Float32
+    let lowerings = LoweringCache()
     /// The fastest blockings of products that were asked for before.
     private let blockings = Mutex<[String: ProductBlocking]>([:])
 

@@ -187,7 +187,7 @@ struct CopyDimension {
 }
 
 /// A node's program and what its slots are filled with.
-struct Lowering {
+struct Lowering: @unchecked Sendable {
     let program: TileProgram
     let sources: [SlotSource]
     let slotBytes: [Int]

@@ -46,10 +46,11 @@ struct Recorder {
             let lane = if case .withinDevice = route { "memory" } else { "link" }
             add(lane, "copy", span) { $0.bytes = UInt64(byteCount) }
         case .fill(_, _, let byteCount): add("memory", "fill", span) { $0.bytes = UInt64(byteCount) }
-        case .launch(let program, _, let name, let correlation):
+        case .launch(let resident, _, let correlation):
+            let program = resident.lowering.program
             total.add(program.counters)
             guard isRecording else { return }
-            add("programs", name, span) {
+            add("programs", resident.name, span) {
                 $0.correlation = correlation
                 $0.bytes = program.counters.device_read + program.counters.device_written
                 $0.operations = program.counters.matrix_operations + program.counters.vector_operations

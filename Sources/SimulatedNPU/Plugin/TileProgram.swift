@@ -24,6 +24,8 @@ package final class TileProgram: @unchecked Sendable {
 
     deinit { npu_program_destroy(raw) }
 
+    var instructionCount: UInt64 { npu_program_count(raw) }
+
     func slotBytes(_ slot: Int) -> Int { slotBytes[slot] }
 
     func run(on machine: OpaquePointer, _ bindings: [npu_binding]) -> PluginFailure? {
