@@ -106,7 +106,7 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
-        tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPU", "SimulatedNPUMachine"]),
+        tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPUMachine", "TestSupport"]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",

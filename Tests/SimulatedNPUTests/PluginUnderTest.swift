@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
 import Foundation
-import SimulatedNPU
+import TestSupport
 import Testing
 
 /// The plugin through its C tables, as a host sees it.
@@ -20,7 +20,12 @@ final class PluginUnderTest {
         host.pointee.log = { _, _, _ in }
         host.pointee.clock = { _ in 0 }
         var entered: UnsafePointer<sb_plugin>?
-        try #require(southbridge_plugin(host, &entered, nil) == SB_OK)
+        typealias EntryPoint = @convention(c) (
+            UnsafePointer<sb_host>?, UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?, UnsafeMutablePointer<sb_error>?
+        ) -> Int32
+        let library = try #require(dlopen(products.appending(path: "libsouthbridge_npu.so").path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)))
+        let entry = unsafeBitCast(try #require(dlsym(library, SB_ENTRY_POINT)), to: EntryPoint.self)
+        try #require(entry(host, &entered, nil) == SB_OK)
         let table = try #require(entered)
         plugin = table
         driver = try #require(table.group("driver")).assumingMemoryBound(to: sb_driver.self)
