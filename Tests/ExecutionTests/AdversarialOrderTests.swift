@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Southbound
 import TestSupport
 import Testing
@@ -11,9 +12,10 @@ import Testing
     }
 
     private func read(_ buffer: Buffer, _ device: Device, _ count: Int) throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        try bytes.withUnsafeMutableBytes { target throws(PluginError) in try device.download(from: buffer, offset: 0, into: target) }
-        return bytes
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)
+        defer { bytes.deallocate() }
+        try device.download(from: buffer, offset: 0, into: bytes)
+        return Array(bytes)
     }
 
     @Test(arguments: 0..<8) func aForgottenSynchronisationShows(seed: Int) throws {
