@@ -21,6 +21,15 @@ package final class Profile: @unchecked Sendable {
             }
         }
 
+        /// Of parts of both sides that are not left out.
+        var products: Int {
+            switch self {
+            case .bfloat16x3: 6
+            case .bfloat16x2: 3
+            case .bfloat16: 1
+            }
+        }
+
         /// Bits of a float32 that products keep. Of three parts the products of the second with the third are left out (together below 2^-23), of two that of the
         /// second parts (with the roundings of the second parts below 2^-15).
         var inputBits: UInt32 {
@@ -41,15 +50,25 @@ package final class Profile: @unchecked Sendable {
 
     /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
     init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
+        var described: DeviceModel
         do throws(DescriptionError) {
-            model = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
+            described = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
         } catch {
             throw .invalid("option 'profile': \(error)")
         }
-        let faults = model.faults(deviceCount: 1) + model.contradictions
-        guard faults.isEmpty else { throw .invalid("option 'profile': '\(model.name)': \(faults.joined(separator: "; "))") }
+        let faults = described.faults(deviceCount: 1) + described.contradictions
+        guard faults.isEmpty else { throw .invalid("option 'profile': '\(described.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
-        config = try npu_config(model)
+        config = try npu_config(described)
+        // What the matrix unit does with a float32 follows from the option.
+        for index in described.units.indices where described.units[index].kind == .matrix && config.bfloat16_rate > 0 {
+            described.units[index].rates.removeAll { $0.dataType == DataType.float32.name }
+            described.units[index].rates.append(
+                ComputeUnit.Rate(
+                    dataType: DataType.float32.name, accumulatorType: DataType.float32.name,
+                    operationsPerCycle: config.bfloat16_rate / Double(float32.products)))
+        }
+        model = described
     }
 
     /// Of everything that a compiled program depends on (FNV-1a).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import PluginKit
 import SimulatedNPUMachine
+import Tensors
 
 /// How a product is cut into blocks and dealt to cores.
 struct ProductBlocking: Hashable {
@@ -73,7 +74,10 @@ extension ProductProblem {
         if let known = profile.blocking(for: key) { return try ProductEmitter(self, known, profile).emit() }
         var best: (blocking: ProductBlocking, lowering: Lowering)?
         var refusal: Refusal?
-        for blocking in ProductBlocking.candidates(for: self, profile) {
+        // Those that could be fastest first; once the best is faster than the rest can be, they need no program.
+        let candidates = ProductBlocking.candidates(for: self, profile).map { (blocking: $0, least: leastSeconds($0, profile.config)) }
+        for (blocking, least) in candidates.sorted(by: { $0.least < $1.least }) {
+            if let best, best.lowering.program.seconds <= least { break }
             do throws(Refusal) {
                 let lowering = try ProductEmitter(self, blocking, profile).emit()
                 if best == nil || lowering.program.seconds < best!.lowering.program.seconds { best = (blocking, lowering) }
@@ -84,6 +88,19 @@ extension ProductProblem {
         guard let best else { throw refusal ?? Refusal(.memory, "the chip's local memories are too small for a product") }
         profile.remember(best.blocking, for: key)
         return best.lowering
+    }
+
+    /// What no program with this blocking is faster than: the matrix unit's work of the core that has most of it.
+    private func leastSeconds(_ blocking: ProductBlocking, _ config: npu_config) -> Double {
+        let (tileM, tileN, tileK) = (Int(config.tile_m), Int(config.tile_n), Int(config.tile_k))
+        let rate = arithmetic.unitA == .float16 ? config.float16_rate : arithmetic.unitA == .bfloat16 ? config.bfloat16_rate : config.int8_rate
+        let products = arithmetic.parts == 3 ? 6 : arithmetic.parts == 2 ? 3 : 1
+        let perTile = max(1, 2 * Double(tileM * tileN * tileK) / rate) * Double(products) / config.clock
+        let depth = divideUp(k, by: tileK)
+        let tiles = Double(batches * divideUp(m, by: tileM) * divideUp(n, by: tileN) * depth)
+        let wholeBlocks = batches * (m / blocking.m) * (n / blocking.n)
+        let blockTiles = (blocking.m / tileM) * (blocking.n / tileN) * depth
+        return max(tiles / Double(blocking.cores), Double(divideUp(wholeBlocks, by: blocking.cores) * blockTiles)) * perTile
     }
 
     /// Everything that the time of a program depends on.
