@@ -94,6 +94,32 @@ import Testing
         #expect(throws: Never.self) { _ = try careless.plugin.compiler?.load(saved, on: careless) }
     }
 
+    /// The simulated NPU: an artefact runs on its own profile alone, loaded it computes the same, and no byte of it can be changed.
+    @Test func simulatedArtefactsBelongToTheirProfile() throws {
+        func device(_ profile: String) throws -> Device {
+            try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_npu.so").path), options: ["profile": profile]).openDevice(0)
+        }
+        let (edge, cloud) = (try device("edge"), try device("cloud"))
+        let compiler = try #require(edge.plugin.compiler)
+        let type = TensorDescriptor(.float32, [64, 3])
+        let nodes = [("Abs", UInt32(13)), ("Relu", 14)].enumerated().map { index, node in
+            GraphDescriptor.Node(domain: "", operatorName: node.0, version: Int(node.1), attributes: [:], inputs: [index], outputs: [index + 1])
+        }
+        let graph = try GraphDescriptor(plugin: "test", nodes: nodes, values: [type, type, type], inputs: [0], outputs: [2]) { Data() }
+        #expect(try compiler.claim(graph, on: edge) == [1, 1])
+        let saved = try compiler.compile(graph, on: edge).save()
+        #expect(try compiler.verdict(saved, on: edge) == .compatible)
+        #expect(try compiler.load(saved, on: edge).save() == saved)
+        let other = try #require(cloud.plugin.compiler)
+        #expect(try other.verdict(saved, on: cloud) == .otherDevice)
+        #expect(try #require(throws: PluginError.self) { _ = try other.load(saved, on: cloud) }.code == .unsupported)
+        for place in stride(from: 0, to: saved.count, by: 7) {
+            var changed = saved
+            changed[place] ^= 0x10
+            #expect(try compiler.verdict(changed, on: edge) == .damaged)
+        }
+    }
+
     @Test func aPluginWithoutCompilerIsNotAsked() throws {
         try withTemporaryFolder { folder in
             let output = folder.appending(path: "run").path
