@@ -117,7 +117,11 @@ extension Bounds {
         // In float64 the reference errs as much as a kernel. The root of n squares: n·u each for their sum, of which the root keeps half, and two roundings.
         let sides = isDouble && definition.name == "ReduceL2" ? (Double(terms ?? defaultTerms(result)) + 4) * accumulator.unit : 0
         let places = isResampling ? placeError(result) : 0
-        var acceptance = Acceptance(values, within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) + places : 0) })
+        let weighted = index == 0 ? weightedSumError() : (bound: 0, typical: 0)
+        var acceptance = Acceptance(
+            values,
+            within: values.map { 4 * worstElement + 2 * k * format.ulp($0) + ($0.isFinite ? sides * abs($0) + places + weighted.bound : 0) }
+        )
         acceptance.admitRounded(result)
         let rounding = values.reduce(0) { $1.isFinite ? $0 + pow(k * format.ulp($1), 2) : $0 } / Double(max(values.count, 1))
         // Of a few elements the root mean square says no more than each of them.
@@ -125,8 +129,21 @@ extension Bounds {
             let largest = values.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
             acceptance.rootMeanSquareLimit =
                 (format.precision <= 11 ? 3 : 2) * worstSquare.squareRoot() + rounding.squareRoot() + sides * largest + places / 4
+                + weighted.typical
         }
         return acceptance
+    }
+
+    /// Attention ends in a sum over n keys with weights that add up to one, so Σ|a||b| is at most max|v|: (n + 2)·u·max|v|, and √n·u·max|v| for the root mean square.
+    private func weightedSumError() -> (bound: Double, typical: Double) {
+        func input(_ index: Int) -> ReferenceTensor? { index < context.inputs.count ? context.inputs[index] : nil }
+        guard definition.name == "Attention", let keys = input(1), keys.shape.count >= 2 else { return (0, 0) }
+        let past = input(4).map { $0.shape.count == 4 ? $0.shape[2] : 0 } ?? 0
+        let count = Double(keys.shape[keys.shape.count - 2] + past)
+        let largest = [input(2), input(5)].reduce(0.0) { most, values in
+            values?.floats.reduce(most) { $1.isFinite ? max($0, abs($1)) : $0 } ?? most
+        }
+        return ((count + 2) * accumulator.unit * largest, count.squareRoot() * accumulator.unit * largest)
     }
 
     /// Resampling: a place on an axis of L elements comes out of four roundings of numbers up to L + 1, and a step of one changes the weighted sum by at most twice the
