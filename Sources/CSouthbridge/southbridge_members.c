@@ -190,6 +190,7 @@ static const southbridge_member driver_members[] = {
     OPTIONAL(import_host, FUNCTION, 1, "the host allocates and copies"),
     OPTIONAL(fill, FUNCTION, 1, "the host copies a pattern"),
     OPTIONAL(usage, FUNCTION, 1, "unknown"),
+    OPTIONAL(copy_peer, FUNCTION, 3, "copies between devices go through the host"),
 };
 #undef STRUCT
 
@@ -202,6 +203,7 @@ static const southbridge_member streams_members[] = {
     REQUIRED(destroy, FUNCTION, 1),
     REQUIRED(synchronize, FUNCTION, 1),
     OPTIONAL(query, FUNCTION, 1, "the host synchronizes"),
+    OPTIONAL(cancel, FUNCTION, 3, "the host waits for what it has given"),
 };
 #undef STRUCT
 
@@ -301,6 +303,9 @@ static const southbridge_member support_members[] = {
     OPTIONAL(capacity, NUMBER, 1, "the host wants no message"),
     OPTIONAL(workspace, NUMBER, 1, "no workspace"),
     OPTIONAL(cost, NUMBER, 1, "unknown"),
+    OPTIONAL(input_layouts, POINTER, 3, "the host does not ask for layouts"),
+    OPTIONAL(output_layouts, POINTER, 3, "the host does not ask for layouts"),
+    OPTIONAL(layout_cost, NUMBER, 3, "unknown"),
 };
 #undef STRUCT
 
@@ -425,6 +430,73 @@ static const southbridge_member observation_members[] = {
 };
 #undef STRUCT
 
+#define STRUCT sb_editor
+static const southbridge_member editor_members[] = {
+    SIZE(3),
+    REQUIRED(node_count, FUNCTION, 3),
+    REQUIRED(node, FUNCTION, 3),
+    REQUIRED(input, FUNCTION, 3),
+    REQUIRED(output, FUNCTION, 3),
+    REQUIRED(tensor, FUNCTION, 3),
+    REQUIRED(producer, FUNCTION, 3),
+    REQUIRED(readers, FUNCTION, 3),
+    REQUIRED(is_output, FUNCTION, 3),
+    REQUIRED(add_constant, FUNCTION, 3),
+    REQUIRED(add_node, FUNCTION, 3),
+    REQUIRED(replace, FUNCTION, 3),
+    REQUIRED(remove, FUNCTION, 3),
+};
+#undef STRUCT
+
+#define STRUCT sb_pass
+static const southbridge_member pass_members[] = {
+    SIZE(3),
+    REQUIRED(name, STRING, 3),
+    OPTIONAL(help, STRING, 3, "no help"),
+    OPTIONAL(after, STRING, 3, "anywhere in its stage"),
+    OPTIONAL(stage, NUMBER, 3, "SB_STAGE_SIMPLIFY"),
+    RESERVED(reserved, 3),
+    REQUIRED(run, FUNCTION, 3),
+};
+#undef STRUCT
+
+#define STRUCT sb_passes
+static const southbridge_member passes_members[] = {
+    SIZE(3),
+    REQUIRED(passes, POINTER, 3),
+    REQUIRED(pass_count, NUMBER, 3),
+    OPTIONAL(infer, FUNCTION, 3, "no operators of its own"),
+};
+#undef STRUCT
+
+#define STRUCT sb_memory_request
+static const southbridge_member memory_request_members[] = {
+    REQUIRED(bytes, NUMBER, 3),
+    OPTIONAL(first, NUMBER, 3, "step 0"),
+    OPTIONAL(last, NUMBER, 3, "step 0"),
+};
+#undef STRUCT
+
+#define STRUCT sb_memory_plan
+static const southbridge_member memory_plan_members[] = {
+    SIZE(3),
+    OPTIONAL(space, NUMBER, 3, "space 0"),
+    RESERVED(reserved, 3),
+    REQUIRED(alignment, NUMBER, 3),
+    REQUIRED(requests, POINTER, 3),
+    REQUIRED(request_count, NUMBER, 3),
+    REQUIRED(offsets, POINTER, 3),
+    REQUIRED(bytes, NUMBER, 3),
+};
+#undef STRUCT
+
+#define STRUCT sb_memory
+static const southbridge_member memory_members[] = {
+    SIZE(3),
+    REQUIRED(amend, FUNCTION, 3),
+};
+#undef STRUCT
+
 #define ENTRY(type, members, frozen, writer, group, version)                                                                               \
     { #type, sizeof(type), frozen, SOUTHBRIDGE_WRITER_##writer, group, version, members, sizeof(members) / sizeof(members[0]) }
 
@@ -461,6 +533,12 @@ static const southbridge_structure structures[] = {
     ENTRY(sb_counter, counter_members, false, HOST, NULL, 0),
     ENTRY(sb_activity, activity_members, false, PLUGIN, NULL, 0),
     ENTRY(sb_observation, observation_members, false, PLUGIN, "observation", 1),
+    ENTRY(sb_editor, editor_members, false, HOST, NULL, 0),
+    ENTRY(sb_pass, pass_members, false, PLUGIN, NULL, 0),
+    ENTRY(sb_passes, passes_members, false, PLUGIN, "passes", 1),
+    ENTRY(sb_memory_request, memory_request_members, true, HOST, NULL, 0),
+    ENTRY(sb_memory_plan, memory_plan_members, false, HOST, NULL, 0),
+    ENTRY(sb_memory, memory_members, false, PLUGIN, "memory", 1),
 };
 
 const southbridge_structure *southbridge_structures(size_t *count) {

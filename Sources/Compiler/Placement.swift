@@ -20,6 +20,8 @@ package struct PlacementRules: Sendable {
     package var decomposing = true
     /// Plugins with a compiler of their own are asked for groups of nodes first. Without it every node goes by kernels, so that a suite sees these.
     package var compiling = true
+    /// Passes rewrite the graph, and nodes that only give a value another shape run nowhere. Without it every node runs as the model has it.
+    package var optimizing = true
 
     package init() {}
 }
@@ -65,15 +67,29 @@ package struct PlacedProgram {
     package let descriptor: GraphDescriptor
 }
 
-/// What runs as one launch or execution.
+/// A node whose output 0 is its input 0 with another shape: nothing runs, the value is found where its source lies.
+package struct PlacedView {
+    /// In the placement's graph.
+    package let node: NodeID
+    /// The node of the model that it is, or is a part of.
+    package let origin: NodeID
+    package let source: ValueID
+    package let value: ValueID
+    /// Where the source lies.
+    package let device: Int
+}
+
+/// What runs as one launch or execution, or renames a value.
 package enum PlacedStep {
     case node(PlacedNode)
     case program(PlacedProgram)
+    case view(PlacedView)
 
     package var device: Int {
         switch self {
         case .node(let placed): placed.device
         case .program(let placed): placed.device
+        case .view(let view): view.device
         }
     }
 
@@ -81,6 +97,7 @@ package enum PlacedStep {
         switch self {
         case .node(let placed): placed.answer.workspaceBytes
         case .program(let placed): placed.program.workspaceBytes
+        case .view: 0
         }
     }
 
@@ -92,12 +109,14 @@ package enum PlacedStep {
         switch self {
         case .node(let placed): placed.descriptor.inputs
         case .program(let placed): placed.descriptor.inputs
+        case .view: []
         }
     }
     package var outputTensors: [UnsafeMutablePointer<sb_tensor>?] {
         switch self {
         case .node(let placed): placed.descriptor.outputs
         case .program(let placed): placed.descriptor.outputs
+        case .view: []
         }
     }
 
@@ -105,6 +124,7 @@ package enum PlacedStep {
         switch self {
         case .node(let placed): graph[placed.node].inputs
         case .program(let placed): placed.inputs
+        case .view(let view): [view.source]
         }
     }
 
@@ -112,6 +132,7 @@ package enum PlacedStep {
         switch self {
         case .node(let placed): graph[placed.node].outputs
         case .program(let placed): placed.outputs
+        case .view(let view): [view.value]
         }
     }
 }

@@ -117,6 +117,7 @@ final class Program {
                     let execution = memory.execution(
                         placed, stream: streams[placed.device], workspace: workspace, correlation: step + 1)
                     steps.append(.execute(placed.program.compiler.table.execute, launches.allocate(execution)))
+                case .view: break
                 }
             }
         }
@@ -177,6 +178,10 @@ extension Program.LaunchNames {
             self.init(
                 node: graph[placed.nodes[0]].name, operatorName: "program of \(placed.nodes.count) nodes", device: device.name,
                 plugin: device.plugin.name, kernel: "program")
+        case .view(let view):
+            self.init(
+                node: graph[view.node].name, operatorName: graph[view.node].operatorName, device: device.name, plugin: device.plugin.name,
+                kernel: "view")
         }
     }
 }
@@ -221,6 +226,9 @@ extension PlanSummary {
                     nodes.append((id, id, device.name, "\(device.plugin.name)/program"))
                     runners[id] = placed.device
                 }
+            case .view(let view):
+                nodes.append((view.origin, view.node, devices[view.device].name, "view"))
+                runners[view.origin] = max(runners[view.origin] ?? 0, view.device)
             }
         }
         // Parts stay in the order in which they run.

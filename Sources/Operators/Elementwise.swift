@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Graph
-import Foundation
 import Tensors
 
 /// Operators of one input that compute each output element from the input's element at the same place. Activations have a file of their own.
@@ -48,7 +47,7 @@ let elementwiseOperators: [OperatorDefinition] =
             numericClass: .movement,
             infer: { context throws(OperatorError) in [.known(try context.input(0))] },
             reference: { context throws(OperatorError) in [try context.input(0)] }
-        ).sampled(unarySamples).differentiated { g, given throws(OperatorError) in [try given.gradient()] },
+        ).viewing().sampled(unarySamples).differentiated { g, given throws(OperatorError) in [try given.gradient()] },
     ]
 
 private let floatFunctions: [(String, [Int], NumericClass, @Sendable (Double) -> Double)] = [
@@ -114,7 +113,8 @@ extension OperatorDefinition {
 
 /// Where functions that are not defined everywhere, or overflow soon, are worth trying.
 private let domains: [String: ClosedRange<Double>] = [
-    "Sqrt": 0...1000, "Log": 1e-3...1000, "Asin": -1...1, "Acos": -1...1, "Acosh": 1...100, "Atanh": -0.99...0.99, "Exp": -8...8, "Sinh": -8...8,
+    "Sqrt": 0...1000, "Log": 1e-3...1000, "Asin": -1...1, "Acos": -1...1, "Acosh": 1...100, "Atanh": -0.99...0.99, "Exp": -8...8,
+    "Sinh": -8...8,
     "Cosh": -8...8, "Sin": -100...100, "Cos": -100...100, "Tan": -10...10, "Round": -20...20,
 ]
 
@@ -152,8 +152,9 @@ package func unary(
     OperatorDefinition(
         name, since: since, "(X: T) -> (Y: T)", types: ["T": types], attributes: attributes, numericClass: numericClass,
         infer: { context throws(OperatorError) in [.known(try context.input(0))] },
-        reference: { context throws(OperatorError) in [try function(context.attributes).apply(to: try context.input(0))] })
-        .sampled(unarySamples)
+        reference: { context throws(OperatorError) in [try function(context.attributes).apply(to: try context.input(0))] }
+    )
+    .sampled(unarySamples)
 }
 
 /// A yes-or-no question about each element of a float tensor.
@@ -168,8 +169,9 @@ private func predicate(
             let x = try context.input(0)
             let holds = question(context.attributes)
             return [ReferenceTensor(.bool, x.shape, .integers(x.floats.map { holds($0) ? 1 : 0 }))]
-        })
-        .sampled(unarySamples)
+        }
+    )
+    .sampled(unarySamples)
 }
 
 /// Limits are attributes before version 11, inputs from then on. Without a limit nothing is cut on that side.
@@ -217,7 +219,8 @@ private let clip = OperatorDefinition(
     let shapes = context.elementwiseShapes()
     let low: Double = isSigned ? -1 : 1
     return shapes.map { of($0.name, $0.shape, low, 2) } + [
-        of("low-only", [5, 33], low, nil), of("high-only", [5, 33], nil, 1), of("no-limit", [5, 33], nil, nil), of("crossed", [5, 33], 2, 1),
+        of("low-only", [5, 33], low, nil), of("high-only", [5, 33], nil, 1), of("no-limit", [5, 33], nil, nil),
+        of("crossed", [5, 33], 2, 1),
         of("equal", [7], 1, 1),
     ]
 }

@@ -36,6 +36,13 @@ extension OperatorDefinition {
         return copy
     }
 
+    /// Says that output 0 is input 0 with another shape.
+    package func viewing() -> OperatorDefinition {
+        var copy = self
+        copy.isView = true
+        return copy
+    }
+
     /// Adds the gradient.
     package func differentiated(_ gradient: @escaping Differentiator) -> OperatorDefinition {
         var copy = self

@@ -28,6 +28,8 @@ package struct OperatorDefinition: Sendable {
     package var samples: SampleGenerator?
     /// See `summing`; nil where no output element is a sum or a product of many.
     package var terms: (@Sendable (ReferenceContext) throws(OperatorError) -> Int)?
+    /// Output 0 has the type and the bytes of input 0, only its shape may differ.
+    package var isView = false
     /// See `decomposing`.
     package var decomposer: Decomposer?
     /// See `differentiated`.

@@ -13,7 +13,7 @@ let shapeOperators: [OperatorDefinition] = [
             return [.tensor(data.dataType, shape)]
         },
         reference: viewed
-    ).sampled(reshapeSamples)
+    ).viewing().sampled(reshapeSamples)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Squeeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (squeezed: T)", types: ["T": .any],
@@ -30,7 +30,7 @@ let shapeOperators: [OperatorDefinition] = [
             return [.tensor(data.dataType, data.shape.indices.filter { !removed.contains($0) }.map { data.shape[$0] })]
         },
         reference: viewed
-    ).sampled(squeezeSamples).decomposing(asReshape)
+    ).viewing().sampled(squeezeSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Unsqueeze", since: [1, 11, 13, 21, 23, 24, 25], "(data: T, axes?: int64) -> (expanded: T)", types: ["T": .any],
@@ -44,7 +44,7 @@ let shapeOperators: [OperatorDefinition] = [
             return [.tensor(data.dataType, (0..<rank).map { added.contains($0) ? 1 : rest.next() ?? 1 })]
         },
         reference: viewed
-    ).sampled(unsqueezeSamples).decomposing(asReshape)
+    ).viewing().sampled(unsqueezeSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Flatten", since: [1, 9, 11, 13, 21, 23, 24, 25], "(input: T) -> (output: T)", types: ["T": .any],
@@ -55,7 +55,7 @@ let shapeOperators: [OperatorDefinition] = [
             return [.tensor(input.dataType, [try multiplied(input.shape[..<axis]), try multiplied(input.shape[axis...])])]
         },
         reference: viewed
-    ).sampled(flattenSamples).decomposing(asReshape)
+    ).viewing().sampled(flattenSamples).decomposing(asReshape)
         .differentiated { g, given throws(OperatorError) in [try given.gradient().reshaped(g.input(0).shape)] },
     OperatorDefinition(
         "Shape", since: [1, 13, 15, 19, 21, 23, 24, 25], "(data: T) -> (shape: int64)", types: ["T": .any],
@@ -64,11 +64,13 @@ let shapeOperators: [OperatorDefinition] = [
             let shape = try context.input(0).shape
             return [.tensor(.int64, [shapeRange(context.attributes, rank: shape.count).count])]
         },
-        reference: { context throws(OperatorError) in [try shapeValue(context.inference)] }, valueFromTypes: shapeValue).sampled(shapeSamples),
+        reference: { context throws(OperatorError) in [try shapeValue(context.inference)] }, valueFromTypes: shapeValue
+    ).sampled(shapeSamples),
     OperatorDefinition(
         "Size", since: [1, 13, 19, 21, 23, 24, 25], "(data: T) -> (size: int64)", types: ["T": .any], numericClass: .movement,
         infer: { context throws(OperatorError) in [.tensor(.int64, [])] },
-        reference: { context throws(OperatorError) in [try sizeValue(context.inference)] }, valueFromTypes: sizeValue).sampled(sizeSamples),
+        reference: { context throws(OperatorError) in [try sizeValue(context.inference)] }, valueFromTypes: sizeValue
+    ).sampled(sizeSamples),
 ]
 
 @Sendable private func shapeValue(_ context: InferenceContext) throws(OperatorError) -> ReferenceTensor {
@@ -133,7 +135,8 @@ private func shapeRange(_ attributes: NodeAttributes, rank: Int) -> Range<Int> {
     let (a, b) = (context.size(2...9), context.size(11...40))
     var samples: [Sample] = []
     for (name, from, to) in [
-        ("flat", [a, b], [a * b]), ("inferred", [a, b], [-1]), ("copied", [a, b, 2], [0, -1]), ("scalar", [1], []), ("from-scalar", [], [1, 1]),
+        ("flat", [a, b], [a * b]), ("inferred", [a, b], [-1]), ("copied", [a, b, 2], [0, -1]), ("scalar", [1], []),
+        ("from-scalar", [], [1, 1]),
         ("split", [4 * a, b], [2, 2, -1, b]), ("empty", [0, b], [0, b, 1]), ("large", [a, 8, b, 6], [0, 48, -1]),
     ] as [(String, [Int], [Int])] {
         samples.append(Sample(name, [.init(type, from), .vector(to)]))
@@ -152,7 +155,8 @@ private func withAxes(_ name: String, _ context: SampleContext, _ shape: [Int], 
     let (a, b) = (context.size(2...9), context.size(11...40))
     var samples = [
         withAxes("first", context, [1, a, b], [0]), withAxes("two", context, [1, a, 1, b], [0, 2]), withAxes("last", context, [a, 1], [1]),
-        withAxes("to-scalar", context, [1], [0]), withAxes("large", context, [a, 1, 200], [1]), Sample("all", [.init(context.type, [1, a, 1, b, 1])]),
+        withAxes("to-scalar", context, [1], [0]), withAxes("large", context, [a, 1, 200], [1]),
+        Sample("all", [.init(context.type, [1, a, 1, b, 1])]),
     ]
     if context.version >= 11 { samples.append(withAxes("negative", context, [a, 1, b, 1], [-1, -3])) }
     return samples
@@ -173,7 +177,10 @@ private func withAxes(_ name: String, _ context: SampleContext, _ shape: [Int], 
     let type = context.type
     let (a, b, c) = (context.size(2...5), context.size(2...9), context.size(11...40))
     var samples = [0, 1, 2, 3].map { Sample("axis-\($0)", [.init(type, [a, b, c])], ["axis": .int(Int64($0))]) }
-    samples += [Sample("default", [.init(type, [a, b])]), Sample("scalar", [.init(type, [])], ["axis": .int(0)]), Sample("large", [.init(type, [a, 9, c, 7])])]
+    samples += [
+        Sample("default", [.init(type, [a, b])]), Sample("scalar", [.init(type, [])], ["axis": .int(0)]),
+        Sample("large", [.init(type, [a, 9, c, 7])]),
+    ]
     if context.version >= 11 { samples.append(Sample("negative", [.init(type, [a, b, c])], ["axis": .int(-1)])) }
     return samples
 }
@@ -182,8 +189,11 @@ private func withAxes(_ name: String, _ context: SampleContext, _ shape: [Int], 
     let type = context.type
     var samples = context.elementwiseShapes().map { Sample($0.name, [.init(type, $0.shape)]) }
     if context.version >= 15 {
-        for (name, start, end) in [("start", 1, nil), ("end", 0, 2), ("both", 1, -1), ("beyond", -9, 9), ("none", 2, 1)] as [(String, Int64, Int64?)] {
-            samples.append(Sample(name, [.init(type, [2, 3, 4, 5])], ["start": .int(start)].merging(end.map { ["end": .int($0)] } ?? [:]) { $1 }))
+        for (name, start, end) in [("start", 1, nil), ("end", 0, 2), ("both", 1, -1), ("beyond", -9, 9), ("none", 2, 1)]
+            as [(String, Int64, Int64?)]
+        {
+            samples.append(
+                Sample(name, [.init(type, [2, 3, 4, 5])], ["start": .int(start)].merging(end.map { ["end": .int($0)] } ?? [:]) { $1 }))
         }
     }
     return samples

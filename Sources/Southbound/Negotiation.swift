@@ -13,6 +13,8 @@ struct Negotiation {
     let operators: (table: sb_operators, kernels: [Kernel])?
     let graphs: (table: sb_graphs, numerics: NumericFacts)?
     let observation: sb_observation?
+    let passes: sb_passes?
+    let memory: sb_memory?
 
     private static let mostGroups = 256
     private static let mostOptions = 1024
@@ -54,6 +56,8 @@ struct Negotiation {
             return (table, try NumericFacts(table.numerics, of: "the graph compiler", reader))
         }
         observation = try groups["observation"].map { (table) throws(PluginError) in try reader.read(table, "sb_observation") }
+        passes = try groups["passes"].map { (table) throws(PluginError) in try reader.read(table, "sb_passes") }
+        memory = try groups["memory"].map { (table) throws(PluginError) in try reader.read(table, "sb_memory") }
         if driver == nil, operators == nil, graphs == nil {
             throw PluginError(
                 .noGroup, plugin: reader.plugin, "the plugin offers none of the groups 'driver', 'operators' and 'graphs', version 1")

@@ -55,7 +55,7 @@ package final class OperatorLibrary: @unchecked Sendable {
             (answers + index).initialize(
                 to: sb_support(
                     size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: messages + index * capacity, capacity: capacity,
-                    workspace: 0, cost: 0))
+                    workspace: 0, cost: 0, input_layouts: nil, output_layouts: nil, layout_cost: 0))
         }
         let nodePointers: [UnsafePointer<sb_node>?] = nodes.map(\.pointer)
         let answerPointers: [UnsafeMutablePointer<sb_support>?] = nodes.indices.map { answers + $0 }

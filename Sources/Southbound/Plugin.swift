@@ -20,11 +20,14 @@ package final class Plugin: @unchecked Sendable {
     /// The plugin's own compiler, if it has the group "graphs".
     package private(set) var compiler: GraphCompiler?
     package let observation: sb_observation?
+    package let passes: sb_passes?
+    package let memory: sb_memory?
     /// The groups that the plugin offers and this host knows.
     package var groupNames: [String] {
         let groups: [(name: String, isThere: Bool)] = [
             ("driver", driver != nil), ("streams", streams != nil), ("events", events != nil), ("operators", library != nil),
             ("graphs", compiler != nil), ("observation", observation != nil),
+            ("passes", passes != nil), ("memory", memory != nil),
         ]
         return groups.filter(\.isThere).map(\.name)
     }
@@ -86,6 +89,8 @@ package final class Plugin: @unchecked Sendable {
         streams = negotiation.streams
         events = negotiation.events
         observation = negotiation.observation
+        passes = negotiation.passes
+        memory = negotiation.memory
         try OptionSchema.check(options, against: negotiation.options, plugin: name)
         let instance = try Self.start(negotiation.table, options: options, services, plugin: name)
         self.instance = instance

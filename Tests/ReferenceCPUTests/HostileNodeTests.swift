@@ -10,7 +10,8 @@ import Testing
 /// Nodes that no well-behaved host sends, given to every kernel of the plugin through the header: an error or a refusal with a text, never a trap.
 @Suite struct HostileNodeTests {
     private enum Fault: CaseIterable {
-        case rank100, overflowingShape, negativeShape, unknownType, noShape, attributeWithoutValues, attributeOfAnotherKind, attributeWithoutName, shortNode,
+        case rank100, overflowingShape, negativeShape, unknownType, noShape, attributeWithoutValues, attributeOfAnotherKind,
+            attributeWithoutName, shortNode,
             nullInputList, missingInputs
     }
 
@@ -32,7 +33,9 @@ import Testing
     }
 
     /// One node with the fault: the status, the answer, and the text of either.
-    private func ask(_ library: OperatorLibrary, _ device: Device, _ kernel: Kernel, _ fault: Fault) -> (status: Int32, isSupported: Bool, message: String) {
+    private func ask(_ library: OperatorLibrary, _ device: Device, _ kernel: Kernel, _ fault: Fault) -> (
+        status: Int32, isSupported: Bool, message: String
+    ) {
         let memory = CMemory()
         let shape: [Int64] =
             switch fault {
@@ -47,7 +50,8 @@ import Testing
                 memory.allocate(
                     sb_tensor(
                         size: MemoryLayout<sb_tensor>.size, data_type: fault == .unknownType ? 999 : type, rank: UInt32(shape.count),
-                        shape: fault == .noShape ? nil : memory.array(shape), strides: nil, buffer: nil, offset: 0, host: nil, layout: 0, reserved: 0)))
+                        shape: fault == .noShape ? nil : memory.array(shape), strides: nil, buffer: nil, offset: 0, host: nil, layout: 0,
+                        reserved: 0)))
         }
         var attribute = sb_attribute()
         attribute.size = MemoryLayout<sb_attribute>.size
@@ -80,7 +84,9 @@ import Testing
         let text = memory.array([CChar](repeating: 0, count: 400))!
         let errorText = memory.array([CChar](repeating: 0, count: 400))!
         let answer = memory.allocate(
-            sb_support(size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: text, capacity: 400, workspace: 0, cost: 0))
+            sb_support(
+                size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: text, capacity: 400, workspace: 0, cost: 0,
+                input_layouts: nil, output_layouts: nil, layout_cost: 0))
         var error = sb_error()
         error.size = MemoryLayout<sb_error>.size
         error.message = errorText

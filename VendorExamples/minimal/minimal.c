@@ -122,8 +122,14 @@ static const sb_kernel relu = {
     .flags = SB_KERNEL_FLAG_IN_PLACE | SB_KERNEL_FLAG_DETERMINISTIC,
 };
 static const sb_kernel *const kernels[] = {&relu};
-static const sb_driver driver = {sizeof driver, device_open, device_close, buffer_allocate, buffer_free, copy, NULL, NULL, NULL,
-                                 NULL,          NULL,        NULL};
+static const sb_driver driver = {
+    .size = sizeof(sb_driver),
+    .open = device_open,
+    .close = device_close,
+    .allocate = buffer_allocate,
+    .free = buffer_free,
+    .copy = copy,
+};
 static const sb_operators operators = {sizeof operators, kernels, 1, support, launch, NULL, NULL};
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("operators"), 1, 0, &operators}};
 static const sb_plugin plugin_table = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * southbridge.h - the Southbridge southbound interface, version 0.2
+ * southbridge.h - the Southbridge southbound interface, version 0.3
  *
  * A chip vendor copies this one file, writes one shared library against it, and the chip runs in the stack.
  * It is a specification: every sentence that binds somebody carries an identifier such as [SB-MEM-003]; the conformance suite
@@ -17,7 +17,7 @@
  *
  * Order of a plugin's life:
  *     southbridge_plugin -> start -> open -> { allocate, copy, support, prepare, launch, synchronize ... } -> close -> stop
- * Members, structs and groups that came after version 0.1 say so: "since 0.2".
+ * Members, structs and groups that came after version 0.1 say so: "since 0.2", "since 0.3".
  */
 #ifndef SOUTHBRIDGE_H
 #define SOUTHBRIDGE_H
@@ -36,7 +36,7 @@ extern "C" {
  * [SB-ABI-001] A plugin and a host work together if their major versions are equal; the host refuses any other plugin.
  * [SB-ABI-002] Within a major version the interface only grows: a struct grows at its end, a new group gets a new name or version.
  * [SB-ABI-003] Every struct begins with `size`, the bytes that its writer knows, except the frozen ones: sb_string, sb_option, sb_group,
- *              sb_rate, sb_location. Who reads a member first checks that `size` reaches past it; nobody compares sizes for equality.
+ *              sb_rate, sb_location, sb_memory_request. Who reads a member first checks that `size` reaches past it; nobody compares sizes for equality.
  * [SB-ABI-004] A member beyond the writer's `size` counts as NULL or 0, which is always a documented default.
  * [SB-ABI-005] Arrays of structs that may grow are arrays of pointers.
  * [SB-ABI-006] Strings are UTF-8 with a length in bytes; they need no terminating zero.
@@ -61,7 +61,7 @@ extern "C" {
  *              device, devices before their instance.
  */
 #define SB_VERSION_MAJOR 0u
-#define SB_VERSION_MINOR 2u
+#define SB_VERSION_MINOR 3u
 #define SB_VERSION       ((SB_VERSION_MAJOR << 16) | SB_VERSION_MINOR)
 
 #if defined(_WIN32)
@@ -220,11 +220,15 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  * [SB-HW-005] A layout's `value` differs between two layouts of a device. In a blocked layout the last two dimensions are cut into blocks of the given
  *             size, those at the edges filled up to it; the order of blocks and within them is the plugin's own, and only its own kernels and
  *             programs read or write such a tensor.
+ * [SB-HW-006] In a blocked layout a tensor takes the bytes of its elements with both of these dimensions rounded up to full blocks; one of rank 0 or 1 counts as a
+ *             matrix of one row.
  */
 #define SB_FAMILY_OTHER 0u
 #define SB_FAMILY_CPU   1u
 #define SB_FAMILY_GPGPU 2u
 #define SB_FAMILY_NPU   3u
+
+#define SB_HARDWARE_FLAG_SIMULATED 1u /* since 0.3; results are real, times and counters are those of a model */
 
 #define SB_SPACE_DEVICE  0u /* the device's main memory                      */
 #define SB_SPACE_HOST    1u /* the host's main memory                        */
@@ -297,7 +301,7 @@ typedef struct sb_hardware {
     sb_string id;     /* (required) */
     sb_string name;   /* (required) as a person would call it */
     uint32_t family;  /* SB_FAMILY_*                          */
-    uint32_t flags;   /* none yet                             */
+    uint32_t flags;   /* SB_HARDWARE_FLAG_*                   */
     sb_string driver; /* versions, as far as they are known; empty: unknown */
     sb_string firmware;
     sb_string serial;
@@ -342,6 +346,8 @@ typedef struct sb_hardware {
  * [SB-CPY-005] `bytes` may be 0: nothing happens.
  * [SB-CPY-006] `fill` writes `bytes` bytes, each with the value `byte`.
  * [SB-CPY-007] `copy` and `fill` refuse a range that does not lie within its buffer with SB_ERROR_INVALID_ARGUMENT, in the call itself.
+ * [SB-CPY-008] `copy_peer` moves bytes from a buffer of `peer`, another open device of the same instance, to one of `device`. SB-CPY-002 to 005 and 007 hold for it;
+ *              `stream` is one of `device`. A pair of devices without a way between them fails with SB_ERROR_UNSUPPORTED in the call itself.
  */
 
 /* One end of a copy: in a buffer, or in host memory where `buffer` is NULL. Frozen. */
@@ -372,6 +378,9 @@ typedef struct sb_driver {
     int32_t (*fill)(sb_device *device, sb_stream *stream, sb_location destination, uint8_t byte, uint64_t bytes, sb_error *error);
     /* NULL: unknown. Bytes of a space that are allocated now, by this opening of the device. */
     int32_t (*usage)(sb_device *device, uint32_t space, uint64_t *bytes, sb_error *error);
+    /* Since 0.3. NULL: copies between devices go through the host. */
+    int32_t (*copy_peer)(sb_device *device, sb_stream *stream, sb_location destination, sb_device *peer, sb_location source, uint64_t bytes,
+                         sb_error *error);
 } sb_driver;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -385,6 +394,8 @@ typedef struct sb_driver {
  *              with its correlation number. After that the stream works again.
  * [SB-STR-005] `destroy` waits for the stream's work.
  * [SB-STR-006] `query` answers SB_OK if all work is done, else SB_ERROR_NOT_READY, without waiting.
+ * [SB-STR-007] `cancel` drops the stream's work that has not begun, and may break off what has; it does not wait, and may be called while another thread
+ *              synchronizes the stream. If anything was dropped, the next `synchronize` returns SB_ERROR_CANCELLED; after that the stream works again.
  */
 #define SB_EXECUTION_INLINE 0u
 #define SB_EXECUTION_QUEUED 1u
@@ -397,6 +408,7 @@ typedef struct sb_streams {
     void (*destroy)(sb_stream *stream);                                        /* (required) */
     int32_t (*synchronize)(sb_stream *stream, sb_error *error);                /* (required) */
     int32_t (*query)(sb_stream *stream, sb_error *error);                      /* NULL: the host synchronizes */
+    int32_t (*cancel)(sb_stream *stream, sb_error *error);                     /* since 0.3; NULL: the host waits for what it has given */
 } sb_streams;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -536,12 +548,18 @@ typedef struct sb_node {
  * [SB-OPS-010] An index input that is out of range gives an error or the operator's documented result; it never reads or writes out of bounds.
  * [SB-OPS-011] What `prepare` returned serves any number of launches of that node, also at once on several streams, until `release`.
  * [SB-OPS-012] The workspace has the size that `support` asked for, is aligned as the space says, and its contents are undefined.
+ * [SB-OPS-013] A kernel with SB_KERNEL_FLAG_LAYOUTS may be asked about a node whose tensors have any of the device's layouts, answers for exactly these,
+ *              and if it said yes gets them so. All others see row-major tensors alone.
+ * [SB-OPS-014] Asked about row-major tensors, such a kernel may write the layouts that it would rather have; asked about these, it then says yes.
+ * [SB-OPS-015] A device whose kernels take a layout has kernels for the operator `ConvertLayout` of the domain `southbridge`, version 1: one input and one
+ *              output of equal type and shape, one row-major and one in that layout, for every type that it takes in the layout.
  */
 #define SB_KERNEL_FLAG_STRIDED       1u  /* takes inputs with strides                         */
 #define SB_KERNEL_FLAG_IN_PLACE      2u  /* see SB-OPS-007                                    */
 #define SB_KERNEL_FLAG_REPORTS_SHAPE 4u  /* see SB-OPS-009                                    */
 #define SB_KERNEL_FLAG_DETERMINISTIC 8u  /* same inputs, same bits, always                    */
 #define SB_KERNEL_FLAG_GENERIC       16u /* a slow general implementation; any other is preferred */
+#define SB_KERNEL_FLAG_LAYOUTS       32u /* since 0.3, see SB-OPS-013                         */
 
 /*
  * What a kernel declares about its arithmetic. The conformance suite derives from it how far results may be off, and probes it.
@@ -593,8 +611,11 @@ typedef struct sb_support {
     uint32_t reason;    /* SB_REASON_*, if not supported                       */
     char *message;      /* the host's memory; written if not supported, ended by a zero */
     size_t capacity;
-    uint64_t workspace; /* bytes that each launch needs                        */
-    double cost;        /* expected nanoseconds; 0: unknown                    */
+    uint64_t workspace;       /* bytes that each launch needs                        */
+    double cost;              /* expected nanoseconds; 0: unknown                    */
+    uint32_t *input_layouts;  /* since 0.3; the host's memory, an entry per input of the node, 0 before the call; NULL: not wanted */
+    uint32_t *output_layouts; /* since 0.3; likewise for the outputs                                                               */
+    double layout_cost;       /* since 0.3; expected nanoseconds with these layouts; 0: unknown                                    */
 } sb_support;
 
 /* Everything that a launch needs. The host fills it once and passes it again for every run. */
@@ -770,6 +791,103 @@ typedef struct sb_observation {
     /* NULL only if `record` is. */
     int32_t (*activities)(sb_device *device, void *context, void (*sink)(void *context, const sb_activity *activity), sb_error *error);
 } sb_observation;
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * 12. Group "passes", version 1, since 0.3: the plugin rewrites graphs, and brings operators of its own
+ *
+ * [SB-PAS-001] The host runs a pass at its stage, after the passes that `after` names; a graph may pass through it more than once.
+ * [SB-PAS-002] Nodes and values have numbers. Nodes are numbered from 0 in an order in which every value is made before it is read; what is added gets a number
+ *              that was never used. SB_NOTHING stands for what is not there.
+ * [SB-PAS-003] What an accessor returns stays until the pass returns, and shows the node as it was when it was asked for. Tensors have type and shape, constants
+ *              `host`; a dimension of -1 depends on data.
+ * [SB-PAS-004] Accessors answer NULL, SB_NOTHING, 0 or false for a number that does not exist; a change that would break the graph fails and changes nothing.
+ * [SB-PAS-005] `add_node` takes domain, operator, version, attributes and the numbers of inputs, and writes the numbers of new values for the outputs (SB_NOTHING
+ *              before the call: left out). Types and shapes of the outputs are the host's to find: by the standard, or by a plugin's `infer`.
+ * [SB-PAS-006] `replace` lets all readers of a value, and the graph's outputs, have another one of the same type and shape instead. Nodes whose values nobody
+ *              wants any more may stay: the host removes them.
+ * [SB-PAS-007] A pass keeps what the graph computes, within the bounds of the operators' arithmetic. The host verifies the structure after every pass, and numbers
+ *              on request; a pass that fails, or breaks a rule, is undone, named and not run again.
+ * [SB-PAS-008] A pass depends on nothing but the graph and the plugin's options.
+ * [SB-PAS-009] `infer` writes type, rank and shape (64 entries are there) of each output of a node in a domain of the plugin's own, for any inputs that the node has;
+ *              otherwise it fails with SB_ERROR_UNSUPPORTED.
+ */
+#define SB_NOTHING 0xFFFFFFFFu
+
+#define SB_STAGE_SIMPLIFY 0u /* before the host's own passes: folding, common subexpressions, identities */
+#define SB_STAGE_FUSE     1u /* after these, before the host fuses patterns to larger operators          */
+#define SB_STAGE_FINAL    2u /* last, before nodes are placed on devices                                 */
+
+typedef struct sb_editor sb_editor;
+
+/* A graph, to be read and rewritten. */
+struct sb_editor {
+    size_t size;
+    uint32_t (*node_count)(sb_editor *editor);                /* (required) numbers given so far, those of removed nodes among them */
+    const sb_node *(*node)(sb_editor *editor, uint32_t node); /* (required) */
+    uint32_t (*input)(sb_editor *editor, uint32_t node, size_t position);  /* (required) */
+    uint32_t (*output)(sb_editor *editor, uint32_t node, size_t position); /* (required) */
+    const sb_tensor *(*tensor)(sb_editor *editor, uint32_t value);         /* (required) */
+    uint32_t (*producer)(sb_editor *editor, uint32_t value);               /* (required) */
+    /* Writes the first `capacity` of them or all, and returns how many there are. A node that reads the value twice is there once. */
+    size_t (*readers)(sb_editor *editor, uint32_t value, uint32_t *nodes, size_t capacity);                /* (required) */
+    bool (*is_output)(sb_editor *editor, uint32_t value);                                                  /* (required) */
+    int32_t (*add_constant)(sb_editor *editor, const sb_tensor *tensor, uint32_t *value, sb_error *error); /* (required) */
+    int32_t (*add_node)(sb_editor *editor, const sb_node *node, const uint32_t *inputs, uint32_t *outputs,
+                        sb_error *error);                                                /* (required) */
+    int32_t (*replace)(sb_editor *editor, uint32_t value, uint32_t by, sb_error *error); /* (required) */
+    int32_t (*remove)(sb_editor *editor, uint32_t node, sb_error *error);                /* (required) fails while its values are wanted */
+};
+
+typedef struct sb_pass {
+    size_t size;
+    sb_string name; /* (required) unique in the plugin                            */
+    sb_string help;
+    sb_string after; /* a pass of the same stage and plugin; empty: anywhere       */
+    uint32_t stage;  /* SB_STAGE_*                                                 */
+    uint32_t reserved;
+    int32_t (*run)(sb_instance *instance, sb_editor *editor, sb_error *error); /* (required) */
+} sb_pass;
+
+typedef struct sb_passes {
+    size_t size;
+    const sb_pass *const *passes; /* (required) */
+    size_t pass_count;            /* (required) */
+    /* NULL: no operators of its own. */
+    int32_t (*infer)(sb_instance *instance, const sb_node *node, sb_tensor *const *outputs, sb_error *error);
+} sb_passes;
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * 13. Group "memory", version 1, since 0.3: the host's memory plan, offered to the plugin before it is used
+ *
+ * [SB-PLN-001] The plan as it is given is sound: every request has an aligned offset, lies within `bytes`, and shares no byte with another one that is
+ *              needed at the same step.
+ * [SB-PLN-002] `amend` may write other offsets and another `bytes`; the host verifies them, and keeps its own plan if they are not sound.
+ * [SB-PLN-003] Steps are numbered in the order in which work is given to the device. Work on several streams may keep a request longer than its steps say: the
+ *              host waits where two requests share memory.
+ */
+
+/* Memory for one tensor or workspace. Frozen. */
+typedef struct sb_memory_request {
+    uint64_t bytes; /* (required) */
+    uint64_t first; /* step that writes it  */
+    uint64_t last;  /* last step that needs it */
+} sb_memory_request;
+
+typedef struct sb_memory_plan {
+    size_t size;
+    uint32_t space;
+    uint32_t reserved;
+    uint64_t alignment;                /* (required) */
+    const sb_memory_request *requests; /* (required) */
+    size_t request_count;              /* (required) */
+    uint64_t *offsets;                 /* (required) one per request */
+    uint64_t bytes;                    /* (required) of the whole */
+} sb_memory_plan;
+
+typedef struct sb_memory {
+    size_t size;
+    int32_t (*amend)(sb_instance *instance, sb_device *device, sb_memory_plan *plan, sb_error *error); /* (required) */
+} sb_memory;
 
 #ifdef __cplusplus
 }
