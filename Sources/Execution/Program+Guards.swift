@@ -3,7 +3,7 @@ import Compiler
 import Glibc
 import Graph
 import Southbound
-package import Tensors
+import Tensors
 
 /// What a kernel did to memory that it must leave alone, or left undone.
 package struct MemoryMisdeed: Sendable {

@@ -139,6 +139,9 @@ final class Program {
 
     deinit { steps.deallocate() }
 
+    /// Position of an input whose values, not only their type and shape, shaped the plan.
+    var shapingInput: Int? { shapingInputs.first?.position }
+
     /// Whether a plan made for other inputs serves these, too.
     func fits(_ inputs: [HostTensor]) -> Bool {
         inputs.count == inputTypes.count

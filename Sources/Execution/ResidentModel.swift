@@ -2,7 +2,7 @@
 import CSouthbridge
 import Dispatch
 import Graph
-package import Southbound
+import Southbound
 import Synchronization
 package import Tensors
 

@@ -99,4 +99,33 @@ import Testing
         for run in 0..<4 { #expect(try model.isRight(session, seed: run)) }
         #expect(session.summary?.placement == ["lazy-queues:0": 10, "cpu:0": 5])
     }
+
+    /// Two devices of one plugin: what they exchange goes the direct way if there is one, else through the host.
+    @Test(arguments: [("-DPEERS", false), ("-DNO_WAY", true)]) func peersExchangeDirectly(flag: String, isStaged: Bool) throws {
+        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/lazy_queues.c", flags: [flag]).path))
+        var graph = Graph(name: "peers")
+        let x = graph.addValue("x", type: TensorType(.float32, known: [4]))
+        graph.inputs = [x]
+        var value = x
+        for index in 0..<6 {
+            let next = graph.addValue("v\(index)")
+            graph.addNode(
+                Node(name: "n\(index)", operatorName: index % 3 == 2 ? "Mul" : "Add", opset: 14, inputs: [value, value], outputs: [next]))
+            value = next
+        }
+        graph.outputs = [value]
+        var rules = PlacementRules()
+        rules.pins = (0..<6).map { ("n\($0)", "lazy-queues:\($0 % 2)") }
+        let session = Session(graph, devices: [try plugin.openDevice(0), try plugin.openDevice(1)], rules: rules)
+        for run in 1..<4 {
+            let start = Float(run)
+            let result = try session.run(["x": HostTensor(.float32, [4], [start, 1, 0, -1])])[0].tensor.elements(as: Float.self)
+            // 2, 4, squared, 2, 4, squared
+            let expected: [Float] = [start, 1, 0, -1].map { (x: Float) -> Float in 4096 * x * x * x * x }
+            #expect(result == expected)
+        }
+        let summary = try #require(session.summary)
+        #expect(summary.placement == ["lazy-queues:0": 3, "lazy-queues:1": 3])
+        #expect(summary.arenas.contains { $0.device == "host" } == isStaged)
+    }
 }

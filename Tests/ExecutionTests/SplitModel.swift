@@ -19,7 +19,8 @@ struct SplitModel {
     ///   - rounds: each of an Add on the chip, a Max on the CPU and a Sub on the chip.
     ///   - sharedInputs: all rounds have the same inputs, instead of inputs of their own.
     ///   - onlyLast: one output instead of several.
-    init(rounds: Int, sharedInputs: Bool = false, onlyLast: Bool = false) {
+    ///   - subs: where the Subs run instead.
+    init(rounds: Int, sharedInputs: Bool = false, onlyLast: Bool = false, subs: String? = nil) {
         var graph = Graph(name: "to and fro")
         let type = TensorType(.float32, known: [width])
         func input(_ name: String) -> ValueID {
@@ -43,7 +44,7 @@ struct SplitModel {
         }
         graph.outputs.append(value)
         var rules = PlacementRules()
-        rules.pins = [("max*", "cpu")]
+        rules.pins = [("max*", "cpu")] + (subs.map { [("sub*", $0)] } ?? [])
         self.graph = graph
         self.rules = rules
         self.rounds = rounds

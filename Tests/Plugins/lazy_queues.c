@@ -2,7 +2,9 @@
  *
  * A handful of kernels on a device that does nothing before somebody waits for it, and then only what that takes. Its queues are rings: no call allocates.
  * Work can be cancelled. With -DENDLESS a launch lasts until then. With -DFAILS_AT=N the N-th launch of a stream fails.
+ * With -DPEERS there are two devices and a way between them; with -DNO_WAY there are two without.
  */
+#define _DEFAULT_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -85,6 +87,28 @@ static int32_t queue_copy(sb_device *device, sb_stream *stream, sb_location dest
     void *to = resolve(destination, bytes), *from = resolve(source, bytes);
     if (!to || !from) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "a copy reaches beyond its buffer");
     return give(stream, (struct task){.kind = COPY, .to = to, .from = from, .bytes = bytes});
+}
+
+static int32_t copy_peer(sb_device *device, sb_stream *stream, sb_location destination, sb_device *peer, sb_location source, uint64_t bytes,
+                         sb_error *error) {
+#ifdef NO_WAY
+    (void)device, (void)stream, (void)destination, (void)peer, (void)source, (void)bytes;
+    return sb_fail(error, SB_ERROR_UNSUPPORTED, "there is no way between these devices");
+#else
+    (void)peer;
+    return queue_copy(device, stream, destination, source, bytes, error);
+#endif
+}
+
+static int32_t open_one(sb_instance *instance, uint32_t index, sb_device **device, sb_error *error) {
+    return device_open(instance, index < 2 ? 0 : index, device, error);
+}
+
+static int32_t count_devices(sb_instance *instance, uint32_t *count, sb_error *error) {
+    (void)instance;
+    (void)error;
+    *count = 2;
+    return SB_OK;
 }
 
 static int32_t queue_launch(const sb_launch *given, sb_error *error) {
@@ -173,6 +197,13 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
     few_plugin(host, &few, error);
     queued_driver = driver;
     queued_driver.copy = queue_copy;
+#if defined PEERS || defined NO_WAY
+    queued_driver.open = open_one;
+    queued_driver.count = count_devices;
+    queued_driver.copy_peer = copy_peer;
+#else
+    (void)open_one, (void)count_devices, (void)copy_peer;
+#endif
     queued_operators = *(const sb_operators *)few->groups[1].table;
     queued_operators.launch = queue_launch;
     queued_groups[0] = (sb_group){SB_STRING("driver"), 1, 0, &queued_driver};
