@@ -78,10 +78,11 @@ enum Examples {
         let session = try Session(Model(path: path), on: Devices())
         do {
             _ = try session.run(["x": Tensor([1, 2, 3] as [Float])], deadline: .milliseconds(500))
-        } catch  where error.code == .deadline {
-            return "too slow, at \(error.node ?? "no node")"
-        } catch  where error.code == .usage {
-            return error.description
+        } catch {
+            switch error.code {
+            case .deadline: return "too slow, at \(error.node ?? "no node")"
+            default: return error.description
+            }
         }
         // END
         return ""

@@ -8,18 +8,14 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The Swift API as a program uses it.
-@Suite struct RuntimeTests {
-    /// `y = max(x + x, 0)` as a file.
-    private func withModel<Result>(_ body: (String) throws -> Result) throws -> Result {
-        try withTemporaryFolder { folder in
-            let file = folder.appending(path: "model.onnx")
-            try data().write(to: file)
-            return try body(file.path)
-        }
-    }
+/// `y = max(x + x, 0)` on four floats, as a file.
+private final class ModelFile {
+    let path = FileManager.default.temporaryDirectory.appending(path: "southbridge-\(UUID().uuidString).onnx").path
 
-    private func data() throws -> Data {
+    init() throws { try Data(Self.data()).write(to: URL(filePath: path)) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    static func data() throws -> [UInt8] {
         var graph = Graph(name: "example")
         let x = graph.addValue("x", type: TensorType(.float32, known: [4]))
         let s = graph.addValue("s", type: TensorType(.float32, known: [4]))
@@ -28,32 +24,31 @@ import Testing
         graph.outputs = [y]
         graph.addNode(Node(name: "sum", operatorName: "Add", opset: 14, inputs: [x, x], outputs: [s]))
         graph.addNode(Node(name: "Relu of it", operatorName: "Relu", opset: 14, inputs: [s], outputs: [y]))
-        return try modelData(graph, opsets: ["": 14])
+        return Array(try modelData(graph, opsets: ["": 14]))
     }
+}
 
+/// The Swift API as a program uses it.
+@Suite struct RuntimeTests {
     private static let lists = ["cpu", "npu", "npu:0,cpu:0"]
 
     @Test(arguments: lists) func theSameProgramOnAnyDevices(devices: String) throws {
-        try withModel { path in
-            #expect(try Examples.firstRun(path: path, devices: devices) == [2, 0, 6, 0])
-            #expect(try Examples.bound(path: path, devices: devices) == 9900)
-        }
+        let model = try ModelFile()
+        #expect(try Examples.firstRun(path: model.path, devices: devices) == [2, 0, 6, 0])
+        #expect(try Examples.bound(path: model.path, devices: devices) == 9900)
     }
 
     @Test(arguments: lists) func awaitedRuns(devices: String) async throws {
-        let file = FileManager.default.temporaryDirectory.appending(path: "southbridge-\(UUID().uuidString).onnx")
-        try data().write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        #expect(try await Examples.awaited(path: file.path, devices: devices) == [2, 4])
+        let model = try ModelFile()
+        #expect(try await Examples.awaited(path: model.path, devices: devices) == [2, 4])
     }
 
     @Test func otherExamples() throws {
-        try withModel { path in
-            #expect(try Examples.ports(path: path) == ["x: float32, 4"])
-            #expect(try Examples.tensors() == -1.5)
-            #expect(try Examples.placed(path: path) == ["Add": "npu:0", "Relu": "cpu:0"])
-            #expect(try Examples.failing(path: path) == "input 'x' must have shape [4], not [3]")
-        }
+        let model = try ModelFile()
+        #expect(try Examples.ports(path: model.path) == ["x: float32, 4"])
+        #expect(try Examples.tensors() == -1.5)
+        #expect(try Examples.placed(path: model.path) == ["Add": "npu:0", "Relu": "cpu:0"])
+        #expect(try Examples.failing(path: model.path) == "input 'x' must have shape [4], not [3]")
     }
 
     /// The page shows what is run here, block by block.
@@ -75,7 +70,7 @@ import Testing
 
     /// Ten thousand bound runs allocate as often as one does: never.
     @Test(arguments: ["cpu"]) func boundRunsAllocateNothing(devices: String) throws {
-        let session = try Session(Model(bytes: Array(data())), on: Devices(devices))
+        let session = try Session(Model(bytes: ModelFile.data()), on: Devices(devices))
         let run = try session.bind(["x": Tensor([1, 2, 3, 4] as [Float])])
         try run.run()
         let before = thread_counts_now()
@@ -86,7 +81,7 @@ import Testing
     }
 
     @Test func boundPlacesAreChecked() throws {
-        let run = try Session(Model(bytes: Array(data())), on: Devices()).bind(["x": Tensor([1, 2, 3, 4] as [Float])])
+        let run = try Session(Model(bytes: ModelFile.data()), on: Devices()).bind(["x": Tensor([1, 2, 3, 4] as [Float])])
         #expect(throws: RuntimeError.self) { try run.withInput("z", as: Float.self) { _ in } }
         #expect(throws: RuntimeError.self) { try run.withInput("x", as: Int32.self) { _ in } }
         #expect(throws: RuntimeError.self) { try run.output("x") }
@@ -104,13 +99,13 @@ import Testing
         #expect(code { _ = try Model(bytes: [1, 2, 3]) } == .model)
         #expect(code { _ = try Tensor([1, 2, 3] as [Float], shape: [2, 2]) } == .usage)
         #expect(code { _ = try Tensor([1] as [Float]).elements(as: Int64.self) } == .usage)
-        let model = try Model(bytes: Array(data()))
+        let model = try Model(bytes: ModelFile.data())
         #expect(code { _ = try Session(model, on: Devices(), placing: ["*": "npu:7"]) } == .usage)
         #expect(code { _ = try Session(model, on: Devices()).run([:]) } == .usage)
     }
 
     @Test func cancellingTheTaskEndsTheRun() async throws {
-        let session = try Session(Model(bytes: Array(data())), on: Devices())
+        let session = try Session(Model(bytes: ModelFile.data()), on: Devices())
         let input = try Tensor([1, 2, 3, 4] as [Float])
         let task = Task {
             for _ in 0..<Int.max { _ = try await session.run(["x": input]) }
