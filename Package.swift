@@ -32,6 +32,7 @@ let package = Package(
     products: [
         .executable(name: "southbridge", targets: ["southbridge"]),
         .executable(name: "numerics-study", targets: ["NumericsStudy"]),
+        .library(name: "SouthbridgeRuntime", targets: ["SouthbridgeRuntime"]),
         .library(name: "southbridge_cpu", type: .dynamic, targets: ["ReferenceCPU"]),
         .library(name: "southbridge_npu", type: .dynamic, targets: ["SimulatedNPU"]),
     ],
@@ -53,6 +54,7 @@ let package = Package(
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
         module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
         module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
+        module("SouthbridgeRuntime", ["Compiler", "Execution", "Graph", "ONNX", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
             name: "CHwloc", path: "Sources/ReferenceCPU/CHwloc", pkgConfig: "hwloc",
@@ -105,6 +107,7 @@ let package = Package(
         tests("Scaffold", ["Conformance", "HardwareModel", "Scaffold", "Southbound", "TestSupport"]),
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
+        tests("Runtime", ["CAllocationCounter", "Graph", "ONNX", "SouthbridgeRuntime", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPUMachine", "TestSupport"]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),

@@ -19,15 +19,14 @@ package enum Operand: Sendable, Hashable {
     case constant(ValueID)
 }
 
-/// One step of a run, before memory is assigned. Steps run in order; work on a queued device is only given to its stream.
+/// One step of a run, before memory is assigned. What follows from the order of the steps holds in the run, whatever is done side by side there.
 package enum ScheduledStep: Sendable {
     /// The caller's tensor for a graph input, by position, into a slot.
     case input(Int, to: Int)
-    /// Between two slots on different devices, at least one of which the host can address.
+    /// Between two slots on different devices, at least one of which the host can address, or which copy among themselves.
     case copy(from: Int, to: Int)
     /// A launch or an execution.
     case launch(step: Int, inputs: [Operand?], outputs: [Int?], workspace: Int?)
-    case synchronize(device: Int)
 }
 
 /// Where a graph output is found after the run.
@@ -49,6 +48,8 @@ package struct Schedule: Sendable {
     }
     private var homes: [Home: Int] = [:]
     private var origin: [ValueID: Int] = [:]
+    /// By pair of devices: whether copies between them need no detour.
+    private var ways: [[Int]: Bool] = [:]
     private let inputScale: Int
 
     /// - Parameters:
@@ -144,24 +145,25 @@ package struct Schedule: Sendable {
             throw GraphError("'\(graph[value].name)' is read before it is written")
         }
         var from = source as Int?
-        if let device, !devices[source].isHostVisible, !devices[device].isHostVisible {
+        if let device, !devices[source].isHostVisible, !devices[device].isHostVisible, !reaches(device, source, devices) {
             _ = try fetch(value, to: nil, graph, placement, devices, inputs)
             from = nil
         }
         guard let origin = homes[Home(value: value, device: from)] else {
             throw GraphError("'\(graph[value].name)' is read before it is written")
         }
-        if let from, devices[from].isQueued { steps.append(.synchronize(device: from)) }
         let slot = addSlot(device: device, byteCount: size)
         slots[origin].lifetime.last = steps.count
         steps.append(.copy(from: origin, to: slot))
-        // Whoever did the copy on its stream: the host side's memory may be used again by the next step.
-        for end in [from, device] {
-            if let end, devices[end].isQueued { steps.append(.synchronize(device: end)) }
-        }
-        slots[origin].lifetime.last = steps.count - 1
         homes[Home(value: value, device: device)] = slot
         return slot
+    }
+
+    private mutating func reaches(_ device: Int, _ peer: Int, _ devices: [Device]) -> Bool {
+        if let known = ways[[device, peer]] { return known }
+        let isThere = devices[device].reaches(peer: devices[peer])
+        ways[[device, peer]] = isThere
+        return isThere
     }
 
     /// Lets output 0 take over the memory of input 0 where the kernel allows it and nobody needs the input any more.

@@ -12,6 +12,10 @@ package enum ExecutionError: Error, Sendable, CustomStringConvertible {
     case noKernel(NoKernelError)
     /// The device or its plugin failed; `node` names the node that it happened at, where one is known.
     case device(PluginError, node: String?)
+    /// The run was stopped on request.
+    case cancelled
+    /// The run was not done in time; `node` names the node that it was at, where one is known.
+    case deadline(node: String?)
 
     package var description: String {
         switch self {
@@ -19,6 +23,9 @@ package enum ExecutionError: Error, Sendable, CustomStringConvertible {
         case .noKernel(let error): error.description
         case .device(let error, let node?): "node '\(node)': \(error)"
         case .device(let error, nil): error.description
+        case .cancelled: "the run was cancelled"
+        case .deadline(let node?): "the run was not done in time; it was at node '\(node)'"
+        case .deadline(nil): "the run was not done in time"
         }
     }
 }

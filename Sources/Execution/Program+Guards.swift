@@ -3,7 +3,7 @@ import Compiler
 import Glibc
 import Graph
 import Southbound
-package import Tensors
+import Tensors
 
 /// What a kernel did to memory that it must leave alone, or left undone.
 package struct MemoryMisdeed: Sendable {
@@ -60,7 +60,7 @@ extension Program {
         return (outputs, nil)
     }
 
-    private var usedDevices: [Int] { streams.indices.filter { memory.arenaBuffer(of: $0) != nil } }
+    private var usedDevices: [Int] { memory.arenas.compactMap(\.device).filter { memory.arenaBuffer(of: $0) != nil } }
 
     private func usedArenas() -> [(Device, Buffer)] {
         usedDevices.compactMap { index in memory.arenaBuffer(of: index).map { ($0.device, $0) } }

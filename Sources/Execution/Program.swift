@@ -1,5 +1,5 @@
-import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
+import CSouthbridge
 import Compiler
 import Glibc
 import Graph
@@ -14,26 +14,36 @@ final class Program {
         case launch(Launch, UnsafePointer<sb_launch>)
         case execute(Execute, UnsafePointer<sb_execution>)
         case copy(Copy, device: OpaquePointer, stream: OpaquePointer?, to: sb_location, from: sb_location, byteCount: Int)
+        case copyPeer(
+            CopyPeer, device: OpaquePointer, stream: OpaquePointer?, to: sb_location, peer: OpaquePointer, from: sb_location, byteCount: Int
+        )
         case hostCopy(to: UnsafeMutableRawPointer, from: UnsafeRawPointer, byteCount: Int)
+        /// Records an event on a stream, or holds a stream back until an event.
+        case order(Order, OpaquePointer, OpaquePointer)
+        /// The calling thread waits for an event or a stream.
         case synchronize(Synchronize, OpaquePointer)
 
         typealias Launch = @convention(c) (UnsafePointer<sb_launch>?, UnsafeMutablePointer<sb_error>?) -> Int32
         typealias Execute = @convention(c) (UnsafePointer<sb_execution>?, UnsafeMutablePointer<sb_error>?) -> Int32
         typealias Copy =
             @convention(c) (OpaquePointer?, OpaquePointer?, sb_location, sb_location, UInt64, UnsafeMutablePointer<sb_error>?) -> Int32
+        typealias CopyPeer =
+            @convention(c) (
+                OpaquePointer?, OpaquePointer?, sb_location, OpaquePointer?, sb_location, UInt64, UnsafeMutablePointer<sb_error>?
+            )
+            -> Int32
+        typealias Order = @convention(c) (OpaquePointer?, OpaquePointer?, UnsafeMutablePointer<sb_error>?) -> Int32
         typealias Synchronize = @convention(c) (OpaquePointer?, UnsafeMutablePointer<sb_error>?) -> Int32
     }
 
     let summary: PlanSummary
     let steps: UnsafeMutableBufferPointer<Step>
-    /// Position of each input's step, to be pointed at the caller's tensor.
-    let inputSteps: [(step: Int, input: Int)]
+    /// `steps` and what they belong to.
+    let list: StepList
     /// Where each input that is copied lies.
     let inputSlots: [(slot: Int, input: Int)]
     let outputs: [OutputBinding]
-    let streams: [Stream?]
-    /// By position among `steps`: which of the placement's steps it launches; nil for copies and the like.
-    let launched: [Int?]
+    let lanes: Lanes
     /// Of the placement's steps.
     let names: [LaunchNames]
 
@@ -52,6 +62,8 @@ final class Program {
         case input(Int)
         /// `tensor` has the shape in force after the run.
         case device(Device, Buffer, offset: Int, DataType, tensor: UnsafePointer<sb_tensor>)
+        /// A step of the run copies it, to a tensor of this type.
+        case downloaded(ConcreteType)
     }
 
     private let inputTypes: [ConcreteType]
@@ -68,11 +80,14 @@ final class Program {
     /// - Parameters:
     ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
     ///   - inputScale: more than 1 gives the first kernel strided inputs, each element that many elements after the one before it; `inputs` are laid out so.
-    init(_ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1) throws {
+    ///   - downloading: copies the outputs to the host as part of the run.
+    ///   - omittedWait: see `StepList`.
+    init(
+        _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1, downloading: Bool = true,
+        omittedWait: Int? = nil
+    ) throws {
         let graph = placement.graph
         let schedule = try Schedule(placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
-        let used = Set(placement.steps.map(\.device))
-        let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
         let states = try placement.steps.map { step -> PreparedState? in
             guard case .node(let placed) = step else { return nil }
             do throws(PluginError) {
@@ -82,77 +97,50 @@ final class Program {
             }
         }
         let memory = try ProgramMemory(schedule, placement, devices: devices, guardBytes: guardBytes)
-
-        let launches = CMemory()
-        var steps: [Step] = []
-        var launched: [Int?] = []
-        var inputSteps: [(step: Int, input: Int)] = []
-        var inputSlots: [(slot: Int, input: Int)] = []
-        for scheduled in schedule.steps {
-            launched.append(nil)
-            switch scheduled {
-            case .input(let position, let slot):
-                inputSteps.append((steps.count, position))
-                inputSlots.append((slot, position))
-                let source = sb_location(buffer: nil, host: nil, offset: 0)
-                steps.append(memory.copy(from: source, to: slot, byteCount: inputs[position].byteCount, streams: streams))
-            case .copy(let from, let to):
-                steps.append(memory.copy(from: from, to: to, streams: streams))
-            case .synchronize(let device):
-                if let stream = streams[device], let handle = stream.handle, let function = devices[device].plugin.streams?.synchronize {
-                    steps.append(.synchronize(function, handle))
-                } else {
-                    launched.removeLast()
+        var builder = StepBuilder(placement, memory, devices: devices, states: states)
+        for step in schedule.steps { try builder.add(step, inputs: inputs, inputScale: inputScale) }
+        let producers = placement.outputTensors()
+        var outputs: [OutputBinding] = []
+        for (index, (value, source)) in zip(graph.outputs, schedule.outputs).enumerated() {
+            switch source {
+            case .constant(let constant): outputs.append(.constant(placement.values[constant]!))
+            case .input(let position): outputs.append(.input(position))
+            case .slot(let slot):
+                if downloading, case .known(let type)? = placement.types[value.index] {
+                    try builder.download(slot, output: index)
+                    outputs.append(.downloaded(type))
+                    continue
                 }
-            case .launch(let step, let inputs, let outputs, let workspace):
-                memory.bind(placement.steps[step], inputs: inputs, outputs: outputs)
-                launched[launched.count - 1] = step
-                switch placement.steps[step] {
-                case .node(let placed):
-                    if inputScale > 1 { placed.spreadInputs(by: inputScale) }
-                    let launch = memory.launch(
-                        placed, state: states[step]!, stream: streams[placed.device], workspace: workspace, correlation: step + 1)
-                    steps.append(.launch(placed.library.table.launch, launches.allocate(launch)))
-                case .program(let placed):
-                    let execution = memory.execution(
-                        placed, stream: streams[placed.device], workspace: workspace, correlation: step + 1)
-                    steps.append(.execute(placed.program.compiler.table.execute, launches.allocate(execution)))
-                case .view: break
+                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
+                    throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
                 }
+                let (device, buffer, offset) = memory.place(of: slot)
+                outputs.append(.device(device, buffer, offset: offset, type, tensor: tensor))
             }
         }
-        self.steps = .allocate(capacity: max(steps.count, 1))
-        _ = self.steps.initialize(from: steps)
-        self.launches = launches
+        let list = try StepList(builder.planned, builder.lanes, omittedWait: omittedWait)
+        steps = .allocate(capacity: max(list.steps.count, 1))
+        _ = steps.initialize(from: list.steps)
+        self.list = list
+        self.outputs = outputs
         self.memory = memory
         self.states = states
-        self.streams = streams
         self.placement = placement
-        self.inputSteps = inputSteps
-        self.inputSlots = inputSlots
-        self.launched = launched
+        launches = builder.launches
+        lanes = builder.lanes
+        inputSlots = schedule.steps.compactMap { if case .input(let position, let slot) = $0 { (slot, position) } else { nil } }
         names = placement.steps.map { LaunchNames($0, graph, devices) }
         inputTypes = inputs.map { ConcreteType($0.dataType, $0.shape) }
         shapingInputs = graph.inputs.enumerated().compactMap { position, input in
             placement.inference.valueDependencies.contains(input) ? (position, inputs[position]) : nil
         }
-        let producers = placement.outputTensors()
-        outputs = try zip(graph.outputs, schedule.outputs).map { value, source in
-            switch source {
-            case .constant(let constant): return .constant(placement.values[constant]!)
-            case .input(let position): return .input(position)
-            case .slot(let slot):
-                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
-                    throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
-                }
-                let (device, buffer, offset) = memory.place(of: slot)
-                return .device(device, buffer, offset: offset, type, tensor: tensor)
-            }
-        }
-        summary = PlanSummary(placement, devices: devices, memory: memory)
+        summary = PlanSummary(placement, devices: devices, memory: memory, waitCount: list.waitCount)
     }
 
     deinit { steps.deallocate() }
+
+    /// Position of an input whose values, not only their type and shape, shaped the plan.
+    var shapingInput: Int? { shapingInputs.first?.position }
 
     /// Whether a plan made for other inputs serves these, too.
     func fits(_ inputs: [HostTensor]) -> Bool {
@@ -186,16 +174,6 @@ extension Program.LaunchNames {
     }
 }
 
-extension PlacedNode {
-    fileprivate func spreadInputs(by scale: Int) {
-        for (index, tensor) in descriptor.inputs.enumerated() {
-            guard let tensor else { continue }
-            let shape = (0..<Int(tensor.pointee.rank)).map { Int(tensor.pointee.shape[$0]) }
-            descriptor.setStrides(denseStrides(shape).map { $0 * scale }, ofInput: index)
-        }
-    }
-}
-
 extension Placement {
     /// The C tensors that the steps write, by value.
     fileprivate func outputTensors() -> [ValueID: UnsafePointer<sb_tensor>] {
@@ -210,7 +188,7 @@ extension Placement {
 }
 
 extension PlanSummary {
-    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory) {
+    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory, waitCount: Int) {
         let graph = placement.graph
         var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
         var runners: [NodeID: Int] = [:]
@@ -240,6 +218,6 @@ extension PlanSummary {
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
             arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) },
-            remarks: placement.remarks)
+            waitCount: waitCount, remarks: placement.remarks)
     }
 }

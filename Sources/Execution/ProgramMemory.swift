@@ -1,5 +1,5 @@
-import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
+import CSouthbridge
 import Compiler
 import Graph
 import Southbound
@@ -109,31 +109,62 @@ final class ProgramMemory {
 
     // MARK: Copies
 
-    func copy(from source: sb_location, to slot: Int, byteCount: Int, streams: [Stream?]) -> Program.Step {
-        guard let device = schedule.slots[slot].device else {
-            return .hostCopy(to: hostAddress(of: slot)!, from: UnsafeRawPointer(bitPattern: 1)!, byteCount: byteCount)
+    /// From a place of the host that is set before each run.
+    func copyIn(to slot: Int, byteCount: Int, _ lanes: inout Lanes) throws(PluginError) -> (step: Program.Step, lane: Int) {
+        let device = schedule.slots[slot].device
+        if device.map({ devices[$0].isQueued }) != true, let address = hostAddress(of: slot) {
+            return (.hostCopy(to: address, from: UnsafeRawPointer(bitPattern: 1)!, byteCount: byteCount), 0)
         }
-        return deviceCopy(on: device, streams, to: location(of: slot), from: source, byteCount)
+        return try deviceCopy(on: device!, .copyIn, to: location(of: slot), from: sb_location(), byteCount, &lanes)
     }
 
-    /// The device whose memory the host can't address does the copy.
-    func copy(from source: Int, to target: Int, streams: [Stream?]) -> Program.Step {
+    /// To a place of the host that is set before each run.
+    func copyOut(from slot: Int, _ lanes: inout Lanes) throws(PluginError) -> (step: Program.Step, lane: Int) {
+        let byteCount = schedule.slots[slot].lifetime.byteCount
+        let device = schedule.slots[slot].device!
+        if !devices[device].isQueued, let address = hostAddress(of: slot) {
+            return (.hostCopy(to: UnsafeMutableRawPointer(bitPattern: 1)!, from: address, byteCount: byteCount), 0)
+        }
+        return try deviceCopy(on: device, .copyOut, to: sb_location(), from: location(of: slot), byteCount, &lanes)
+    }
+
+    /// The device whose memory the host can't address does the copy; of two such devices, the one that gets the bytes.
+    func copy(from source: Int, to target: Int, _ lanes: inout Lanes) throws(PluginError) -> (step: Program.Step, lane: Int) {
         let byteCount = schedule.slots[source].lifetime.byteCount
-        if let address = hostAddress(of: target) {
-            if let from = hostAddress(of: source) {
-                return .hostCopy(to: address, from: from, byteCount: byteCount)
-            }
-            let location = sb_location(buffer: nil, host: address, offset: 0)
-            return deviceCopy(on: schedule.slots[source].device!, streams, to: location, from: self.location(of: source), byteCount)
+        switch (hostAddress(of: source), hostAddress(of: target)) {
+        case (let from?, let to?): return (.hostCopy(to: to, from: from, byteCount: byteCount), 0)
+        case (nil, let to?):
+            let location = sb_location(buffer: nil, host: to, offset: 0)
+            return try deviceCopy(
+                on: schedule.slots[source].device!, .copyOut, to: location, from: self.location(of: source), byteCount, &lanes)
+        case (let from?, nil):
+            let location = sb_location(buffer: nil, host: from, offset: 0)
+            return try deviceCopy(
+                on: schedule.slots[target].device!, .copyIn, to: self.location(of: target), from: location, byteCount, &lanes)
+        case (nil, nil):
+            let (device, peer) = (schedule.slots[target].device!, schedule.slots[source].device!)
+            let (lane, stream) = try lanes.lane(of: device, .copyIn)
+            let step = Program.Step.copyPeer(
+                devices[device].plugin.driver!.copy_peer!, device: devices[device].handle, stream: stream.handle, to: location(of: target),
+                peer: devices[peer].handle, from: location(of: source), byteCount: byteCount)
+            return (step, lane)
         }
-        let location = sb_location(buffer: nil, host: hostAddress(of: source), offset: 0)
-        return deviceCopy(on: schedule.slots[target].device!, streams, to: self.location(of: target), from: location, byteCount)
     }
 
-    private func deviceCopy(on device: Int, _ streams: [Stream?], to: sb_location, from: sb_location, _ byteCount: Int) -> Program.Step {
-        .copy(
-            devices[device].plugin.driver!.copy, device: devices[device].handle, stream: streams[device]?.handle, to: to, from: from,
+    private func deviceCopy(
+        on device: Int, _ role: Lanes.Role, to: sb_location, from: sb_location, _ byteCount: Int, _ lanes: inout Lanes
+    ) throws(PluginError) -> (step: Program.Step, lane: Int) {
+        let (lane, stream) = try lanes.lane(of: device, role)
+        let step = Program.Step.copy(
+            devices[device].plugin.driver!.copy, device: devices[device].handle, stream: stream.handle, to: to, from: from,
             byteCount: byteCount)
+        return (step, lane)
+    }
+
+    /// What a step that reads or writes a slot touches.
+    func access(_ slot: Int, writes: Bool) -> Access {
+        let (start, place) = (offsets[schedule.root(slot)], schedule.slots[slot])
+        return Access(memory: place.device ?? -1, bytes: start..<start + place.lifetime.byteCount, isWrite: writes)
     }
 
     private func location(of slot: Int) -> sb_location {

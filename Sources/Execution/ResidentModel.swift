@@ -2,7 +2,7 @@
 import CSouthbridge
 import Dispatch
 import Graph
-package import Southbound
+import Southbound
 import Synchronization
 package import Tensors
 
@@ -54,16 +54,16 @@ package final class ResidentModel {
     }
 }
 
-/// Marks on the one queued stream of a program.
+/// Marks on the lane of launches of the one queued device of a program; its other lanes are in step with it at both ends of a run.
 private struct DeviceClock {
     private let queue: Stream
     private let first, last: Event
 
     /// Nil where no device, or more than one, works through a queue.
     init?(_ program: Program) throws {
-        let queues = program.streams.compactMap { $0 }.filter(\.isQueued)
-        guard queues.count == 1 else { return nil }
-        queue = queues[0]
+        let queues = program.lanes.queues
+        guard Set(queues.map(\.device)).count == 1, let compute = queues.first(where: { $0.role == .compute }) else { return nil }
+        queue = compute.stream
         first = try queue.device.makeEvent()
         last = try queue.device.makeEvent()
     }
@@ -102,7 +102,7 @@ extension Session {
         let tensors = try check(inputs)
         do {
             // Guards keep the inputs out of memory that later results take.
-            return try ResidentModel(plan(tensors, reusing: nil, guardBytes: 64), tensors)
+            return try ResidentModel(plan(tensors, reusing: nil, guardBytes: 64, downloading: false), tensors)
         } catch {
             throw ExecutionError(error)
         }

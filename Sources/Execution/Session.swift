@@ -14,12 +14,18 @@ package final class Session: Sendable {
     private let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
+    private let omittedWait: Int?
     let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
     ///   - libraries: operator libraries without a driver.
-    package init(_ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules()) {
+    ///   - omittedWait: leaves one of the waits between lanes out, so that a test can show that it is needed.
+    package init(
+        _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules(),
+        omittedWait: Int? = nil
+    ) {
+        self.omittedWait = omittedWait
         self.graph = graph
         self.devices = devices
         self.libraries = libraries
@@ -27,15 +33,19 @@ package final class Session: Sendable {
     }
 
     /// Runs the model once.
-    /// - Parameter inputs: by name, one for each graph input.
+    /// - Parameters:
+    ///   - inputs: by name, one for each graph input.
+    ///   - control: what may stop the run from outside. It throws `cancelled` or `deadline` then, and the session runs on.
     /// - Returns: the outputs in the graph's order.
-    package func run(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [(name: String, tensor: HostTensor)] {
+    package func run(
+        _ inputs: [String: HostTensor], control: RunControl? = nil
+    ) throws(ExecutionError) -> [(name: String, tensor: HostTensor)] {
         let tensors = try check(inputs)
         do {
             return try program.withLock { program in
                 let current = try plan(tensors, reusing: program)
                 program = current
-                let results = try current.run(tensors)
+                let results = try current.run(tensors, control: control)
                 return zip(graph.outputs, results).map { (graph[$0].name, $1) }
             }
         } catch {
@@ -89,14 +99,19 @@ package final class Session: Sendable {
     /// What the last plan came to; nil before the first run.
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
-    func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
+    func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false, downloading: Bool = true)
+        throws -> Program
+    {
         if let program, program.fits(inputs) { return program }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
-        guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
+        guard strided else {
+            return try Program(
+                placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, omittedWait: omittedWait)
+        }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
@@ -154,6 +169,8 @@ package struct PlanSummary: Sendable {
     package let byteCount: Int
     /// The arenas alone, by device.
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
+    /// How often a run waits, for an event or a queue, so that what is done side by side keeps its order; the end of the run not counted.
+    package let waitCount: Int
     /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
     package let remarks: [String]
 }

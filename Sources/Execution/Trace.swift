@@ -3,8 +3,8 @@ package import Foundation
 import Southbound
 package import Tensors
 
-/// A run in the Trace Event Format (JSON), which Perfetto and Chrome's tracing page open. Process 1 is the host: a lane per device, an event per launch or
-/// copy, in the host's time. Each device that records its activities is a process with its own lanes, in its own time.
+/// A run in the Trace Event Format (JSON), which Perfetto and Chrome's tracing page open. Process 1 is the host: a track per lane of each device, an event per
+/// launch or copy, in the host's time. Each device that records its activities is a process with its own lanes, in its own time.
 struct Trace: Encodable {
     private struct Event: Encodable {
         let name: String
@@ -33,18 +33,23 @@ struct Trace: Encodable {
 
     init(_ program: Program, _ timed: [Program.TimedStep], _ activities: [(device: String, activities: [Activity])]) {
         let placed = program.names
-        let names = ["copies"] + Set(placed.map(\.device)).sorted()
+        /// The calling thread works for several devices.
+        func track(_ step: Int) -> String {
+            if let lane = program.list.laneOfStep[step], lane > 0 { return program.lanes.names[lane] }
+            return program.list.launched[step].map { placed[$0].device } ?? "copies"
+        }
+        let names = Set(timed.map { track($0.step) }).sorted()
         lanes = [Lane(name: "process_name", tid: 0, args: ["name": "host"])]
         lanes += names.enumerated().map { Lane(tid: $0, args: ["name": $1]) }
         events = timed.map { step in
             let (start, duration) = (Double(step.start) / 1000, Double(step.end - step.start) / 1000)
-            guard let launch = program.launched[step.step].map({ placed[$0] }) else {
-                return Event(name: "copy", cat: "copy", tid: 0, ts: start, dur: duration, args: [:])
+            let tid = names.firstIndex(of: track(step.step)) ?? 0
+            guard let launch = program.list.launched[step.step].map({ placed[$0] }) else {
+                return Event(name: "copy", cat: "copy", tid: tid, ts: start, dur: duration, args: [:])
             }
             return Event(
-                name: launch.node.isEmpty ? launch.operatorName : launch.node, cat: launch.operatorName,
-                tid: names.firstIndex(of: launch.device) ?? 0, ts: start, dur: duration,
-                args: ["kernel": "\(launch.plugin)/\(launch.kernel)"])
+                name: launch.node.isEmpty ? launch.operatorName : launch.node, cat: launch.operatorName, tid: tid, ts: start,
+                dur: duration, args: ["kernel": "\(launch.plugin)/\(launch.kernel)"])
         }
         for (index, device) in activities.enumerated() { add(device.activities, of: device.device, process: index + 2, placed) }
     }

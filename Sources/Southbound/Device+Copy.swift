@@ -66,6 +66,18 @@ extension Device {
         if let failure { throw failure }
     }
 
+    /// Whether copies from a buffer of `peer` to one of this device need no detour: both are of one plugin, and a way is there. Tries it with a few bytes.
+    package func reaches(peer: Device) -> Bool {
+        guard peer !== self, peer.plugin === plugin, let copyPeer = driver.copy_peer else { return false }
+        let byteCount = 64
+        guard let target = try? allocate(byteCount: byteCount), let source = try? peer.allocate(byteCount: byteCount) else { return false }
+        let to = sb_location(buffer: target.handle, host: nil, offset: 0)
+        let from = sb_location(buffer: source.handle, host: nil, offset: 0)
+        return withExtendedLifetime((target, source)) {
+            (try? call("copy from a peer") { copyPeer(handle, nil, to, peer.handle, from, UInt64(byteCount), $0) }) != nil
+        }
+    }
+
     private func check(_ stream: Stream?) throws(PluginError) {
         if let stream, stream.device !== self { throw invalid("the stream belongs to \(stream.device.name)") }
     }

@@ -33,6 +33,13 @@ package final class Stream: @unchecked Sendable {
         try device.call("finish the work on a stream") { streams.synchronize(handle, $0) }
     }
 
+    /// Drops the work that has not begun, without waiting; from any thread. Whoever synchronizes next is told that it was cancelled. False if the plugin cannot.
+    package func cancel() throws(PluginError) -> Bool {
+        guard let handle, let cancel = device.plugin.streams?.cancel else { return false }
+        try device.call("cancel the work on a stream") { cancel(handle, $0) }
+        return true
+    }
+
     /// Whether all work is done; waits for it if the plugin cannot tell.
     package func query() throws(PluginError) -> Bool {
         guard let handle, let streams = device.plugin.streams else { return true }

@@ -35,6 +35,8 @@ struct CommandFailure: Error {
             case .device(let error, let node):
                 let failure = CommandFailure(error)
                 self.init(code: failure.code, node.map { "node '\($0)': \(failure.message)" } ?? failure.message)
+            case .deadline: self.init(code: 5, error.description)
+            case .cancelled: self.init(code: 130, error.description)
             case .input, .model, .noKernel: self.init(code: 2, error.description)
             }
         case let error as ConformanceError:

@@ -75,4 +75,30 @@ import Testing
             #expect((trace?["traceEvents"] as? [Any])?.count ?? 0 > result.placement["cpu:0"] ?? 0)
         }
     }
+
+    /// A chip that hangs at its first command: the run ends all the same, with one sentence.
+    @Test func endsWhenItsTimeIsOver() throws {
+        try withTemporaryFolder { folder in
+            let result = try southbridge(
+                "run", Self.network.appending(path: "model.onnx").path, "--device", "npu", "--option", "npu.fault=hang:1", "--timeout",
+                "0.5", in: folder)
+            #expect(result.status == 5)
+            #expect(result.error.split(separator: "\n").count == 1 && result.error.contains("not done in"), "\(result.error)")
+        }
+    }
+
+    @Test func anInterruptEndsTheRun() throws {
+        let result = try runCommand(
+            "sh",
+            [
+                "-c", "\"$0\" run \"$1\" --device cpu --repeat 1000000000 & sleep 1; kill -INT $!; wait $!",
+                products.appending(path: "southbridge").path, Self.network.appending(path: "model.onnx").path,
+            ])
+        #expect(result.status == 130)
+        #expect(result.error == "southbridge: the run was cancelled\n")
+    }
+
+    @Test func refusesATimeoutThatCannotBe() throws {
+        #expect(try southbridge("run", "model.onnx", "--device", "cpu", "--timeout", "0").status == 2)
+    }
 }

@@ -30,6 +30,39 @@ import Testing
         #expect(many.retains == few.retains)
     }
 
+    /// The same of a model that is split between a chip with queues, whose own calls allocate nothing, and the CPU.
+    @Test func splitRunAllocatesAndRetainsNothing() throws {
+        func counts(_ rounds: Int) throws -> thread_counts {
+            // As many inputs and outputs whatever the length.
+            let model = SplitModel(rounds: rounds, sharedInputs: true, onlyLast: true)
+            let session = model.session([try lazyQueues(), try cpu()])
+            let inputs = try model.inputs(seed: 1)
+            for _ in 0..<2 { #expect(try model.isRight(session, seed: 1)) }
+            #expect(session.summary?.placement == ["lazy-queues:0": 2 * rounds, "cpu:0": rounds])
+            let before = thread_counts_now()
+            _ = try session.run(inputs)
+            let after = thread_counts_now()
+            return thread_counts(allocations: after.allocations - before.allocations, retains: after.retains - before.retains)
+        }
+        let (few, many) = (try counts(2), try counts(40))
+        #expect(many.allocations == few.allocations)
+        #expect(many.retains == few.retains)
+    }
+
+    /// Runs leave the memory of the device as it is.
+    @Test func repeatedRunsTakeNoDeviceMemory() throws {
+        let model = SplitModel(rounds: 3)
+        let device = try npu()
+        let session = model.session([device, try cpu()])
+        #expect(try model.isRight(session, seed: 0))
+        let before = try #require(try device.usage())
+        for run in 1..<10 {
+            #expect(try model.isRight(session, seed: run))
+            #expect(try device.usage() == before)
+        }
+        #expect(before > 0)
+    }
+
     private func counts(ofRelus count: Int, on plugin: String) throws -> thread_counts {
         var graph = Graph(name: "chain")
         let type = TensorType(.float32, [.known(4)])

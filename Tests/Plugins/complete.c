@@ -17,7 +17,8 @@ static const sb_streams streams = {sizeof streams,
                                    create_stream,
                                    destroy_stream,
                                    synchronize_stream,
-                                   query_stream};
+                                   query_stream,
+                                   cancel_stream};
 static const sb_events events = {sizeof events, create_event, destroy_event, record, wait_event, synchronize_event, query_event, elapsed};
 static const sb_option_schema depth = {.size = sizeof depth,
                                        .name = SB_STRING("queue-depth"),

@@ -5,7 +5,8 @@
 
 static bool slow(void) {
     return FAULT == inline_but_queued || FAULT == synchronize_early || FAULT == query_always_ready || FAULT == event_early ||
-           FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order || FAULT == copy_late_without_stream;
+           FAULT == wait_ignored || FAULT == record_once || FAULT == stream_out_of_order || FAULT == copy_late_without_stream ||
+           FAULT == cancel_tells_nobody || FAULT == cancel_sticks;
 }
 
 static void run(struct task *task) {
@@ -160,8 +161,30 @@ static int32_t synchronize_stream(sb_stream *stream, sb_error *error) {
     while (stream->first || stream->busy) pthread_cond_wait(&stream->changed, &stream->lock);
     pthread_mutex_unlock(&stream->lock);
     int32_t poison = stream->poison;
-    stream->poison = SB_OK;
+    if (FAULT != cancel_sticks || poison != SB_ERROR_CANCELLED) stream->poison = SB_OK;
     return poison ? fail(error, poison, "work on the stream failed") : SB_OK;
+}
+
+static int32_t cancel_stream(sb_stream *stream, sb_error *error) {
+    (void)error;
+    pthread_mutex_lock(&stream->lock);
+    struct task *task = stream->first;
+    stream->first = stream->last = NULL;
+    if (task && FAULT != cancel_tells_nobody && !stream->poison) stream->poison = SB_ERROR_CANCELLED;
+    pthread_mutex_unlock(&stream->lock);
+    while (task) {
+        struct task *next = task->next;
+        if (task->kind == TASK_RECORD) run(task); /* whoever waits for the mark is let go */
+        if (task->kind == TASK_WAIT) {
+            pthread_mutex_lock(&task->event->lock);
+            --task->event->pending;
+            pthread_cond_broadcast(&task->event->changed);
+            pthread_mutex_unlock(&task->event->lock);
+        }
+        free(task);
+        task = next;
+    }
+    return SB_OK;
 }
 
 static int32_t query_stream(sb_stream *stream, sb_error *error) {

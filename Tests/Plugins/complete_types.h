@@ -85,6 +85,8 @@ enum fault {
     query_never_ready,
     destroy_drops_work,
     refusal_poisons,
+    cancel_tells_nobody,
+    cancel_sticks,
     stream_leaks,
     record_once,
     event_early,

@@ -8,6 +8,10 @@
 #include "../../VendorExamples/minimal/minimal.c"
 #undef southbridge_plugin
 
+#ifndef ENTRY /* another name where this file is part of a larger plugin */
+#define ENTRY southbridge_plugin
+#endif
+
 enum kind { ADD, SUB, MUL, DIV, SQRT, EXP, REDUCE_SUM, REDUCE_MAX, RESHAPE };
 
 #define KERNEL(label, operator, what)                                                                                                      \
@@ -98,7 +102,7 @@ static int32_t launch_few(const sb_launch *given, sb_error *error) {
     return SB_OK;
 }
 
-SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
+SB_EXPORT int32_t ENTRY(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
     static sb_plugin made;
     static sb_operators made_operators;
     static sb_group made_groups[2];

@@ -75,6 +75,8 @@ import Testing
         ("query_never_ready", "driver/streams/query-after-synchronize"),
         ("destroy_drops_work", "driver/streams/destroy-waits"),
         ("refusal_poisons", "driver/streams/works-after-a-refusal"),
+        ("cancel_tells_nobody", "driver/streams/cancelled"),
+        ("cancel_sticks", "driver/streams/cancelled"),
         ("stream_leaks", "driver/lifecycle/streams"),
         ("record_once", "driver/events/recorded-again"),
         ("event_early", "driver/events/done-after-synchronize"),

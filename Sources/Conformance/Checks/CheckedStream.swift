@@ -41,8 +41,11 @@ final class CheckedStream {
 
     func query() throws -> Bool { try stream.query() }
 
+    func cancel() throws { _ = try stream.cancel() }
+
+    /// What the work uses is let go even if some of it failed or was dropped.
     func synchronize() throws {
+        defer { kept = [] }
         try stream.synchronize()
-        kept = []
     }
 }

@@ -167,6 +167,40 @@ let streamChecks: [Check] = [
             try expectEqual(Array(target.bytes.prefix(100)), sent, "the copy after a refused one")
         }
     },
+    Check("driver/streams/cancelled", .driver, ["SB-STR-007"]) { context in
+        let device = try streamingDevice(context)
+        guard device.plugin.streams?.cancel != nil else {
+            throw CheckFailure.unsupported("the plugin's streams have no 'cancel'")
+        }
+        let sent = pattern(1 << 16, context)
+        let source = GuardedBytes(sent)
+        let buffer = try device.allocate(byteCount: sent.count)
+        for count in [0, 1, 40] {
+            let stream = try CheckedStream(device)
+            let targets = (0..<count).map { _ in GuardedBytes([UInt8](repeating: 0, count: sent.count)) }
+            try stream.copy(sent.count, from: .host(source), to: .buffer(buffer))
+            try stream.synchronize()
+            for target in targets { try stream.copy(sent.count, from: .buffer(buffer), to: .host(target)) }
+            try stream.cancel()
+            var isCancelled = false
+            do {
+                try stream.synchronize()
+            } catch let error as PluginError where error.code == .cancelled {
+                isCancelled = true
+            }
+            if !isCancelled {
+                for (index, target) in targets.enumerated() {
+                    try expectEqual(
+                        target.bytes, sent, "copy \(index) of \(count) on a cancelled stream that says that nothing was dropped")
+                }
+            }
+            try expect(count > 0 || !isCancelled, .errorCode, "an idle stream that was cancelled says that work was dropped")
+            let after = GuardedBytes([UInt8](repeating: 0, count: sent.count))
+            try stream.copy(sent.count, from: .buffer(buffer), to: .host(after))
+            try stream.synchronize()
+            try expectEqual(after.bytes, sent, "a copy on a stream that was cancelled and synchronized")
+        }
+    },
     Check("driver/streams/no-bytes", .driver, ["SB-CPY-005", "SB-STR-001"]) { context in
         let raw = try RawDevice(try streamingDevice(context))
         let stream = try CheckedStream(raw.device)

@@ -72,7 +72,7 @@ package struct Worker {
         } catch let error as ExecutionError {
             switch error {
             case .noKernel: return (.error(.noKernel, error.description), [])
-            case .device: return (.error(.device, error.description), [])
+            case .device, .cancelled, .deadline: return (.error(.device, error.description), [])
             case .input: return (.error(.model, error.description), [])
             case .model: return (.error(.notCovered, error.description), [])
             }

@@ -56,6 +56,9 @@ struct RunCommand: ParsableCommand {
         completion: .file())
     var trace: String?
 
+    @Option(help: ArgumentHelp("End with exit code 5 when the runs take longer, planning included.", valueName: "seconds"))
+    var timeout: Double?
+
     @Flag(help: "Say for every node where it ran.")
     var verbose = false
 
@@ -63,6 +66,9 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         guard repeats >= 1 else { throw ValidationError("--repeat must be at least 1") }
+        if let timeout, !(timeout > 0 && timeout <= 1e6) {
+            throw ValidationError("--timeout takes seconds, more than 0 and at most 1000000")
+        }
     }
 
     func run() throws {
@@ -73,6 +79,7 @@ struct RunCommand: ParsableCommand {
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
         let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try rules(set.devices))
 
+        let ending = RunGuard(seconds: timeout)
         var milliseconds: [Double] = []
         var results: [(name: String, tensor: HostTensor)] = []
         let clock = ContinuousClock()
@@ -80,9 +87,10 @@ struct RunCommand: ParsableCommand {
         for repetition in 0..<repeats {
             if repetition == repeats - 1 { before = try set.devices.map { try $0.counters() } }
             let start = clock.now
-            results = try session.run(tensors)
+            results = try session.run(tensors, control: ending.control)
             milliseconds.append((clock.now - start) / .milliseconds(1))
         }
+        ending.finish()
         let counters = try zip(set.devices, before).map { device, before in
             RunResult.Counters(device: device.name, before, try device.counters())
         }.filter { !$0.values.isEmpty }
@@ -241,7 +249,8 @@ private struct RunResult: Encodable {
     }
 
     private func text(_ counter: Counters.Value) -> String {
-        let number = counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
+        let number =
+            counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
         return counter.unit.isEmpty ? number : "\(number) \(counter.unit)"
     }
 

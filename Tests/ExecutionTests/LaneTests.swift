@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import Compiler
+import Execution
+import Foundation
+import Graph
+import Southbound
+import Tensors
+import TestSupport
+import Testing
+
+/// Copies and launches on lanes of their own.
+@Suite struct LaneTests {
+    /// The chip delays and reorders what no wait keeps in order.
+    @Test(arguments: 0..<8, ["true", "false"]) func splitModelIsRightInAnyOrder(seed: Int, graphs: String) throws {
+        let model = SplitModel(rounds: 4)
+        let session = model.session([try npu(["ordering": "adversarial", "seed": "\(seed)", "graphs": graphs]), try cpu()])
+        for run in 0..<3 { #expect(try model.isRight(session, seed: run)) }
+        #expect(session.summary?.placement == ["npu:0": 8, "cpu:0": 4])
+        #expect(try #require(session.summary).waitCount > 0)
+    }
+
+    /// Each wait left out in turn: some order of the chip's makes a result wrong.
+    @Test func everyWaitIsNeeded() throws {
+        let model = SplitModel(rounds: 3)
+        func session(_ seed: Int, omitting wait: Int?) throws -> Session {
+            model.session([try npu(["ordering": "adversarial", "seed": "\(seed)", "graphs": "false"]), try cpu()], omittedWait: wait)
+        }
+        let whole = try session(0, omitting: nil)
+        #expect(try model.isRight(whole, seed: 0))
+        let count = try #require(whole.summary).waitCount
+        #expect(count >= 6)
+        for wait in 0..<count {
+            let isFound = try (0..<24).contains { seed in
+                let mutant = try session(seed, omitting: wait)
+                return try (0..<3).contains { try !model.isRight(mutant, seed: $0) }
+            }
+            #expect(isFound, "wait \(wait) of \(count) can be left out unseen")
+        }
+    }
+
+    /// Two products that share nothing: the chip computes the first while it receives the second's input, and sends the first's result during the second.
+    @Test func copiesOverlapWithWork() throws {
+        let width = 128
+        var graph = Graph(name: "two products")
+        for index in 0..<2 {
+            let (x, w, y) = (
+                graph.addValue("x\(index)", type: TensorType(.float32, known: [width, width])), graph.addValue("w\(index)"),
+                graph.addValue("y\(index)")
+            )
+            graph.inputs.append(x)
+            graph.outputs.append(y)
+            graph.constants[w] = try HostTensor(.float32, [width, width], (0..<width * width).map { Float($0 % 3) - 1 })
+            graph.addNode(Node(name: "product\(index)", operatorName: "MatMul", opset: 13, inputs: [x, w], outputs: [y]))
+        }
+        let inputs = try Dictionary(
+            uniqueKeysWithValues: (0..<2).map { index in
+                ("x\(index)", try HostTensor(.float32, [width, width], (0..<width * width).map { Float(($0 + index) % 5) - 2 }))
+            })
+        let device = try npu(["graphs": "false"])
+        let session = Session(graph, devices: [device])
+        _ = try session.run(inputs)
+        try device.record(true)
+        let results = try session.run(inputs)
+        try device.record(false)
+        let reference = try Session(graph, devices: [cpu()]).run(inputs)
+        #expect(zip(results, reference).allSatisfy { $0.tensor.elements(as: Float.self) == $1.tensor.elements(as: Float.self) })
+
+        let activities = try device.takeActivities()
+        let programs = activities.filter { $0.lane == "programs" }.sorted { $0.begin < $1.begin }
+        let copies = activities.filter { $0.lane == "link" }.sorted { $0.begin < $1.begin }
+        #expect(programs.count == 2 && copies.count == 4)
+        func overlap(_ one: Activity, _ other: Activity) -> Bool { one.begin < other.end && other.begin < one.end }
+        // In, in, out, out.
+        #expect(copies[0].end <= programs[0].begin && !overlap(copies[0], programs[0]))
+        #expect(overlap(copies[1], programs[0]))
+        #expect(copies[2].begin >= programs[0].end && overlap(copies[2], programs[1]))
+        #expect(copies[3].begin >= programs[1].end)
+    }
+
+    /// A track for each lane that was used.
+    @Test func traceHasATrackPerLane() throws {
+        let model = SplitModel(rounds: 2)
+        let session = model.session([try npu(["graphs": "false"]), try cpu()])
+        let inputs = try model.inputs(seed: 1)
+        try withTemporaryFolder { folder in
+            let file = folder.appending(path: "trace.json")
+            try session.writeTrace(to: file, inputs: inputs)
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for track in ["\"npu:0\"", "\"npu:0 copies in\"", "\"npu:0 copies out\"", "\"cpu:0\"", "\"npu:0 (device time)\"", "\"link\""] {
+                #expect(text.contains(track), "\(track)")
+            }
+        }
+    }
+
+    /// On a device that does only what somebody waits for.
+    @Test func lazyQueuesAreAwaited() throws {
+        let model = SplitModel(rounds: 5)
+        let session = model.session([try lazyQueues(), try cpu()])
+        for run in 0..<4 { #expect(try model.isRight(session, seed: run)) }
+        #expect(session.summary?.placement == ["lazy-queues:0": 10, "cpu:0": 5])
+    }
+
+    /// Two devices of one plugin: what they exchange goes the direct way if there is one, else through the host.
+    @Test(arguments: [("-DPEERS", false), ("-DNO_WAY", true)]) func peersExchangeDirectly(flag: String, isStaged: Bool) throws {
+        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/lazy_queues.c", flags: [flag]).path))
+        var graph = Graph(name: "peers")
+        let x = graph.addValue("x", type: TensorType(.float32, known: [4]))
+        graph.inputs = [x]
+        var value = x
+        for index in 0..<6 {
+            let next = graph.addValue("v\(index)")
+            graph.addNode(
+                Node(name: "n\(index)", operatorName: index % 3 == 2 ? "Mul" : "Add", opset: 14, inputs: [value, value], outputs: [next]))
+            value = next
+        }
+        graph.outputs = [value]
+        var rules = PlacementRules()
+        rules.pins = (0..<6).map { ("n\($0)", "lazy-queues:\($0 % 2)") }
+        let session = Session(graph, devices: [try plugin.openDevice(0), try plugin.openDevice(1)], rules: rules)
+        for run in 1..<4 {
+            let start = Float(run)
+            let result = try session.run(["x": HostTensor(.float32, [4], [start, 1, 0, -1])])[0].tensor.elements(as: Float.self)
+            // 2, 4, squared, 2, 4, squared
+            let expected: [Float] = [start, 1, 0, -1].map { (x: Float) -> Float in 4096 * x * x * x * x }
+            #expect(result == expected)
+        }
+        let summary = try #require(session.summary)
+        #expect(summary.placement == ["lazy-queues:0": 3, "lazy-queues:1": 3])
+        #expect(summary.arenas.contains { $0.device == "host" } == isStaged)
+    }
+}
