@@ -49,7 +49,8 @@ final class Program {
     /// How an output is read after the run.
     enum OutputBinding {
         case constant(HostTensor)
-        case input(Int)
+        /// By position, with the type in force.
+        case input(Int, InferredOutput?)
         /// `tensor` has the shape in force after the run.
         case device(Device, Buffer, offset: Int, DataType, tensor: UnsafePointer<sb_tensor>)
     }
@@ -63,14 +64,23 @@ final class Program {
     let placement: Placement
     private let launches: CMemory
     let memory: ProgramMemory
-    private let states: [PreparedState?]
+    private var states: [PreparedState?]
+    /// Plans for other inputs that its session keeps, the latest first.
+    var others: [Program] = []
+    private var isAbandoned = false
 
     /// - Parameters:
     ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
     ///   - inputScale: more than 1 gives the first kernel strided inputs, each element that many elements after the one before it; `inputs` are laid out so.
-    init(_ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1) throws {
+    init(
+        _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1,
+        memoryRules: MemoryRules = MemoryRules()
+    ) throws {
         let graph = placement.graph
-        let schedule = try Schedule(placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
+        let (ordered, order) =
+            guardBytes == 0 && inputScale == 1
+            ? try Schedule.leastMemory(placement, devices: devices)
+            : (try Schedule(placement, devices: devices, inPlace: false, inputScale: inputScale), nil)
         let used = Set(placement.steps.map(\.device))
         let streams = try devices.enumerated().map { used.contains($0) ? try $1.makeStream() : nil }
         let states = try placement.steps.map { step -> PreparedState? in
@@ -81,7 +91,8 @@ final class Program {
                 throw ExecutionError.device(error, node: graph[placed.node].name)
             }
         }
-        let memory = try ProgramMemory(schedule, placement, devices: devices, guardBytes: guardBytes)
+        let memory = try ProgramMemory(ordered, placement, devices: devices, guardBytes: guardBytes, rules: memoryRules)
+        let schedule = memory.schedule
 
         let launches = CMemory()
         var steps: [Step] = []
@@ -96,6 +107,7 @@ final class Program {
                 inputSlots.append((slot, position))
                 let source = sb_location(buffer: nil, host: nil, offset: 0)
                 steps.append(memory.copy(from: source, to: slot, byteCount: inputs[position].byteCount, streams: streams))
+            case .constant(let value, let slot): steps.append(memory.copy(constant: value, to: slot, streams: streams))
             case .copy(let from, let to):
                 steps.append(memory.copy(from: from, to: to, streams: streams))
             case .synchronize(let device):
@@ -139,24 +151,32 @@ final class Program {
         let producers = placement.outputTensors()
         outputs = try zip(graph.outputs, schedule.outputs).map { value, source in
             switch source {
-            case .constant(let constant): return .constant(placement.values[constant]!)
-            case .input(let position): return .input(position)
+            case .constant(let constant): return .constant(try placement.values[constant]!.reshaped(to: placement.types[value.index]))
+            case .input(let position): return .input(position, placement.types[value.index])
             case .slot(let slot):
-                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
+                let view = placement.types[value.index].flatMap { launches.tensor($0) }
+                guard let tensor = producers[value] ?? view, let type = DataType(rawValue: tensor.pointee.data_type) else {
                     throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
                 }
                 let (device, buffer, offset) = memory.place(of: slot)
                 return .device(device, buffer, offset: offset, type, tensor: tensor)
             }
         }
-        summary = PlanSummary(placement, devices: devices, memory: memory)
+        summary = PlanSummary(placement, devices: devices, memory: memory, choice: order)
     }
 
     deinit { steps.deallocate() }
 
+    /// Gives its memory back; nothing can be run any more.
+    func abandon() {
+        isAbandoned = true
+        states = []
+        memory.giveBack()
+    }
+
     /// Whether a plan made for other inputs serves these, too.
     func fits(_ inputs: [HostTensor]) -> Bool {
-        inputs.count == inputTypes.count
+        !isAbandoned && inputs.count == inputTypes.count
             && zip(inputs, inputTypes).allSatisfy { $0.dataType == $1.dataType && $0.shape == $1.shape }
             && shapingInputs.allSatisfy { position, tensor in
                 tensor.strings == inputs[position].strings
@@ -186,6 +206,27 @@ extension Program.LaunchNames {
     }
 }
 
+extension HostTensor {
+    /// The same elements in the shape of a view; itself where the shape is not known.
+    func reshaped(to type: InferredOutput?) throws -> HostTensor {
+        guard case .known(let type)? = type, type.shape != shape else { return self }
+        return try reshaped(type.shape)
+    }
+}
+
+extension CMemory {
+    /// What a view looks like, which no launch writes; nil where its shape depends on data.
+    fileprivate func tensor(_ type: InferredOutput) -> UnsafePointer<sb_tensor>? {
+        guard case .known(let type) = type else { return nil }
+        var tensor = sb_tensor()
+        tensor.size = MemoryLayout<sb_tensor>.size
+        tensor.data_type = type.dataType.rawValue
+        tensor.rank = UInt32(type.shape.count)
+        tensor.shape = array(type.shape.map(Int64.init))
+        return UnsafePointer(allocate(tensor))
+    }
+}
+
 extension PlacedNode {
     fileprivate func spreadInputs(by scale: Int) {
         for (index, tensor) in descriptor.inputs.enumerated() {
@@ -210,7 +251,7 @@ extension Placement {
 }
 
 extension PlanSummary {
-    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory) {
+    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory, choice: OrderChoice?) {
         let graph = placement.graph
         var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
         var runners: [NodeID: Int] = [:]
@@ -239,7 +280,7 @@ extension PlanSummary {
             placement: counts,
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
-            arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) },
-            remarks: placement.remarks)
+            arenas: memory.plans.map { ($0.device.map { devices[$0].name } ?? "host", $0.byteCount, $0.lowerBound) },
+            remarks: placement.remarks + memory.remarks, memoryPlans: memory.plans, order: choice, spills: memory.schedule.spills)
     }
 }

@@ -11,15 +11,23 @@ package import Tensors
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
     let graph: Graph
-    private let devices: [Device]
+    let devices: [Device]
     private let libraries: [OperatorLibrary]
-    private let rules: PlacementRules
+    let rules: PlacementRules
+    let memoryRules: MemoryRules
+    /// Keeps what plans give back for the next ones.
+    let pools: [DevicePool]
     let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
     ///   - libraries: operator libraries without a driver.
-    package init(_ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules()) {
+    package init(
+        _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules(),
+        memoryRules: MemoryRules = MemoryRules()
+    ) {
+        self.memoryRules = memoryRules
+        pools = devices.map(DevicePool.shared)
         self.graph = graph
         self.devices = devices
         self.libraries = libraries
@@ -90,13 +98,18 @@ package final class Session: Sendable {
     package var summary: PlanSummary? { program.withLock { $0?.summary } }
 
     func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
-        if let program, program.fits(inputs) { return program }
+        if let known = program?.kept(for: inputs) { return known }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
+        guard strided else {
+            return try makeRoom(after: program, guarded: guardBytes > 0) { rules, memoryRules in
+                let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+                return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes, memoryRules: memoryRules)
+            }
+        }
         let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
-        guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
@@ -154,8 +167,14 @@ package struct PlanSummary: Sendable {
     package let byteCount: Int
     /// The arenas alone, by device.
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
-    /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
+    /// Why nodes that a plugin's compiler claimed go by kernels all the same, and what had to be done for want of memory, for a person.
     package let remarks: [String]
+    /// The arenas tensor by tensor.
+    package let memoryPlans: [MemoryPlan]
+    /// Nil where every node has memory of its own.
+    package let order: OrderChoice?
+    /// What crosses the links in every run for want of memory.
+    package let spills: [Spill]
 }
 
 extension ExecutionError {
