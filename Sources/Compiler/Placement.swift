@@ -22,6 +22,9 @@ package struct PlacementRules: Sendable {
     package var compiling = true
     /// Passes rewrite the graph, and nodes that only give a value another shape run nowhere. Without it every node runs as the model has it.
     package var optimizing = true
+    /// Constants of more bytes are not shown to plugins before the run, so that these do not keep copies of their own: their memory then stays with the stack,
+    /// which can do without it for a while.
+    package var largestKnownConstant = Int.max
 
     package init() {}
 }

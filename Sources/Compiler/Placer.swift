@@ -153,6 +153,10 @@ package struct Placer {
                         offer.refusals.append("\(library.plugin.name)/\(kernel.name) on \(device.name): \(answer.message)")
                         continue
                     }
+                    if let refusal = memoryRefusal(of: node, answer, on: device, placement) {
+                        offer.refusals.append(refusal)
+                        continue
+                    }
                     offer.placed =
                         offer.placed
                         ?? PlacedNode(
@@ -169,7 +173,7 @@ package struct Placer {
     func describe(_ value: ValueID, _ placement: Placement, withValue: Bool) -> TensorDescriptor? {
         switch placement.types[value.index] {
         case .known(let type)?:
-            TensorDescriptor(type.dataType, type.shape, host: withValue ? placement.values[value]?.bytes.baseAddress : nil)
+            TensorDescriptor(type.dataType, type.shape, host: withValue ? knownBytes(of: value, placement) : nil)
         case .bounded(let dataType, let shape)?: TensorDescriptor(dataType, shape)
         case nil: nil
         }

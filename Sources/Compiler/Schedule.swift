@@ -8,6 +8,8 @@ import Tensors
 package struct Slot: Sendable {
     /// Index into the list of devices; nil: host memory.
     package let device: Int?
+    /// Nil for a workspace.
+    package let value: ValueID?
     package var lifetime: Lifetime
     /// The slot whose memory this one shares: a kernel worked in place.
     package var alias: Int?
@@ -23,6 +25,8 @@ package enum Operand: Sendable, Hashable {
 package enum ScheduledStep: Sendable {
     /// The caller's tensor for a graph input, by position, into a slot.
     case input(Int, to: Int)
+    /// A constant that does not stay on its device, from the host into a slot.
+    case constant(ValueID, to: Int)
     /// Between two slots on different devices, at least one of which the host can address, or which copy among themselves.
     case copy(from: Int, to: Int)
     /// A launch or an execution.
@@ -37,10 +41,14 @@ package enum OutputSource: Sendable {
 }
 
 /// Steps and lifetimes of one placement: which copies are needed, and from when to when each value lives where.
+///
+/// A view takes no step and no memory: whoever reads it reads the value behind it.
 package struct Schedule: Sendable {
-    package private(set) var steps: [ScheduledStep] = []
-    package private(set) var slots: [Slot] = []
-    package private(set) var outputs: [OutputSource] = []
+    package internal(set) var steps: [ScheduledStep] = []
+    package internal(set) var slots: [Slot] = []
+    package internal(set) var outputs: [OutputSource] = []
+    /// What spilling costs, by device; empty where everything fits.
+    package internal(set) var spills: [Spill] = []
 
     private struct Home: Hashable {
         let value: ValueID
@@ -50,29 +58,36 @@ package struct Schedule: Sendable {
     private var origin: [ValueID: Int] = [:]
     /// By pair of devices: whether copies between them need no detour.
     private var ways: [[Int]: Bool] = [:]
+    private let sources: ViewSources
     private let inputScale: Int
 
     /// - Parameters:
+    ///   - order: of the placement's steps; nil: as they stand.
     ///   - inPlace: lets kernels that may work in place do so.
     ///   - inputScale: how many times its own size a graph input takes, where the caller lays its elements out with gaps.
-    package init(_ placement: Placement, devices: [Device], inPlace: Bool = true, inputScale: Int = 1) throws(GraphError) {
+    package init(
+        _ placement: Placement, devices: [Device], order: [Int]? = nil, inPlace: Bool = true, inputScale: Int = 1
+    ) throws(GraphError) {
         self.inputScale = inputScale
+        sources = ViewSources(placement)
         let graph = placement.graph
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        for (index, placed) in placement.steps.enumerated() {
+        for index in order ?? Array(placement.steps.indices) {
+            let placed = placement.steps[index]
+            if case .view = placed { continue }
             var inputs: [Operand?] = []
             for (position, input) in placed.inputs(graph).enumerated() {
                 guard let input else {
                     inputs.append(nil)
                     continue
                 }
-                if placement.values[input] != nil {
-                    inputs.append(.constant(input))
+                if let constant = constant(input, placement) {
+                    inputs.append(.constant(constant))
                     continue
                 }
                 let onHost = placed.kernel?.wantsOnHost(input: position) ?? false
                 let device = onHost && !devices[placed.device].isHostVisible ? nil : placed.device
-                inputs.append(.slot(try fetch(input, to: device, graph, placement, devices, inputPositions)))
+                inputs.append(.slot(try fetch(sources[input], to: device, graph, placement, devices, inputPositions)))
             }
             var outputs: [Int?] = []
             for output in placed.outputs(graph) {
@@ -80,22 +95,22 @@ package struct Schedule: Sendable {
                     outputs.append(nil)
                     continue
                 }
-                let slot = addSlot(device: placed.device, byteCount: try byteCount(of: output, graph, placement))
+                let slot = addSlot(output, device: placed.device, byteCount: try byteCount(of: output, graph, placement))
                 homes[Home(value: output, device: placed.device)] = slot
                 origin[output] = placed.device
                 outputs.append(slot)
             }
-            let workspace = placed.workspaceBytes > 0 ? addSlot(device: placed.device, byteCount: placed.workspaceBytes) : nil
+            let workspace = placed.workspaceBytes > 0 ? addSlot(nil, device: placed.device, byteCount: placed.workspaceBytes) : nil
             for case .slot(let slot)? in inputs { slots[slot].lifetime.last = steps.count }
             steps.append(.launch(step: index, inputs: inputs, outputs: outputs, workspace: workspace))
         }
         for output in graph.outputs {
-            if placement.values[output] != nil {
-                outputs.append(.constant(output))
-            } else if let device = origin[output], let slot = homes[Home(value: output, device: device)] {
+            if let constant = constant(output, placement) {
+                outputs.append(.constant(constant))
+            } else if let device = origin[sources[output]], let slot = homes[Home(value: sources[output], device: device)] {
                 slots[slot].lifetime.last = steps.count
                 outputs.append(.slot(slot))
-            } else if let position = inputPositions[output] {
+            } else if let position = inputPositions[sources[output]] {
                 outputs.append(.input(position))
             } else {
                 throw GraphError("the graph's output '\(graph[output].name)' is written by nothing")
@@ -117,8 +132,15 @@ package struct Schedule: Sendable {
         return slot
     }
 
-    private mutating func addSlot(device: Int?, byteCount: Int) -> Int {
-        slots.append(Slot(device: device, lifetime: Lifetime(byteCount: byteCount, first: steps.count, last: steps.count)))
+    /// The constant behind a value that is known before the run.
+    private func constant(_ value: ValueID, _ placement: Placement) -> ValueID? {
+        if placement.values[value] != nil { return value }
+        return placement.values[sources[value]] == nil ? nil : sources[value]
+    }
+
+    mutating func addSlot(_ value: ValueID?, device: Int?, byteCount: Int) -> Int {
+        let lifetime = Lifetime(byteCount: byteCount, first: steps.count, last: steps.count)
+        slots.append(Slot(device: device, value: value, lifetime: lifetime))
         return slots.count - 1
     }
 
@@ -136,7 +158,7 @@ package struct Schedule: Sendable {
         if let slot = homes[Home(value: value, device: device)] { return slot }
         let size = try byteCount(of: value, graph, placement)
         if let position = inputs[value] {
-            let slot = addSlot(device: device, byteCount: size * inputScale)
+            let slot = addSlot(value, device: device, byteCount: size * inputScale)
             steps.append(.input(position, to: slot))
             homes[Home(value: value, device: device)] = slot
             return slot
@@ -152,7 +174,7 @@ package struct Schedule: Sendable {
         guard let origin = homes[Home(value: value, device: from)] else {
             throw GraphError("'\(graph[value].name)' is read before it is written")
         }
-        let slot = addSlot(device: device, byteCount: size)
+        let slot = addSlot(value, device: device, byteCount: size)
         slots[origin].lifetime.last = steps.count
         steps.append(.copy(from: origin, to: slot))
         homes[Home(value: value, device: device)] = slot
@@ -184,6 +206,17 @@ package struct Schedule: Sendable {
             slots[owner].lifetime.last = slots[output].lifetime.last
         }
     }
+}
+
+/// The values behind views: by value, that whose bytes it names; itself where it is no view.
+struct ViewSources {
+    private var sources: [ValueID: ValueID] = [:]
+
+    init(_ placement: Placement) {
+        for case .view(let view) in placement.steps { sources[view.value] = self[view.source] }
+    }
+
+    subscript(value: ValueID) -> ValueID { sources[value] ?? value }
 }
 
 extension InferredOutput {

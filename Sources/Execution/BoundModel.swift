@@ -20,7 +20,7 @@ package final class BoundModel {
         outputs = try program.outputs.enumerated().map { index, output in
             switch output {
             case .constant(let tensor): tensor
-            case .input(let position): inputs[position]
+            case .input(let position, let type): try inputs[position].reshaped(to: type)
             case .downloaded: results[index]!
             case .device:
                 throw ExecutionError.input(

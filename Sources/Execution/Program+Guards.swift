@@ -60,7 +60,7 @@ extension Program {
         return (outputs, nil)
     }
 
-    private var usedDevices: [Int] { memory.arenas.compactMap(\.device).filter { memory.arenaBuffer(of: $0) != nil } }
+    private var usedDevices: [Int] { memory.plans.compactMap(\.device).filter { memory.arenaBuffer(of: $0) != nil } }
 
     private func usedArenas() -> [(Device, Buffer)] {
         usedDevices.compactMap { index in memory.arenaBuffer(of: index).map { ($0.device, $0) } }

@@ -27,7 +27,7 @@ extension Program {
         try outputs.enumerated().map { index, output in
             switch output {
             case .constant(let tensor): tensor
-            case .input(let position): inputs[position]
+            case .input(let position, let type): try inputs[position].reshaped(to: type)
             case .downloaded: results[index]!
             case .device(let device, let buffer, let offset, let type, let tensor):
                 try HostTensor(type, (0..<Int(tensor.pointee.rank)).map { Int(tensor.pointee.shape[$0]) }) { target in

@@ -59,7 +59,8 @@ final class Program {
     /// How an output is read after the run.
     enum OutputBinding {
         case constant(HostTensor)
-        case input(Int)
+        /// By position, with the type in force.
+        case input(Int, InferredOutput?)
         /// `tensor` has the shape in force after the run.
         case device(Device, Buffer, offset: Int, DataType, tensor: UnsafePointer<sb_tensor>)
         /// A step of the run copies it, to a tensor of this type.
@@ -75,7 +76,10 @@ final class Program {
     let placement: Placement
     private let launches: CMemory
     let memory: ProgramMemory
-    private let states: [PreparedState?]
+    private var states: [PreparedState?]
+    /// Plans for other inputs that its session keeps, the latest first.
+    var others: [Program] = []
+    private var isAbandoned = false
 
     /// - Parameters:
     ///   - guardBytes: more than 0 keeps every tensor in memory of its own with as many bytes before and after it that belong to nobody.
@@ -84,10 +88,13 @@ final class Program {
     ///   - omittedWait: see `StepList`.
     init(
         _ placement: Placement, devices: [Device], inputs: [HostTensor], guardBytes: Int = 0, inputScale: Int = 1, downloading: Bool = true,
-        omittedWait: Int? = nil
+        memoryRules: MemoryRules = MemoryRules(), omittedWait: Int? = nil
     ) throws {
         let graph = placement.graph
-        let schedule = try Schedule(placement, devices: devices, inPlace: guardBytes == 0, inputScale: inputScale)
+        let (ordered, order) =
+            guardBytes == 0 && inputScale == 1
+            ? try Schedule.leastMemory(placement, devices: devices)
+            : (try Schedule(placement, devices: devices, inPlace: false, inputScale: inputScale), nil)
         let states = try placement.steps.map { step -> PreparedState? in
             guard case .node(let placed) = step else { return nil }
             do throws(PluginError) {
@@ -96,22 +103,24 @@ final class Program {
                 throw ExecutionError.device(error, node: graph[placed.node].name)
             }
         }
-        let memory = try ProgramMemory(schedule, placement, devices: devices, guardBytes: guardBytes)
+        let memory = try ProgramMemory(ordered, placement, devices: devices, guardBytes: guardBytes, rules: memoryRules)
+        let schedule = memory.schedule
         var builder = StepBuilder(placement, memory, devices: devices, states: states)
         for step in schedule.steps { try builder.add(step, inputs: inputs, inputScale: inputScale) }
         let producers = placement.outputTensors()
         var outputs: [OutputBinding] = []
         for (index, (value, source)) in zip(graph.outputs, schedule.outputs).enumerated() {
             switch source {
-            case .constant(let constant): outputs.append(.constant(placement.values[constant]!))
-            case .input(let position): outputs.append(.input(position))
+            case .constant(let constant): outputs.append(.constant(try placement.values[constant]!.reshaped(to: placement.types[value.index])))
+            case .input(let position): outputs.append(.input(position, placement.types[value.index]))
             case .slot(let slot):
                 if downloading, case .known(let type)? = placement.types[value.index] {
                     try builder.download(slot, output: index)
                     outputs.append(.downloaded(type))
                     continue
                 }
-                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
+                let view = placement.types[value.index].flatMap { builder.launches.tensor($0) }
+                guard let tensor = producers[value] ?? view, let type = DataType(rawValue: tensor.pointee.data_type) else {
                     throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
                 }
                 let (device, buffer, offset) = memory.place(of: slot)
@@ -134,17 +143,23 @@ final class Program {
         shapingInputs = graph.inputs.enumerated().compactMap { position, input in
             placement.inference.valueDependencies.contains(input) ? (position, inputs[position]) : nil
         }
-        summary = PlanSummary(placement, devices: devices, memory: memory, waitCount: list.waitCount)
+        summary = PlanSummary(placement, devices: devices, memory: memory, choice: order, waitCount: list.waitCount)
     }
 
     deinit { steps.deallocate() }
 
     /// Position of an input whose values, not only their type and shape, shaped the plan.
     var shapingInput: Int? { shapingInputs.first?.position }
+    /// Gives its memory back; nothing can be run any more.
+    func abandon() {
+        isAbandoned = true
+        states = []
+        memory.giveBack()
+    }
 
     /// Whether a plan made for other inputs serves these, too.
     func fits(_ inputs: [HostTensor]) -> Bool {
-        inputs.count == inputTypes.count
+        !isAbandoned && inputs.count == inputTypes.count
             && zip(inputs, inputTypes).allSatisfy { $0.dataType == $1.dataType && $0.shape == $1.shape }
             && shapingInputs.allSatisfy { position, tensor in
                 tensor.strings == inputs[position].strings
@@ -174,6 +189,27 @@ extension Program.LaunchNames {
     }
 }
 
+extension HostTensor {
+    /// The same elements in the shape of a view; itself where the shape is not known.
+    func reshaped(to type: InferredOutput?) throws -> HostTensor {
+        guard case .known(let type)? = type, type.shape != shape else { return self }
+        return try reshaped(type.shape)
+    }
+}
+
+extension CMemory {
+    /// What a view looks like, which no launch writes; nil where its shape depends on data.
+    fileprivate func tensor(_ type: InferredOutput) -> UnsafePointer<sb_tensor>? {
+        guard case .known(let type) = type else { return nil }
+        var tensor = sb_tensor()
+        tensor.size = MemoryLayout<sb_tensor>.size
+        tensor.data_type = type.dataType.rawValue
+        tensor.rank = UInt32(type.shape.count)
+        tensor.shape = array(type.shape.map(Int64.init))
+        return UnsafePointer(allocate(tensor))
+    }
+}
+
 extension Placement {
     /// The C tensors that the steps write, by value.
     fileprivate func outputTensors() -> [ValueID: UnsafePointer<sb_tensor>] {
@@ -188,7 +224,7 @@ extension Placement {
 }
 
 extension PlanSummary {
-    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory, waitCount: Int) {
+    fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory, choice: OrderChoice?, waitCount: Int) {
         let graph = placement.graph
         var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
         var runners: [NodeID: Int] = [:]
@@ -217,7 +253,7 @@ extension PlanSummary {
             placement: counts,
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
-            arenas: memory.arenas.map { ($0.device.map { devices[$0].name } ?? "host", $0.plan.byteCount, $0.plan.lowerBound) },
-            waitCount: waitCount, remarks: placement.remarks)
+            arenas: memory.plans.map { ($0.device.map { devices[$0].name } ?? "host", $0.byteCount, $0.lowerBound) },
+            waitCount: waitCount, remarks: placement.remarks + memory.remarks, memoryPlans: memory.plans, order: choice, spills: memory.schedule.spills)
     }
 }

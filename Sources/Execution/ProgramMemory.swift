@@ -7,91 +7,65 @@ import Tensors
 
 /// All memory of a program: one arena per device, constants where they are needed, and host memory for values that cross between devices.
 final class ProgramMemory {
-    let arenas: [(device: Int?, plan: ArenaPlan)]
+    let plans: [MemoryPlan]
+    /// In the order in which it runs: with the copies that little memory makes necessary.
+    let schedule: Schedule
+    /// Of arenas, constants and staging memory on all devices and the host.
     let byteCount: Int
+    /// What had to be done for want of memory, and why a plugin's changes to a plan were not taken, for a person.
+    let remarks: [String]
 
     /// Bytes around each tensor that belong to nobody; 0 outside a guarded run.
     let guardBytes: Int
 
     private let devices: [Device]
-    private let schedule: Schedule
-    private let buffers: [Buffer?]
-    private let staging: HostTensor?
+    private var arenas: [PoolBlock?]
+    private let staging: StagingMemory?
     private let offsets: [Int]
-    private struct Home: Hashable {
-        let value: ValueID
-        let device: Int
-    }
-    private let constants: [Home: Buffer]
+    private var constants: [ConstantHome: PoolBlock]
     private let values: [ValueID: HostTensor]
 
-    init(_ schedule: Schedule, _ placement: Placement, devices: [Device], guardBytes: Int) throws {
+    init(_ schedule: Schedule, _ placement: Placement, devices: [Device], guardBytes: Int, rules: MemoryRules = MemoryRules()) throws {
+        var fit = MemoryFit(schedule, placement, devices: devices, guardBytes: guardBytes, rules: rules)
+        let memory = try fit.allocate()
+        arenas = memory.arenas
+        constants = memory.constants
+        self.schedule = fit.schedule
         self.guardBytes = guardBytes
-        var offsets = [Int](repeating: 0, count: schedule.slots.count)
-        var arenas: [(device: Int?, plan: ArenaPlan)] = []
-        var buffers: [Buffer?] = []
-        var total = 0
-        for index in devices.indices {
-            let arena = Self.plan(schedule, index, alignment: devices[index].alignment, guardBytes, &offsets, &arenas)
-            buffers.append(arena.byteCount > 0 ? try devices[index].allocate(byteCount: arena.byteCount) : nil)
-            total += arena.byteCount
-        }
-        let host = Self.plan(schedule, nil, alignment: 64, guardBytes, &offsets, &arenas)
-        staging = host.byteCount > 0 ? try HostTensor(.uint8, [host.byteCount]) : nil
-        total += host.byteCount
-
-        var constants: [Home: Buffer] = [:]
-        for case .launch(let step, let inputs, _, _) in schedule.steps {
-            // What is compiled into a program is its own.
-            let index = placement.steps[step].device
-            for case .constant(let value)? in inputs where constants[Home(value: value, device: index)] == nil {
-                guard let tensor = placement.values[value] else { continue }
-                let buffer = try Self.constant(tensor, on: devices[index])
-                if buffer.hostAddress.map(UnsafeRawPointer.init) != tensor.bytes.baseAddress { total += buffer.byteCount }
-                constants[Home(value: value, device: index)] = buffer
-            }
-        }
-        self.constants = constants
         self.devices = devices
-        self.schedule = schedule
-        self.buffers = buffers
-        self.offsets = offsets
-        self.arenas = arenas
+        plans = fit.plans
         values = placement.values
-        byteCount = total
-    }
-
-    private static func plan(
-        _ schedule: Schedule, _ device: Int?, alignment: Int, _ guardBytes: Int, _ offsets: inout [Int],
-        _ arenas: inout [(device: Int?, plan: ArenaPlan)]
-    ) -> ArenaPlan {
-        var (slots, lifetimes) = schedule.arena(of: device)
-        let before = (guardBytes + alignment - 1) / alignment * alignment
-        if guardBytes > 0 {
-            // Nothing is reused, so that a write outside a tensor shows.
-            lifetimes = lifetimes.map { Lifetime(byteCount: before + $0.byteCount + guardBytes, first: 0, last: schedule.steps.count) }
+        var offsets = [Int](repeating: 0, count: fit.schedule.slots.count)
+        var total = constants.values.reduce(0) { $0 + ($1.isOwn ? $1.buffer.byteCount : 0) }
+        for plan in plans {
+            let before = (guardBytes + plan.alignment - 1) / plan.alignment * plan.alignment
+            for (slot, offset) in zip(plan.slots, plan.offsets) { offsets[slot] = offset + before }
+            total += plan.byteCount
         }
-        let plan = ArenaPlan(lifetimes, alignment: alignment)
-        for (slot, offset) in zip(slots, plan.offsets) { offsets[slot] = offset + before }
-        if !slots.isEmpty { arenas.append((device, plan)) }
-        return plan
+        for slot in offsets.indices { offsets[slot] = offsets[fit.schedule.root(slot)] }
+        self.offsets = offsets
+        byteCount = total
+        let hostBytes = plans.first { $0.device == nil }?.byteCount ?? 0
+        staging = hostBytes > 0 ? try StagingMemory(byteCount: hostBytes, fileLimit: rules.stagingFileLimit) : nil
+        remarks = fit.remarks
+        if let fault = fit.mustVerify ? fit.schedule.firstFault(offsets: offsets) : nil {
+            throw ExecutionError.model("the memory plan is not sound: \(fault)")
+        }
     }
 
-    /// A constant in the device's reach: the model file's own pages where the plugin can use them, else a copy.
-    private static func constant(_ tensor: HostTensor, on device: Device) throws -> Buffer {
-        if tensor.byteCount > 0, let buffer = try device.importHost(tensor.bytes, owner: tensor.owner) { return buffer }
-        let buffer = try device.allocate(byteCount: max(tensor.byteCount, 1))
-        if tensor.byteCount > 0 { try device.upload(tensor.bytes, to: buffer, offset: 0) }
-        return buffer
+    /// To the devices' pools. Nothing that was bound may run any more.
+    func giveBack() {
+        arenas = arenas.map { _ in nil }
+        constants = [:]
     }
 
     func place(of slot: Int) -> (Device, Buffer, offset: Int) {
         let device = schedule.slots[slot].device!
-        return (devices[device], buffers[device]!, offsets[schedule.root(slot)])
+        return (devices[device], arenas[device]!.buffer, offsets[slot])
     }
 
     /// The memory of a device's arena; nil where it has none.
-    func arenaBuffer(of device: Int) -> Buffer? { buffers[device] }
+    func arenaBuffer(of device: Int) -> Buffer? { arenas[device]?.buffer }
 
     /// Where the tensors of a device's arena lie, in order of their addresses.
     func tensorRanges(of device: Int) -> [(slot: Int, bytes: Range<Int>)] {
@@ -100,11 +74,9 @@ final class ProgramMemory {
     }
 
     private func hostAddress(of slot: Int) -> UnsafeMutableRawPointer? {
-        let offset = offsets[schedule.root(slot)]
-        guard let device = schedule.slots[slot].device else {
-            return staging?.bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) + offset }
-        }
-        return buffers[device]?.hostAddress.map { $0 + offset }
+        let offset = offsets[slot]
+        guard let device = schedule.slots[slot].device else { return staging?.bytes.baseAddress.map { $0 + offset } }
+        return arenas[device]?.buffer.hostAddress.map { $0 + offset }
     }
 
     // MARK: Copies
@@ -126,6 +98,13 @@ final class ProgramMemory {
             return (.hostCopy(to: UnsafeMutableRawPointer(bitPattern: 1)!, from: address, byteCount: byteCount), 0)
         }
         return try deviceCopy(on: device, .copyOut, to: sb_location(), from: location(of: slot), byteCount, &lanes)
+    }
+
+    /// A constant to a slot of a device whose memory the host can't address.
+    func copy(constant value: ValueID, to slot: Int, _ lanes: inout Lanes) throws(PluginError) -> (step: Program.Step, lane: Int) {
+        let bytes = values[value]!.bytes
+        let source = sb_location(buffer: nil, host: UnsafeMutableRawPointer(mutating: bytes.baseAddress), offset: 0)
+        return try deviceCopy(on: schedule.slots[slot].device!, .copyIn, to: location(of: slot), from: source, bytes.count, &lanes)
     }
 
     /// The device whose memory the host can't address does the copy; of two such devices, the one that gets the bytes.
@@ -179,9 +158,14 @@ final class ProgramMemory {
         for (tensor, operand) in zip(placed.inputTensors, inputs) {
             guard let tensor, let operand else { continue }
             switch operand {
-            case .slot(let slot): bind(tensor, to: slot)
+            case .slot(let slot):
+                bind(tensor, to: slot)
+                // A constant that does not stay on its device.
+                if let value = schedule.slots[slot].value, let known = values[value], tensor.pointee.host == nil {
+                    tensor.pointee.host = UnsafeMutableRawPointer(mutating: known.bytes.baseAddress)
+                }
             case .constant(let value):
-                guard let buffer = constants[Home(value: value, device: placed.device)] else { continue }
+                guard let buffer = constants[ConstantHome(value: value, device: placed.device)]?.buffer else { continue }
                 tensor.pointee.buffer = buffer.handle
                 tensor.pointee.offset = 0
                 tensor.pointee.host = buffer.hostAddress ?? UnsafeMutableRawPointer(mutating: values[value]?.bytes.baseAddress)

@@ -11,9 +11,12 @@ package import Tensors
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
     let graph: Graph
-    private let devices: [Device]
+    let devices: [Device]
     private let libraries: [OperatorLibrary]
-    private let rules: PlacementRules
+    let rules: PlacementRules
+    let memoryRules: MemoryRules
+    /// Keeps what plans give back for the next ones.
+    let pools: [DevicePool]
     private let omittedWait: Int?
     let program = Mutex<Program?>(nil)
 
@@ -23,8 +26,10 @@ package final class Session: Sendable {
     ///   - omittedWait: leaves one of the waits between lanes out, so that a test can show that it is needed.
     package init(
         _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules(),
-        omittedWait: Int? = nil
+        memoryRules: MemoryRules = MemoryRules(), omittedWait: Int? = nil
     ) {
+        self.memoryRules = memoryRules
+        pools = devices.map(DevicePool.shared)
         self.omittedWait = omittedWait
         self.graph = graph
         self.devices = devices
@@ -102,16 +107,20 @@ package final class Session: Sendable {
     func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false, downloading: Bool = true)
         throws -> Program
     {
-        if let program, program.fits(inputs) { return program }
+        if let known = program?.kept(for: inputs) { return known }
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
         guard strided else {
-            return try Program(
-                placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, omittedWait: omittedWait)
+            return try makeRoom(after: program, guarded: guardBytes > 0) { rules, memoryRules in
+                let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+                return try Program(
+                    placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, memoryRules: memoryRules,
+                    omittedWait: omittedWait)
+            }
         }
+        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
@@ -171,8 +180,14 @@ package struct PlanSummary: Sendable {
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
     /// How often a run waits, for an event or a queue, so that what is done side by side keeps its order; the end of the run not counted.
     package let waitCount: Int
-    /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
+    /// Why nodes that a plugin's compiler claimed go by kernels all the same, and what had to be done for want of memory, for a person.
     package let remarks: [String]
+    /// The arenas tensor by tensor.
+    package let memoryPlans: [MemoryPlan]
+    /// Nil where every node has memory of its own.
+    package let order: OrderChoice?
+    /// What crosses the links in every run for want of memory.
+    package let spills: [Spill]
 }
 
 extension ExecutionError {

@@ -42,6 +42,9 @@ struct StepBuilder {
         case .input(let position, let slot):
             let copy = try memory.copyIn(to: slot, byteCount: inputs[position].byteCount, &lanes)
             planned.append(PlannedStep(step: copy.step, lane: copy.lane, accesses: [memory.access(slot, writes: true)], input: position))
+        case .constant(let value, let slot):
+            let copy = try memory.copy(constant: value, to: slot, &lanes)
+            planned.append(PlannedStep(step: copy.step, lane: copy.lane, accesses: [memory.access(slot, writes: true)]))
         case .copy(let source, let target):
             let copy = try memory.copy(from: source, to: target, &lanes)
             let accesses = [memory.access(source, writes: false), memory.access(target, writes: true)]

@@ -103,7 +103,8 @@ struct RunCommand: ParsableCommand {
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, counters: counters.isEmpty ? nil : counters)
+            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, memory: RunResult.Memory(summary),
+            counters: counters.isEmpty ? nil : counters)
         if flags.json { return try printJSON(result) }
         if verbose {
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
@@ -216,16 +217,54 @@ private struct RunResult: Encodable {
         }
     }
 
+    /// What lies in the arenas, without constants: the largest sum of live tensors in the model's own order and in the chosen one, and what was planned.
+    struct Memory: Encodable {
+        struct Arena: Encodable {
+            let device: String
+            let bytes: Int
+            let lowerBound: Int
+            let strategy: String
+
+            enum CodingKeys: String, CodingKey {
+                case device, bytes, strategy
+                case lowerBound = "lower_bound"
+            }
+        }
+
+        let arenas: [Arena]
+        let order: String?
+        let givenBound: Int?
+        let bound: Int?
+        let spilledBytesPerRun: Int
+
+        enum CodingKeys: String, CodingKey {
+            case arenas, order, bound
+            case givenBound = "given_order_bound"
+            case spilledBytesPerRun = "spilled_bytes_per_run"
+        }
+
+        init(_ summary: PlanSummary) {
+            arenas = zip(summary.arenas, summary.memoryPlans).map {
+                Arena(device: $0.device, bytes: $0.byteCount, lowerBound: $0.lowerBound, strategy: $1.strategy)
+            }
+            order = summary.order?.name
+            givenBound = summary.order?.givenBound
+            bound = summary.order?.bound
+            spilledBytesPerRun = summary.spills.reduce(0) { $0 + $1.bytesPerRun }
+        }
+    }
+
     let device: String
     let seed: UInt64
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
     let peakMemoryBytes: Int
+    let memory: Memory
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, placement, outputs, latency, counters
+        case device, seed, placement, outputs, latency, memory, counters
         case peakMemoryBytes = "peak_memory_bytes"
     }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Offsets for tensors of known lifetimes. The problem is NP-hard (Garey and Johnson, SR2, "dynamic storage allocation"); each strategy is a heuristic.
+struct Packing {
+    let offsets: [Int]
+    let byteCount: Int
+    let strategy: String
+
+    /// The order in which a greedy strategy places tensors.
+    enum Order: String, CaseIterable {
+        /// Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.
+        case bySize = "by size"
+        case byArea = "by size and duration"
+        case byDuration = "by duration"
+        /// The fullest step first, its tensors by size.
+        case byFullness = "by the fullest step"
+        case byStart = "by first step"
+    }
+
+    /// Which of the gaps that are large enough a tensor takes.
+    enum Fit: String, CaseIterable {
+        case lowest = "lowest gap"
+        case smallest = "smallest gap"
+    }
+
+    struct Problem {
+        let lifetimes: [Lifetime]
+        /// Multiples of the alignment, at least one.
+        let sizes: [Int]
+        let lowerBound: Int
+        /// Pairs of tensors that live together.
+        let pairCount: Int
+
+        private let alignment: Int
+        private let overlaps: IntervalIndex
+
+        init(_ lifetimes: [Lifetime], alignment: Int) {
+            self.lifetimes = lifetimes
+            self.alignment = alignment
+            sizes = lifetimes.map { max(($0.byteCount + alignment - 1) / alignment * alignment, alignment) }
+            overlaps = IntervalIndex(lifetimes.map { ($0.first, $0.last) })
+            (lowerBound, pairCount) = Self.countLive(lifetimes, sizes)
+        }
+
+        private static func countLive(_ lifetimes: [Lifetime], _ sizes: [Int]) -> (largestSum: Int, pairs: Int) {
+            let byFirst = lifetimes.indices.sorted { lifetimes[$0].first < lifetimes[$1].first }
+            let byLast = lifetimes.indices.sorted { lifetimes[$0].last < lifetimes[$1].last }
+            var (live, largest, pairs, gone) = (0, 0, 0, 0)
+            for (come, tensor) in byFirst.enumerated() {
+                while lifetimes[byLast[gone]].last < lifetimes[tensor].first {
+                    live -= sizes[byLast[gone]]
+                    gone += 1
+                }
+                pairs += come - gone
+                live += sizes[tensor]
+                largest = max(largest, live)
+            }
+            return (largest, pairs)
+        }
+
+        func sorted(_ order: Order) -> [Int] {
+            func descending(_ key: (Int) -> Int) -> [Int] {
+                let keys = lifetimes.indices.map(key)
+                return lifetimes.indices.sorted { (keys[$1], sizes[$1], $0) < (keys[$0], sizes[$0], $1) }
+            }
+            func duration(_ tensor: Int) -> Int { lifetimes[tensor].last - lifetimes[tensor].first + 1 }
+            switch order {
+            case .bySize: return descending { sizes[$0] }
+            case .byArea: return descending { sizes[$0].multipliedReportingOverflow(by: duration($0)).partialValue }
+            case .byDuration: return descending(duration)
+            case .byFullness:
+                let fullness = fullness()
+                return descending { fullness[$0] }
+            case .byStart: return descending { -lifetimes[$0].first }
+            }
+        }
+
+        /// Of each tensor, the largest sum of sizes at a step of its life. O(n log n).
+        private func fullness() -> [Int] {
+            let steps = Array(Set(lifetimes.map(\.first))).sorted()
+            var sums = [Int](repeating: 0, count: steps.count + 1)
+            func position(_ step: Int) -> Int { steps.partitioningIndex { $0 > step } }
+            for (lifetime, size) in zip(lifetimes, sizes) {
+                sums[position(lifetime.first) - 1] += size
+                sums[position(lifetime.last)] -= size
+            }
+            for index in sums.indices.dropFirst() { sums[index] += sums[index - 1] }
+            let largest = RangeMaximum(sums)
+            return lifetimes.map { largest.maximum(position($0.first) - 1, position($0.last) - 1) }
+        }
+
+        /// Tensor by tensor in the given order, each into a gap that is free during its whole life.
+        func packed(_ order: [Int], _ fit: Fit, strategy: String) -> Packing {
+            var offsets = [Int](repeating: 0, count: sizes.count)
+            var placed = overlaps
+            var end = 0
+            var neighbours: [Int] = []
+            for tensor in order {
+                neighbours.removeAll(keepingCapacity: true)
+                placed.append(meeting: lifetimes[tensor].first, lifetimes[tensor].last, to: &neighbours)
+                neighbours.sort { offsets[$0] < offsets[$1] }
+                offsets[tensor] = gap(sizes[tensor], between: neighbours, offsets, fit)
+                end = max(end, offsets[tensor] + sizes[tensor])
+                placed.insert(tensor)
+            }
+            return Packing(offsets: offsets, byteCount: end, strategy: strategy)
+        }
+
+        private func gap(_ size: Int, between neighbours: [Int], _ offsets: [Int], _ fit: Fit) -> Int {
+            var free = 0
+            var best: (offset: Int, size: Int)?
+            for neighbour in neighbours {
+                let room = offsets[neighbour] - free
+                if room >= size, room < best?.size ?? .max {
+                    if fit == .lowest { return free }
+                    best = (free, room)
+                }
+                free = max(free, offsets[neighbour] + sizes[neighbour])
+            }
+            return best?.offset ?? free
+        }
+
+        /// Step by step, as a caching allocator would do it at run time: O(n log n).
+        func swept() -> Packing {
+            let byFirst = lifetimes.indices.sorted { (lifetimes[$0].first, sizes[$1], $0) < (lifetimes[$1].first, sizes[$0], $1) }
+            let byLast = lifetimes.indices.sorted { (lifetimes[$0].last, $0) < (lifetimes[$1].last, $1) }
+            var offsets = [Int](repeating: 0, count: sizes.count)
+            var free = FreeStretches(unit: alignment)
+            var gone = 0
+            for tensor in byFirst {
+                while lifetimes[byLast[gone]].last < lifetimes[tensor].first {
+                    free.giveBack(offsets[byLast[gone]], sizes[byLast[gone]])
+                    gone += 1
+                }
+                offsets[tensor] = free.take(sizes[tensor])
+            }
+            return Packing(offsets: offsets, byteCount: free.end, strategy: "step by step")
+        }
+
+        /// Hill climbing: the tensor that reaches highest is placed before one that it had to give way to, as long as this does no harm and `comparisons` last.
+        func improved(_ packing: Packing, comparisons: Int) -> Packing {
+            guard !lifetimes.isEmpty else { return packing }
+            var best = packing
+            var order = sizes.indices.sorted { (packing.offsets[$0], $0) < (packing.offsets[$1], $1) }
+            var current = packed(order, .lowest, strategy: packing.strategy)
+            var random: UInt64 = 0x9E37_79B9_7F4A_7C15
+            for _ in 0..<min(1000, comparisons / (pairCount + 8 * sizes.count)) {
+                if min(best.byteCount, current.byteCount) <= lowerBound { break }
+                guard let position = order.lastIndex(where: { current.offsets[$0] + sizes[$0] == current.byteCount }) else { break }
+                let tensor = order[position]
+                let before = order[..<position].indices.filter { index in
+                    let other = lifetimes[order[index]]
+                    return other.first <= lifetimes[tensor].last && lifetimes[tensor].first <= other.last
+                }
+                if before.isEmpty { break }
+                random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                var changed = order
+                changed.remove(at: position)
+                changed.insert(tensor, at: before[Int(random >> 33) % before.count])
+                let next = packed(changed, .lowest, strategy: "\(packing.strategy), improved")
+                if next.byteCount <= current.byteCount { (order, current) = (changed, next) }
+                if next.byteCount < best.byteCount { best = next }
+            }
+            return current.byteCount < best.byteCount ? current : best
+        }
+    }
+}
+
+extension Array {
+    /// The first index from which `predicate` holds, in an array that it partitions. O(log n).
+    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
+
+/// The largest of consecutive numbers, after O(n log n), in O(1).
+private struct RangeMaximum {
+    /// Row k has the maxima of 2^k numbers.
+    private var rows: [[Int]]
+
+    init(_ numbers: [Int]) {
+        rows = [numbers]
+        var width = 1
+        while 2 * width <= numbers.count {
+            let row = rows[rows.count - 1]
+            rows.append((0...(numbers.count - 2 * width)).map { Swift.max(row[$0], row[$0 + width]) })
+            width *= 2
+        }
+    }
+
+    /// Both ends included.
+    func maximum(_ first: Int, _ last: Int) -> Int {
+        let row = (Int.bitWidth - 1) - (last - first + 1).leadingZeroBitCount
+        return max(rows[row][first], rows[row][last - (1 << row) + 1])
+    }
+}
