@@ -12,7 +12,7 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data golden build conform compare-onnx numerics test generator-tests check lint format install clean
+.PHONY: help setup data golden build conform compare-onnx numerics test generator-tests check lint format install dist clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
@@ -26,6 +26,7 @@ help:
 	@echo 'make compare-onnx        ONNX Runtime and the ONNX reference by the same criteria: makes the tables of docs/onnx-corpus.md anew'
 	@echo 'make numerics            the bounds tried against right and wrong arithmetic: makes the tables of docs/numerics.md anew'
 	@echo 'make install PREFIX=DIR  install to DIR (default: $(PREFIX))'
+	@echo 'make dist                an archive in build/dist that runs without Swift, Python or a network'
 	@echo 'make clean               remove .build and build'
 
 setup:
@@ -74,6 +75,9 @@ check: lint build test
 
 install: build data
 	@scripts/install.sh '$(DESTDIR)$(PREFIX)'
+
+dist: build data
+	@scripts/dist.sh
 
 clean:
 	rm -rf .build build

@@ -5,7 +5,7 @@
 #   bin/southbridge
 #   lib/southbridge/            the built-in plugins
 #   include/southbridge.h
-#   share/southbridge/          include, Templates, Conformance, profiles, schemas, corpus, networks
+#   share/southbridge/          include, Templates, PluginKit, Conformance, profiles, schemas, corpus, networks
 set -eu
 [ $# = 1 ] && [ -n "$1" ] || {
     echo 'usage: install.sh PREFIX' >&2
@@ -43,6 +43,7 @@ put 755 .build/release/libsouthbridge_npu.so "$prefix/lib/southbridge/libsouthbr
 put 644 $header "$prefix/include/southbridge.h"
 put 644 $header "$share/include/southbridge.h"
 put_folder Templates "$share/Templates"
+put_folder Sources/PluginKit "$share/PluginKit"
 put_folder Conformance/Golden "$share/Conformance/Golden"
 put_folder Conformance/ExpectedFailures "$share/Conformance/ExpectedFailures"
 put_folder Conformance/profiles "$share/profiles"

@@ -16,40 +16,31 @@ package struct ScaffoldError: Error, Sendable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Makes the folder `name` with a plugin in C that builds and passes the levels `load` and `driver` untouched. All or nothing: the folder is made
-/// under another name and then renamed.
+/// Makes the folder of a plugin that builds and passes the levels `load` and `driver` untouched. All or nothing: the folder is made under another name
+/// and then renamed.
 ///
-/// - Parameters:
-///   - name: the plugin's, the folder's and the library's: a letter, then letters, digits, '-' and '_'.
-///   - vendor: any text; it stands in the plugin's table.
-///   - family: `cpu`, `gpgpu` or `npu`.
-///   - parent: the folder to make it in.
-///   - templates: has a folder `c`.
-///   - header: `southbridge.h`, which is copied.
-package func scaffold(
-    name: String, vendor: String, family: String, into parent: URL, templates: URL, header: URL
-) throws(ScaffoldError) -> ScaffoldResult {
-    try check(name: name, vendor: vendor)
-    guard let constant = ["cpu": "SB_FAMILY_CPU", "gpgpu": "SB_FAMILY_GPGPU", "npu": "SB_FAMILY_NPU"][family] else {
-        throw ScaffoldError("there is no family '\(family)'; it is cpu, gpgpu or npu")
+/// - Parameter parent: the folder to make it in.
+package func scaffold(_ choice: Choice, into parent: URL, from sources: ScaffoldSources) throws(ScaffoldError) -> ScaffoldResult {
+    try check(name: choice.name, vendor: choice.vendor)
+    var contents: [String: Data] = [choice.headerFile: try read(sources.header)]
+    for (file, template) in choice.files {
+        let text = String(decoding: try read(sources.templates.appending(path: template)), as: UTF8.self)
+        contents[file] = Data(rendered(text, choice).utf8)
     }
-    let values = ["@NAME@": name, "@VENDOR@": escapedForC(vendor), "SB_FAMILY_PLACEHOLDER": constant]
-    var contents: [String: Data] = ["southbridge.h": try read(header)]
-    for (template, file) in [
-        ("plugin.c", "\(name).c"), ("Makefile", "Makefile"), ("README.md", "README.md"), ("gitignore", ".gitignore"),
-    ] {
-        let text = String(decoding: try read(templates.appending(path: "c/\(template)")), as: UTF8.self)
-        contents[file] = Data(values.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }.utf8)
+    if choice.language == .swift {
+        for file in try list(sources.pluginKit) where file.pathExtension == "swift" {
+            contents["Sources/PluginKit/\(file.lastPathComponent)"] = try read(file)
+        }
     }
-    let folder = parent.appending(path: name)
+    let folder = parent.appending(path: choice.name)
     try write(contents, to: folder)
-    let place =
-        parent.relativePath == "." || parent.path == FileManager.default.currentDirectoryPath ? name : folder.path
-    let library = place.hasPrefix("/") ? "\(place)/lib\(name).so" : "./\(place)/lib\(name).so"
+    let isHere = parent.relativePath == "." || parent.path == FileManager.default.currentDirectoryPath
+    let place = isHere ? choice.name : folder.path
+    let library = "\(place.hasPrefix("/") ? "" : "./")\(place)/\(choice.libraryFile)"
     return ScaffoldResult(
         folder: folder, files: contents.keys.sorted(),
         nextSteps: [
-            "make -C \(shellWord(place))",
+            choice.language == .swift ? "swift build -c release --package-path \(shellWord(place))" : "make -C \(shellWord(place))",
             "southbridge devices \(shellWord(library))",
             "southbridge conform \(shellWord(library)) --level driver",
         ])
@@ -75,6 +66,12 @@ private func read(_ file: URL) throws(ScaffoldError) -> Data {
     }
 }
 
+private func list(_ folder: URL) throws(ScaffoldError) -> [URL] {
+    do { return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) } catch {
+        throw ScaffoldError("\(folder.path) cannot be read: \(reason(error))")
+    }
+}
+
 /// Writes a new folder, complete or not at all.
 private func write(_ contents: [String: Data], to folder: URL) throws(ScaffoldError) {
     let manager = FileManager.default
@@ -86,7 +83,11 @@ private func write(_ contents: [String: Data], to folder: URL) throws(ScaffoldEr
     }
     do {
         try manager.createDirectory(at: partial, withIntermediateDirectories: true)
-        for (name, data) in contents { try data.write(to: partial.appending(path: name)) }
+        for (name, data) in contents {
+            let file = partial.appending(path: name)
+            try manager.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try data.write(to: file)
+        }
     } catch {
         try? manager.removeItem(at: partial)
         throw ScaffoldError("\(folder.path) cannot be made: \(reason(error))")

@@ -15,6 +15,8 @@ package struct Installation: Sendable {
     /// `southbridge.h`.
     package let header: URL
     package let templates: URL
+    /// The sources of PluginKit, for plugins in Swift.
+    package let pluginKit: URL
     package let suites: URL
     package let golden: URL
     /// What set-up has made from the `onnx` package; it may be absent.
@@ -30,6 +32,7 @@ package struct Installation: Sendable {
         corpus = shareFolder.appending(path: "corpus")
         networks = shareFolder.appending(path: "networks")
         templates = shareFolder.appending(path: "Templates")
+        pluginKit = shareFolder.appending(path: "PluginKit")
         suites = shareFolder.appending(path: "Conformance")
         golden = suites.appending(path: "Golden")
     }
@@ -44,6 +47,7 @@ package struct Installation: Sendable {
         corpus = repository.appending(path: "build/corpus")
         networks = repository.appending(path: "build/networks")
         templates = repository.appending(path: "Templates")
+        pluginKit = repository.appending(path: "Sources/PluginKit")
         suites = repository.appending(path: "Conformance")
         golden = suites.appending(path: "Golden")
     }

@@ -8,41 +8,90 @@ import TestSupport
 import Testing
 
 @Suite struct ScaffoldTests {
-    private func make(_ name: String, vendor: String = "Acme", family: String = "npu", in folder: URL)
-        throws(ScaffoldError) -> ScaffoldResult
-    {
+    private func make(
+        _ name: String, vendor: String = "Acme", language: Language = .c, mode: Mode = .kernel, family: Family = .npu, in folder: URL
+    ) throws(ScaffoldError) -> ScaffoldResult {
         try scaffold(
-            name: name, vendor: vendor, family: family, into: folder,
-            templates: repository.appending(path: "Templates"),
-            header: repository.appending(path: "Sources/CSouthbridge/include/southbridge.h"))
+            Choice(name: name, vendor: vendor, language: language, mode: mode, family: family), into: folder, from: Self.sources)
     }
+
+    private static let sources = ScaffoldSources(
+        templates: repository.appending(path: "Templates"),
+        header: repository.appending(path: "Sources/CSouthbridge/include/southbridge.h"),
+        pluginKit: repository.appending(path: "Sources/PluginKit"))
 
     private func names(in folder: URL) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     }
 
-    @Test(arguments: [("acme", "cpu"), ("acme-2_x", "gpgpu"), ("A", "npu")])
-    func buildsAndPassesUntouched(name: String, family: String) async throws {
+    private static let compiled: [(name: String, language: Language, mode: Mode, family: Family)] = [
+        ("acme", .c, .kernel, .cpu), ("acme-2_x", .c, .graph, .gpgpu), ("A", .c, .both, .npu),
+        ("acme", .cpp, .kernel, .npu), ("acme-2_x", .cpp, .graph, .cpu), ("A", .cpp, .both, .gpgpu),
+    ]
+
+    @Test(arguments: compiled) func buildsAndPassesUntouched(
+        name: String, language: Language, mode: Mode, family: Family
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "southbridge-new-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let made = try make(name, family: family, in: folder)
+        let made = try make(name, language: language, mode: mode, family: family, in: folder)
         #expect(made.folder.path == folder.appending(path: name).path)
-        #expect(made.files == [".gitignore", "\(name).c", "Makefile", "README.md", "southbridge.h"].sorted())
-        #expect(try names(in: made.folder) == made.files)
-        for file in made.files {
-            let text = try String(contentsOf: made.folder.appending(path: file), encoding: .utf8)
-            for mark in ["@NAME@", "@VENDOR@", "PLACEHOLDER"] { #expect(!text.contains(mark), "\(file)") }
-        }
-        for compiler in ["gcc", "clang"] {
+        try checkFiles(made)
+        for (compiler, other) in [("gcc", "g++"), ("clang", "clang++")] {
+            let flags = "-O2 -Wall -Wextra -Wpedantic -Werror"
             let result = try runCommand(
-                "make", ["-B", "CC=\(compiler)", "CFLAGS=-O2 -Wall -Wextra -Wpedantic -Werror"], in: made.folder)
+                "make", ["-B", "CC=\(compiler)", "CXX=\(other)", "CFLAGS=\(flags)", "CXXFLAGS=\(flags)", "test"], in: made.folder)
             #expect(result.status == 0 && result.error.isEmpty, "\(compiler): \(result.error)")
         }
-        let path = made.folder.appending(path: "lib\(name).so").path
+        try await checkPlugin(made.folder.appending(path: "lib\(name).so").path, name: name, family: family)
+    }
+
+    /// The slow one: PluginKit is compiled with it.
+    @Test func swiftPackageBuildsAndPassesUntouched() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "southbridge-new-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let made = try make("acme-2", vendor: "Ünï \"q\" \\ @NAME@", language: .swift, mode: .both, in: folder)
+        try checkFiles(made)
+        let result = try runCommand("swift", ["build", "-c", "release"], in: made.folder)
+        #expect(result.status == 0 && !result.output.contains("warning:"), "\(result.output) \(result.error)")
+        let path = made.folder.appending(path: ".build/release/libacme-2.so").path
+        try await checkPlugin(path, name: "acme-2", vendor: "Ünï \"q\" \\ @NAME@", family: .npu)
+    }
+
+    @Test func cmakeBuildsWhatMakeDoes() throws {
+        guard try runCommand("sh", ["-c", "command -v cmake"]).status == 0 else { return }
+        try withTemporaryFolder { folder in
+            for language in [Language.c, .cpp] {
+                let made = try make("acme_\(language)", language: language, mode: .both, in: folder)
+                for arguments in [["-B", "build"], ["--build", "build"]] {
+                    let result = try runCommand("cmake", arguments, in: made.folder)
+                    #expect(result.status == 0 && !result.output.contains("warning"), "\(result.output) \(result.error)")
+                }
+                let tests = try runCommand("ctest", ["--test-dir", "build", "-R", "alone"], in: made.folder)
+                #expect(tests.status == 0 && tests.output.contains("100% tests passed"), "\(tests.output)")
+            }
+        }
+    }
+
+    /// All files are there, with nothing left to fill in.
+    private func checkFiles(_ made: ScaffoldResult) throws {
+        for file in ["README.md", ".gitignore", ".gitlab-ci.yml", ".github/workflows/conformance.yml", "Jenkinsfile"] {
+            #expect(made.files.contains(file))
+        }
+        for file in made.files {
+            let text = try String(contentsOf: made.folder.appending(path: file), encoding: .utf8)
+            for mark in ["@NAME@", "@VENDOR@", "@MODULE@", "@LIBRARY@", "@if ", "@end", "PLACEHOLDER"] {
+                #expect(!text.contains(mark) || mark == "@NAME@" && text.contains("\\u{40}NAME"), "\(mark) in \(file)")
+            }
+        }
+    }
+
+    private func checkPlugin(_ path: String, name: String, vendor: String = "Acme", family: Family) async throws {
         let plugin = try Plugin.load(PluginReference(path: path))
-        #expect(plugin.name == name && plugin.identity.vendor == "Acme")
-        #expect(try plugin.model(ofDevice: 0).family.rawValue == family)
+        #expect(plugin.name == name && plugin.identity.vendor == vendor)
+        #expect(try plugin.model(ofDevice: 0).family.rawValue == family.rawValue)
         await #expect(processExitsWith: .success) { [path = path as String] in
             Check.rememberProcess()
             let context = CheckContext(reference: PluginReference(path: path), options: [:], deviceIndex: 0, seed: 3)
@@ -107,12 +156,9 @@ import Testing
 
     @Test func missingTemplatesLeaveNothing() throws {
         try withTemporaryFolder { folder in
-            #expect(throws: ScaffoldError.self) {
-                _ = try scaffold(
-                    name: "acme", vendor: "", family: "npu", into: folder, templates: folder,
-                    header: repository.appending(path: "Sources/CSouthbridge/include/southbridge.h"))
-            }
-            #expect(throws: ScaffoldError.self) { _ = try make("acme", family: "tpu", in: folder) }
+            var sources = Self.sources
+            sources.templates = folder
+            #expect(throws: ScaffoldError.self) { _ = try scaffold(Choice(name: "acme", vendor: ""), into: folder, from: sources) }
             let left = try names(in: folder)
             #expect(left.isEmpty)
         }

@@ -486,6 +486,22 @@ typedef struct sb_tensor {
     uint32_t reserved;
 } sb_tensor;
 
+/* Elements of a tensor; UINT64_MAX / 16 (more than any memory holds, whatever the type) if they are more than that. */
+static inline uint64_t sb_element_count(const sb_tensor *tensor) {
+    const uint64_t limit = UINT64_MAX / 16;
+    uint64_t count = 1;
+    bool overflows = false;
+    for (uint32_t axis = 0; axis < tensor->rank; ++axis) {
+        uint64_t size = (uint64_t)tensor->shape[axis];
+        if (size == 0) return 0;
+        if (overflows || count > limit / size)
+            overflows = true;
+        else
+            count *= size;
+    }
+    return overflows ? limit : count;
+}
+
 #define SB_ATTRIBUTE_INTS    0u /* a single integer is a list of one, told apart by `flags` */
 #define SB_ATTRIBUTE_FLOATS  1u
 #define SB_ATTRIBUTE_STRINGS 2u

@@ -47,13 +47,13 @@ package final class CPUDevice: Device {
     package func hostAddress(of buffer: CPUBuffer) -> UnsafeMutableRawPointer { buffer.address }
 
     package func copy(
-        _ bytes: UInt64, from source: Location<CPUBuffer>, to destination: Location<CPUBuffer>, on stream: CPUStream?
+        _ bytes: UInt64, from source: Location<CPUBuffer>, to destination: Location<CPUBuffer>, on stream: InlineStream?
     ) throws(PluginFailure) {
         let (from, to) = (try address(source, bytes), try address(destination, bytes))
         memcpy(to, from, Int(bytes))
     }
 
-    package func fill(_ bytes: UInt64, of destination: Location<CPUBuffer>, with byte: UInt8, on stream: CPUStream?) throws(PluginFailure) {
+    package func fill(_ bytes: UInt64, of destination: Location<CPUBuffer>, with byte: UInt8, on stream: InlineStream?) throws(PluginFailure) {
         memset(try address(destination, bytes), Int32(byte), Int(bytes))
     }
 
@@ -62,8 +62,6 @@ package final class CPUDevice: Device {
         return space == 0 ? UInt64(allocated.load(ordering: .relaxed)) : 0
     }
 
-    package func makeStream() -> CPUStream { CPUStream() }
-    package func makeEvent() -> CPUEvent { CPUEvent() }
 
     /// Where `bytes` bytes may be read or written. Throws if they reach past the end of a buffer.
     private func address(_ location: Location<CPUBuffer>, _ bytes: UInt64) throws(PluginFailure) -> UnsafeMutableRawPointer {

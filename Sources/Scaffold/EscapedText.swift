@@ -16,3 +16,17 @@ func escapedForC(_ text: String) -> String {
     }
     return escaped
 }
+
+/// The inside of a Swift string literal that means `text`.
+func escapedForSwift(_ text: String) -> String {
+    var escaped = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\\", "\"": escaped += "\\\(scalar)"
+        // '@' marks the placeholders of a template.
+        case "@", "\u{0}"..<" ", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}": escaped += "\\u{\(String(scalar.value, radix: 16))}"
+        default: escaped.unicodeScalars.append(scalar)
+        }
+    }
+    return escaped
+}

@@ -1,0 +1,1 @@
+../../../../../Sources/CSouthbridge/include/southbridge.h
