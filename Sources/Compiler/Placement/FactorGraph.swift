@@ -15,7 +15,19 @@ struct FactorGraph {
     /// A table over some variables; the last one's value changes fastest.
     private struct Factor {
         let scope: [Int32]
-        let table: [Double]
+        let table: Table
+    }
+
+    /// Numbers that stay where they are.
+    private final class Table {
+        let values: UnsafeMutableBufferPointer<Double>
+
+        init(_ values: [Double]) {
+            self.values = .allocate(capacity: max(values.count, 1))
+            _ = self.values.initialize(from: values)
+        }
+
+        deinit { values.deallocate() }
     }
 
     struct Solution {
@@ -46,7 +58,7 @@ struct FactorGraph {
         table.reserveCapacity(scope.reduce(1) { $0 * sizes[$1] })
         repeat { table.append(cost(values)) } while advance(&values, scope)
         // A variable of one value takes part in no table.
-        append(Factor(scope: scope.filter { sizes[$0] > 1 }.map(Int32.init), table: table))
+        append(Factor(scope: scope.filter { sizes[$0] > 1 }.map(Int32.init), table: Table(table)))
     }
 
     /// The next combination of values; false after the last one.
@@ -60,7 +72,9 @@ struct FactorGraph {
     }
 
     private mutating func append(_ factor: Factor) {
-        if factor.scope.count == 1 { return add(costs: factor.table, to: Int(factor.scope[0])) }
+        if factor.scope.count == 1 {
+            return add(costs: Array(factor.table.values.prefix(sizes[Int(factor.scope[0])])), to: Int(factor.scope[0]))
+        }
         if factor.scope.isEmpty { return }
         for variable in factor.scope { byVariable[Int(variable)].append(Int32(factors.count)) }
         factors.append(factor)
@@ -72,13 +86,13 @@ struct FactorGraph {
     ///   - start: what a held variable keeps.
     ///   - limit: entries of the largest table.
     ///   - reluctant: variables to be held only if nothing else can be.
-    consuming func minimum(from start: [Int], limit: Int, reluctant: Set<Int> = []) -> Solution {
-        var run = Elimination(self, limit: limit)
+    func minimum(from start: [Int], limit: Int, reluctant: Set<Int> = []) -> Solution {
+        let run = Elimination(self, limit: limit)
         return run.solve(from: start, reluctant: reluctant)
     }
 
     /// One minimisation: tables that are used up are gone.
-    private struct Elimination {
+    private final class Elimination {
         private var graph: FactorGraph
         private let limit: Int
         private var isGone: [Bool]
@@ -87,7 +101,7 @@ struct FactorGraph {
         /// Variables by the binary logarithm of the table that their elimination needs; a variable may stand in several, the lowest counts.
         private var queue: [[Int32]]
 
-        init(_ graph: consuming FactorGraph, limit: Int) {
+        init(_ graph: FactorGraph, limit: Int) {
             self.limit = limit
             isGone = [Bool](repeating: false, count: graph.sizes.count)
             isUsedUp = [Bool](repeating: false, count: graph.factors.count)
@@ -97,7 +111,7 @@ struct FactorGraph {
 
         private static func bucket(_ size: Int) -> Int { Int.bitWidth - size.leadingZeroBitCount }
 
-        mutating func solve(from start: [Int], reluctant: Set<Int>) -> Solution {
+        func solve(from start: [Int], reluctant: Set<Int>) -> Solution {
             var values = start
             var held: Set<Int> = []
             for variable in graph.sizes.indices.reversed() { enqueue(variable) }
@@ -122,15 +136,15 @@ struct FactorGraph {
             return Solution(values: values, isExact: held.isEmpty, held: held)
         }
 
-        private mutating func enqueue(_ variable: Int) { queue[rank(of: variable)].append(Int32(variable)) }
+        private func enqueue(_ variable: Int) { queue[rank(of: variable)].append(Int32(variable)) }
 
-        private mutating func rank(of variable: Int) -> Int {
+        private func rank(of variable: Int) -> Int {
             let needed = size(neighbours(of: variable)) * graph.sizes[variable]
             return needed > limit ? queue.count - 1 : Self.bucket(needed)
         }
 
         /// A variable whose elimination needs a small table, about the smallest.
-        private mutating func next() -> Int? {
+        private func next() -> Int? {
             for bucket in queue.indices {
                 while let entry = queue[bucket].popLast() {
                     let variable = Int(entry)
@@ -146,10 +160,9 @@ struct FactorGraph {
         private func size(_ scope: [Int32]) -> Int { scope.reduce(1) { $0 * graph.sizes[Int($1)] } }
 
         /// Variables that share a table with this one; only some if they are more than any table may have.
-        private mutating func neighbours(of variable: Int) -> [Int32] {
-            if graph.byVariable[variable].contains(where: { isUsedUp[Int($0)] }) {
-                graph.byVariable[variable].removeAll { isUsedUp[Int($0)] }
-            }
+        private func neighbours(of variable: Int) -> [Int32] {
+            let isUsedUp = isUsedUp
+            graph.byVariable[variable].removeAll { isUsedUp[Int($0)] }
             var scope: [Int32] = []
             var product = graph.sizes[variable]
             for index in graph.byVariable[variable] {
@@ -163,7 +176,7 @@ struct FactorGraph {
         }
 
         /// Replaces the tables of a variable by one over its neighbours: the least sum over its values.
-        private mutating func eliminate(_ variable: Int, _ scope: [Int32]) {
+        private func eliminate(_ variable: Int, _ scope: [Int32]) {
             let used = graph.byVariable[variable].map { graph.factors[Int($0)] }
             let count = size(scope)
             let own = graph.single[variable]
@@ -184,29 +197,32 @@ struct FactorGraph {
             var best = [UInt16](repeating: 0, count: count)
             var offsets = [Int](repeating: 0, count: used.count)
             var values = [Int](repeating: 0, count: scope.count)
+            let sizes = scope.map { graph.sizes[Int($0)] }
+            let tables = used.map(\.table.values.baseAddress!)
             for entry in 0..<count {
                 for value in own.indices {
                     var sum = own[value]
-                    for index in used.indices { sum += used[index].table[offsets[index] + value * ownStrides[index]] }
+                    for index in tables.indices { sum += tables[index][offsets[index] + value * ownStrides[index]] }
                     if sum < table[entry] { (table[entry], best[entry]) = (sum, UInt16(value)) }
                 }
                 for position in scope.indices.reversed() {
                     values[position] += 1
-                    let wraps = values[position] == graph.sizes[Int(scope[position])]
+                    let wraps = values[position] == sizes[position]
                     let step = wraps ? 1 - values[position] : 1
-                    for index in used.indices { offsets[index] += step * strides[index * scope.count + position] }
+                    for index in tables.indices { offsets[index] += step * strides[index * scope.count + position] }
                     if !wraps { break }
                     values[position] = 0
                 }
             }
+            withExtendedLifetime(used) {}
             trace.append((variable, scope, best))
             retire(variable)
-            add(Factor(scope: scope, table: table))
+            add(Factor(scope: scope, table: Table(table)))
             for neighbour in scope where graph.byVariable[Int(neighbour)].count <= 16 { enqueue(Int(neighbour)) }
         }
 
         /// Takes the variable out of all tables.
-        private mutating func hold(_ variable: Int, at value: Int) {
+        private func hold(_ variable: Int, at value: Int) {
             for index in graph.byVariable[variable] where !isUsedUp[Int(index)] {
                 let factor = graph.factors[Int(index)]
                 let position = factor.scope.firstIndex(of: Int32(variable))!
@@ -215,21 +231,24 @@ struct FactorGraph {
                 var rest = factor.scope
                 rest.remove(at: position)
                 var table: [Double] = []
-                table.reserveCapacity(factor.table.count / graph.sizes[variable])
-                for start in stride(from: value * inner, to: factor.table.count, by: block) { table += factor.table[start..<start + inner] }
+                let count = factor.table.values.count
+                table.reserveCapacity(count / graph.sizes[variable])
+                for start in stride(from: value * inner, to: count, by: block) {
+                    table += factor.table.values[start..<start + inner]
+                }
                 isUsedUp[Int(index)] = true
-                add(Factor(scope: rest, table: table))
+                add(Factor(scope: rest, table: Table(table)))
                 for neighbour in rest where graph.byVariable[Int(neighbour)].count <= 16 { enqueue(Int(neighbour)) }
             }
             isGone[variable] = true
         }
 
-        private mutating func retire(_ variable: Int) {
+        private func retire(_ variable: Int) {
             for index in graph.byVariable[variable] { isUsedUp[Int(index)] = true }
             isGone[variable] = true
         }
 
-        private mutating func add(_ factor: Factor) {
+        private func add(_ factor: Factor) {
             let before = graph.factors.count
             graph.append(factor)
             if graph.factors.count > before { isUsedUp.append(false) }

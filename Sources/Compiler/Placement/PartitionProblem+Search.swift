@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension PartitionProblem {
-    /// Devices that one search weighs against each other: with more, tables would grow beyond use, and groups of so many take turns.
+    /// Devices that one search weighs against each other, unless the parts are few: with more, tables grow beyond use. Groups of so many take turns.
     private static let mostDevices = 3
+    private static let fewParts = 64
     private static let mostRounds = 6
+    /// Of all rounds together, if there is more than one.
+    private static let mostRoundedParts = 60_000
 
     /// Searches from an assignment for a better one. Each search is exact over everything that it does not hold, so no step makes it worse.
     func improve(_ start: Partition) -> Partition {
-        let groups = Self.groups(of: Array(0..<deviceCount))
+        let groups = costs.count <= Self.fewParts ? [Array(0..<deviceCount)] : Self.groups(of: Array(0..<deviceCount))
         var current = start
         var reluctant: Set<Int> = []
-        for _ in 0..<Self.mostRounds {
+        var idle = 0
+        for _ in 0..<min(max(Self.mostRoundedParts / max(costs.count, 1), 1), Self.mostRounds) {
             let before = current.seconds
             var isExact = groups.count == 1
             for group in groups {
@@ -24,8 +28,9 @@ extension PartitionProblem {
                 current.isOptimal = true
                 break
             }
-            // What was held in this round is free in the next, so one without gain is not the end yet.
-            if current.seconds >= before * (1 - 1e-6) && reluctant.isEmpty { break }
+            // What was held in one round is free in the next, so two in a row have to be without gain.
+            idle = current.seconds < before * (1 - 1e-3) ? 0 : idle + 1
+            if idle == 2 { break }
         }
         return current
     }
@@ -43,6 +48,7 @@ extension PartitionProblem {
 private struct Network {
     /// By part: the devices that it may go to.
     private let choices: [[Int]]
+    private let group: [Int]
     private var graph = FactorGraph()
     private var start: [Int]
     /// Tables of more variables are split.
@@ -50,6 +56,7 @@ private struct Network {
 
     /// - Parameter group: devices that parts may move between; what lies elsewhere stays.
     init(_ problem: PartitionProblem, _ group: [Int], _ devices: [Int]) {
+        self.group = group
         choices = zip(problem.costs, devices).map { costs, device in
             group.contains(device) ? group.filter { costs[$0].isFinite } : [device]
         }
@@ -95,43 +102,45 @@ private struct Network {
         }
     }
 
-    /// What is known when the readers have been looked at one after the other: where the value comes from and where it has been wanted so far.
-    private struct Delivery: Hashable {
-        let source: Int?
-        let devices: UInt64
-
-        func reaching(_ device: Int) -> Delivery { Delivery(source: source, devices: devices | 1 << UInt64(device)) }
+    /// What is known when some of the readers have been looked at: where the value comes from, by position among its choices, and where it is wanted so far.
+    private struct Delivery {
+        let source: Int
+        /// A bit for each device of the group.
+        let wanted: Int
     }
 
     /// Many readers: a variable between any two of them holds the delivery so far, so no table has more than three variables.
     private mutating func addChain(_ source: Int?, _ readers: [Int], _ fixed: UInt64, _ cost: (Int?, UInt64) -> Double) {
-        var states = (source.map { choices[$0].map(Optional.some) } ?? [nil]).map { Delivery(source: $0, devices: fixed) }
+        let sources = source.map { choices[$0].map(Optional.some) } ?? [nil]
+        var states = sources.indices.map { Delivery(source: $0, wanted: 0) }
         var previous = source
         var state = source.map { start[$0] } ?? 0
         for reader in readers {
-            let choices = self.choices[reader]
-            var numbers: [Delivery: Int] = [:]
+            let bits = choices[reader].map { 1 << group.firstIndex(of: $0)! }
+            var numbers = [Int](repeating: -1, count: sources.count << group.count)
+            func code(_ delivery: Delivery, _ choice: Int) -> Int { delivery.source << group.count | delivery.wanted | bits[choice] }
             var next: [Delivery] = []
             for delivery in states {
-                for device in choices where numbers[delivery.reaching(device)] == nil {
-                    numbers[delivery.reaching(device)] = next.count
-                    next.append(delivery.reaching(device))
+                for choice in bits.indices where numbers[code(delivery, choice)] < 0 {
+                    numbers[code(delivery, choice)] = next.count
+                    next.append(Delivery(source: delivery.source, wanted: delivery.wanted | bits[choice]))
                 }
             }
             let variable = graph.addVariable(size: next.count)
-            state = numbers[states[state].reaching(choices[start[reader]])]!
+            state = numbers[code(states[state], start[reader])]
             start.append(state)
-            let before = states
             if let previous {
-                graph.addFactor([previous, reader, variable]) { values in
-                    numbers[before[values[0]].reaching(choices[values[1]])] == values[2] ? 0 : .infinity
-                }
+                graph.addFactor([previous, reader, variable]) { numbers[code(states[$0[0]], $0[1])] == $0[2] ? 0 : .infinity }
             } else {
-                graph.addFactor([reader, variable]) { values in numbers[before[0].reaching(choices[values[0]])] == values[1] ? 0 : .infinity
-                }
+                graph.addFactor([reader, variable]) { numbers[code(states[0], $0[0])] == $0[1] ? 0 : .infinity }
             }
             (states, previous) = (next, variable)
         }
-        if let previous { graph.add(costs: states.map { cost($0.source, $0.devices) }, to: previous) }
+        guard let previous else { return }
+        graph.add(
+            costs: states.map { delivery in
+                let wanted = group.indices.filter { delivery.wanted & (1 << $0) != 0 }.reduce(fixed) { $0 | 1 << UInt64(group[$1]) }
+                return cost(sources[delivery.source], wanted)
+            }, to: previous)
     }
 }
