@@ -58,10 +58,15 @@ package struct Schedule: Sendable {
         self.inputScale = inputScale
         let graph = placement.graph
         let inputPositions = Dictionary(graph.inputs.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        var roots: [ValueID: ValueID] = [:]
         for (index, placed) in placement.steps.enumerated() {
+            if case .view(let view) = placed {
+                roots[view.value] = roots[view.source] ?? view.source
+                continue
+            }
             var inputs: [Operand?] = []
             for (position, input) in placed.inputs(graph).enumerated() {
-                guard let input else {
+                guard let input = input.map({ roots[$0] ?? $0 }) else {
                     inputs.append(nil)
                     continue
                 }
@@ -88,7 +93,7 @@ package struct Schedule: Sendable {
             for case .slot(let slot)? in inputs { slots[slot].lifetime.last = steps.count }
             steps.append(.launch(step: index, inputs: inputs, outputs: outputs, workspace: workspace))
         }
-        for output in graph.outputs {
+        for output in graph.outputs.map({ roots[$0] ?? $0 }) {
             if placement.values[output] != nil {
                 outputs.append(.constant(output))
             } else if let device = origin[output], let slot = homes[Home(value: output, device: device)] {

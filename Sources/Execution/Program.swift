@@ -142,7 +142,9 @@ final class Program {
             case .constant(let constant): return .constant(placement.values[constant]!)
             case .input(let position): return .input(position)
             case .slot(let slot):
-                guard let tensor = producers[value], let type = DataType(rawValue: tensor.pointee.data_type) else {
+                guard let tensor = producers[value] ?? viewTensor(value, placement, launches),
+                    let type = DataType(rawValue: tensor.pointee.data_type)
+                else {
                     throw GraphError("the graph's output '\(graph[value].name)' is written by nothing")
                 }
                 let (device, buffer, offset) = memory.place(of: slot)
@@ -164,6 +166,17 @@ final class Program {
                         || memcmp(tensor.bytes.baseAddress!, inputs[position].bytes.baseAddress!, tensor.byteCount) == 0)
             }
     }
+}
+
+/// The shape of a graph output that is a view.
+private func viewTensor(_ value: ValueID, _ placement: Placement, _ memory: CMemory) -> UnsafePointer<sb_tensor>? {
+    guard case .known(let type)? = placement.types[value.index] else { return nil }
+    var tensor = sb_tensor()
+    tensor.size = MemoryLayout<sb_tensor>.size
+    tensor.data_type = type.dataType.rawValue
+    tensor.rank = UInt32(type.shape.count)
+    tensor.shape = memory.array(type.shape.map(Int64.init))
+    return UnsafePointer(memory.allocate(tensor))
 }
 
 extension Program.LaunchNames {

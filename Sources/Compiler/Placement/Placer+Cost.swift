@@ -83,7 +83,10 @@ extension Placer {
 
     /// A node as a piece of its own; if no device takes it whole, its parts.
     private func add(_ id: NodeID, _ scope: Scope, to pieces: inout Pieces, _ placement: inout Placement) throws {
-        if let (source, value) = renaming(id, placement), scope.pin == nil {
+        // An input of the graph that is an output under another name has to be copied.
+        if let (source, value) = renaming(id, placement), scope.pin == nil,
+            !(graph.inputs.contains(pieces.root(source)) && graph.outputs.contains(value))
+        {
             pieces.roots[value] = pieces.root(source)
             pieces.items.append(.view(id, scope))
             return
