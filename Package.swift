@@ -89,7 +89,7 @@ let package = Package(
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Benchmark", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -45,34 +45,87 @@ package struct Grouping {
         return true
     }
 
+    /// Joins several groups of nodes that are still alone, as `join` does one. O((nodes + edges) log groups) where few cannot be.
+    ///
+    /// - Returns: the positions of those that could not be joined.
+    mutating func join(all groups: [[NodeID]], on device: Int) -> [Int] { join(Array(groups.enumerated()), on: device) }
+
+    private mutating func join(_ groups: [(offset: Int, element: [NodeID])], on device: Int) -> [Int] {
+        if groups.isEmpty { return [] }
+        let before = self
+        for (_, ids) in groups {
+            let members = ids.compactMap { position[$0] }.sorted()
+            guard let first = members.first else { continue }
+            for member in members { leader[member] = first }
+            devices[first] = device
+        }
+        if order() != nil { return [] }
+        self = before
+        if groups.count == 1 { return [groups[0].offset] }
+        let middle = groups.count / 2
+        return join(Array(groups[..<middle]), on: device) + join(Array(groups[middle...]), on: device)
+    }
+
     /// The groups in an order in which they can run; the order of the nodes is kept where it can be.
     func sorted() -> [Placer.Group] {
-        let members = Dictionary(grouping: nodes.indices, by: { leader[$0] })
+        var members = [[Int]](repeating: [], count: nodes.count)
+        for index in nodes.indices { members[leader[index]].append(index) }
         return (order() ?? Array(nodes.indices)).map { first in
-            Placer.Group(nodes: (members[first] ?? []).sorted().map { nodes[$0] }, device: devices[first])
+            Placer.Group(nodes: members[first].map { nodes[$0] }, device: devices[first])
         }
     }
 
-    /// Leaders of groups in topological order; nil if groups wait for each other. O(nodes + edges), and a heap's logarithm.
+    /// Leaders of groups in topological order, the earliest that is ready first; nil if groups wait for each other. O((nodes + edges) log nodes).
     private func order() -> [Int]? {
-        var waiting: [Int: Int] = [:]
-        for first in leader { waiting[first] = 0 }
-        var edges: [Int: Set<Int>] = [:]
-        for (source, targets) in readers.enumerated() {
-            for target in targets where leader[source] != leader[target] {
-                if edges[leader[source], default: []].insert(leader[target]).inserted { waiting[leader[target], default: 0] += 1 }
+        var waiting = [Int](repeating: 0, count: nodes.count)
+        var targets = [[Int]](repeating: [], count: nodes.count)
+        for (source, readers) in readers.enumerated() {
+            for reader in readers where leader[source] != leader[reader] {
+                targets[leader[source]].append(leader[reader])
+                waiting[leader[reader]] += 1
             }
         }
-        // The earliest that is ready goes first.
-        var ready = waiting.filter { $0.value == 0 }.keys.sorted(by: >)
+        var ready = Heap()
+        var count = 0
+        for index in nodes.indices where leader[index] == index {
+            count += 1
+            if waiting[index] == 0 { ready.insert(index) }
+        }
         var order: [Int] = []
-        while let next = ready.popLast() {
+        while let next = ready.popLeast() {
             order.append(next)
-            for target in edges[next] ?? [] {
-                waiting[target]! -= 1
-                if waiting[target] == 0 { ready.insert(target, at: ready.firstIndex { $0 < target } ?? ready.endIndex) }
+            for target in targets[next] {
+                waiting[target] -= 1
+                if waiting[target] == 0 { ready.insert(target) }
             }
         }
-        return order.count == waiting.count ? order : nil
+        return order.count == count ? order : nil
+    }
+}
+
+/// A binary heap of numbers, the least on top.
+private struct Heap {
+    private var items: [Int] = []
+
+    mutating func insert(_ item: Int) {
+        var index = items.count
+        items.append(item)
+        while index > 0, items[(index - 1) / 2] > items[index] {
+            items.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    mutating func popLeast() -> Int? {
+        guard let least = items.first, let last = items.popLast() else { return nil }
+        if items.isEmpty { return least }
+        items[0] = last
+        var index = 0
+        while true {
+            let children = [2 * index + 1, 2 * index + 2].filter { $0 < items.count }
+            guard let child = children.min(by: { items[$0] < items[$1] }), items[child] < items[index] else { return least }
+            items.swapAt(index, child)
+            index = child
+        }
     }
 }

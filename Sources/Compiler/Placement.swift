@@ -7,7 +7,17 @@ package import Tensors
 
 /// What a user or a suite asks of placement.
 package struct PlacementRules: Sendable {
-    /// `PATTERN=DEVICE`: nodes whose name or operator matches the shell pattern run on that device alone. The first rule that matches counts.
+    /// Who gets a node that several devices take.
+    package enum Strategy: String, Codable, Sendable {
+        /// The first device, in order of preference: what a suite wants to see work is the plugin under test.
+        case preference
+        /// Whoever makes kernels and copies together cheapest; the order of preference breaks ties.
+        case cost
+    }
+    package var strategy = Strategy.preference
+    /// A device, by its name, that gets only what no other takes; nil: all are equal.
+    package var lastResort: String?
+    /// Nodes that match run on that device alone. The first rule that matches counts. See `PinPattern`.
     package var pins: [(pattern: String, device: String)] = []
     /// Names of libraries whose kernels go first.
     package var preferred: [String] = []
@@ -35,9 +45,12 @@ package struct NoKernelError: Error, Sendable, CustomStringConvertible {
     package let operatorName: String
     package let dataType: DataType?
     package let refusals: [String]
+    /// The rule `PATTERN=DEVICE` that left no other device.
+    package var pin: String?
 
     package var description: String {
         let reasons = refusals.isEmpty ? "no kernel is offered for it" : refusals.joined(separator: "; ")
+        if let pin { return "node '\(node)' (\(operatorName)) cannot run where '--place \(pin)' wants it: \(reasons)" }
         return "node '\(node)' (\(operatorName)) runs on none of the devices: \(reasons)"
     }
 }
@@ -54,6 +67,8 @@ package struct PlacedNode {
     package let kernel: Kernel
     package let descriptor: NodeDescriptor
     package let answer: SupportAnswer
+    /// Of one launch.
+    package let cost: CostEstimate
 }
 
 /// A group of nodes that a plugin's own compiler has made one program of.
@@ -68,6 +83,8 @@ package struct PlacedProgram {
     package let outputs: [ValueID]
     /// The tensors of an execution.
     package let descriptor: GraphDescriptor
+    /// Of one execution.
+    package let cost: CostEstimate
 }
 
 /// A node whose output 0 is its input 0 with another shape: nothing runs, the value is found where its source lies.
@@ -147,14 +164,20 @@ package struct Placement {
     /// By value of `graph`.
     package internal(set) var types: [InferredOutput?]
     /// In order of execution.
-    package internal(set) var steps: [PlacedStep] = []
+    package private(set) var steps: [PlacedStep] = []
+    /// Where each value that a step makes lies.
+    private(set) var homes: [ValueID: Int] = [:]
     /// Nodes of the model that the stack computed itself before the run.
     package internal(set) var folded: [NodeID] = []
     /// Constants and the values of folded nodes.
     package internal(set) var values: [ValueID: HostTensor]
+    /// Constants of more bytes are not shown to plugins before the run.
+    var largestKnownConstant = Int.max
     package internal(set) var inference: GraphInference
     /// Why groups that a plugin claimed go by kernels all the same, for a person.
     package internal(set) var remarks: [String] = []
+    /// How the devices were chosen, where cost decided.
+    package internal(set) var choice: PlacementChoice?
 
     /// Nothing is placed yet.
     package init(_ inference: GraphInference) {
@@ -163,4 +186,25 @@ package struct Placement {
         values = inference.graph.constants
         self.inference = inference
     }
+
+    mutating func append(_ step: PlacedStep) {
+        steps.append(step)
+        for case let output? in step.outputs(graph) { homes[output] = step.device }
+    }
+
+    mutating func removeSteps(from index: Int) {
+        for step in steps[index...] { for case let output? in step.outputs(graph) { homes[output] = nil } }
+        steps.removeSubrange(index...)
+    }
+}
+
+/// What a choice by cost came to, in expected seconds of kernels and copies.
+package struct PlacementChoice: Sendable {
+    package var seconds: Double
+    /// Of which the copies take so many.
+    package var copySeconds: Double
+    /// By device: with everything on it that it takes, and the rest where that is cheapest.
+    package var onOneDevice: [Double]
+    /// See `Partition.isOptimal`.
+    package var isOptimal: Bool
 }

@@ -5,7 +5,7 @@ import Tensors
 
 extension Placer {
     /// Decompositions within decompositions: an attention is a softmax is a maximum is a comparison.
-    private static let depthLimit = 6
+    static let depthLimit = 6
 
     /// Places the parts of a node in its place.
     ///
@@ -13,12 +13,12 @@ extension Placer {
     func decompose(_ id: NodeID, _ scope: Scope, _ placement: inout Placement) throws -> String? {
         let node = placement.graph[id]
         guard scope.depth <= Self.depthLimit, let fragment = try fragment(of: node, &placement) else { return "it has no decomposition" }
-        let mark = Mark(placement)
+        let mark = PlacementMark(placement)
         do {
             for part in placement.expand(node, fragment) {
                 if try !fold(part, &placement) { try place(part, scope, &placement) }
             }
-            if scope.depth == 1, placement.steps.count == mark.placed { placement.folded.append(id) }
+            if scope.depth == 1, placement.steps.count == mark.steps { placement.folded.append(id) }
             return nil
         } catch let error as NoKernelError {
             placement.reset(to: mark, without: node.outputs)
@@ -27,7 +27,7 @@ extension Placer {
     }
 
     /// The node's parts; nil if it has none.
-    private func fragment(of node: Node, _ placement: inout Placement) throws -> Fragment? {
+    func fragment(of node: Node, _ placement: inout Placement) throws -> Fragment? {
         guard let definition = catalog.definition(of: node), definition.decomposer != nil else { return nil }
         var (inputs, values) = ([ConcreteType?](), [Int: HostTensor]())
         for (index, input) in node.inputs.enumerated() {
@@ -55,7 +55,7 @@ extension Placer {
     }
 
     /// Computes a part whose inputs are known.
-    private func fold(_ id: NodeID, _ placement: inout Placement) throws -> Bool {
+    func fold(_ id: NodeID, _ placement: inout Placement) throws -> Bool {
         let node = placement.graph[id]
         guard let definition = catalog.definition(of: node), isFoldable(node, definition, known: placement.values) else { return false }
         let results = try definition.evaluate(
@@ -69,19 +69,21 @@ extension Placer {
 }
 
 /// How far a placement had come.
-private struct Mark {
-    let values: Int
-    let nodes: Int
-    let placed: Int
+struct PlacementMark {
+    fileprivate let values: Int
+    fileprivate let nodes: Int
+    let steps: Int
+    let folded: Int
 
     init(_ placement: Placement) {
-        (values, nodes, placed) = (placement.graph.values.count, placement.graph.nodes.count, placement.steps.count)
+        (values, nodes) = (placement.graph.values.count, placement.graph.nodes.count)
+        (steps, folded) = (placement.steps.count, placement.folded.count)
     }
 }
 
 extension Placement {
     /// Appends the nodes and values of a fragment, bound to the node's inputs and outputs. Returns the nodes in order of execution.
-    fileprivate mutating func expand(_ node: Node, _ fragment: Fragment) -> [NodeID] {
+    mutating func expand(_ node: Node, _ fragment: Fragment) -> [NodeID] {
         var bound: [ValueID: ValueID] = [:]
         for (inner, outer) in zip(fragment.graph.inputs, node.inputs.compactMap { $0 }) { bound[inner] = outer }
         for (inner, outer) in zip(fragment.graph.outputs, node.outputs.compactMap { $0 }) { bound[inner] = outer }
@@ -100,12 +102,13 @@ extension Placement {
         }
     }
 
-    fileprivate mutating func reset(to mark: Mark, without outputs: [ValueID?]) {
+    mutating func reset(to mark: PlacementMark, without outputs: [ValueID?]) {
+        removeSteps(from: mark.steps)
+        folded.removeSubrange(mark.folded...)
         for index in mark.values..<graph.values.count { values[ValueID(index)] = nil }
         for case let output? in outputs { values[output] = nil }
         graph.values.removeSubrange(mark.values...)
         types.removeSubrange(mark.values...)
         graph.nodes.removeSubrange(mark.nodes...)
-        steps.removeSubrange(mark.placed...)
     }
 }

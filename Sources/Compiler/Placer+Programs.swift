@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Graph
+import HardwareModel
 import Operators
 import Southbound
 import Tensors
@@ -21,7 +22,7 @@ extension Placer {
         for (index, device) in devices.enumerated() {
             guard let compiler = device.plugin.compiler else { continue }
             let asked = try open.filter { id in
-                guard !grouping.isClaimed(id), scope(of: id).allows(device), isCompilable(id, placement) else { return false }
+                guard !grouping.isClaimed(id), scope(of: id).allows(index, devices), isCompilable(id, placement) else { return false }
                 // What a device before this one takes stays there.
                 return try index == 0 || offer(for: id, scope(of: id), placement, limit: index).placed == nil
             }
@@ -30,35 +31,43 @@ extension Placer {
             for (_, claim) in Dictionary(grouping: zip(asked, answers).filter { $0.1 > 0 }, by: \.1).sorted(by: { $0.key < $1.key }) {
                 let nodes = claim.map(\.0)
                 if grouping.join(nodes, on: index) { continue }
-                placement.remarks.append(
-                    "\(device.plugin.name) claims a group of \(nodes.count) nodes that a path leaves and enters again, with '\(graph[nodes[0]].name)' in it: "
-                        + "they go by kernels")
+                placement.remarks.append(crossing(nodes, device))
             }
         }
         return grouping.sorted()
     }
 
-    /// Makes one step of a claimed group. False if the plugin does not compile it: then its nodes go by kernels.
-    func compile(_ nodes: [NodeID], on index: Int, _ placement: inout Placement) throws -> Bool {
+    /// Makes one step of a claimed group. Nil if the plugin does not compile it: then its nodes go by kernels.
+    func compile(_ nodes: [NodeID], on index: Int, _ placement: inout Placement) throws -> PlacedProgram? {
         let device = devices[index]
-        guard let compiler = device.plugin.compiler else { return false }
+        guard let compiler = device.plugin.compiler else { return nil }
         let subgraph = try subgraph(nodes, placement, plugin: device.plugin.name)
         do throws(PluginError) {
             let program = try compiler.compile(subgraph.descriptor, on: device)
-            placement.steps.append(
-                .program(
-                    PlacedProgram(
-                        nodes: nodes, device: index, program: program, inputs: subgraph.inputs, outputs: subgraph.outputs,
-                        descriptor: subgraph.descriptor)))
-            return true
+            let work = Self.work(of: nodes, subgraph, placement)
+            return PlacedProgram(
+                nodes: nodes, device: index, program: program, inputs: subgraph.inputs, outputs: subgraph.outputs,
+                descriptor: subgraph.descriptor,
+                cost: registry.costs.estimate(work, answer: program.costNanoseconds, isGeneric: false, on: index))
         } catch {
             placement.remarks.append("\(nodes.count) nodes that \(device.plugin.name) claimed go by kernels: \(error.message)")
-            return false
+            return nil
         }
     }
 
+    /// The operations of all nodes; of the bytes only those that come in and go out.
+    private static func work(of nodes: [NodeID], _ subgraph: Subgraph, _ placement: Placement) -> Work {
+        var work = Work()
+        for id in nodes {
+            if let one = try? NodeQuestion(id, placement).work { work = work + Work(operations: one.operations) }
+        }
+        let constants = Set(nodes.flatMap { placement.graph[$0].inputs.compactMap { $0 } }.filter { placement.values[$0] != nil })
+        work.bytes = (subgraph.inputs + subgraph.outputs + constants).reduce(0) { $0 + Double(placement.types[$1.index]?.byteCount ?? 0) }
+        return work
+    }
+
     /// Shapes are known, and all that the node reads and has can be given to a plugin.
-    private func isCompilable(_ id: NodeID, _ placement: Placement) -> Bool {
+    func isCompilable(_ id: NodeID, _ placement: Placement) -> Bool {
         let node = graph[id]
         guard let definition = catalog.definition(of: node), !definition.isHostOperator, !node.attributes.values.contains(where: \.isGraph)
         else { return false }
@@ -69,7 +78,7 @@ extension Placer {
         }
     }
 
-    private func subgraph(_ nodes: [NodeID], _ placement: Placement, plugin: String) throws -> Subgraph {
+    func subgraph(_ nodes: [NodeID], _ placement: Placement, plugin: String) throws -> Subgraph {
         try Subgraph(nodes, of: placement, plugin: plugin, catalog: catalog)
     }
 }

@@ -4,6 +4,8 @@ package import Southbound
 /// The devices of one command, opened: each plugin loaded once, devices in the order of preference, the reference CPU last to take what nobody else does.
 package final class DeviceSet: Sendable {
     package let devices: [Device]
+    /// The name of the device that the list does not have and that was added; nil if none was.
+    package let fallback: String?
     /// Operator libraries that bring no device.
     package let libraries: [OperatorLibrary]
     private let plugins: [Plugin]
@@ -16,11 +18,13 @@ package final class DeviceSet: Sendable {
         installation: Installation
     ) throws(PluginError) {
         var references: [DeviceReference] = []
+        var hasFallback = false
         for entry in list.split(separator: ",", omittingEmptySubsequences: false) {
             references.append(try DeviceReference.parse(String(entry), installation: installation))
         }
         if let fallback, let path = installation.builtInPlugin(named: fallback), !references.contains(where: { $0.plugin.path == path }) {
             references.append(try DeviceReference.parse(fallback, installation: installation))
+            hasFallback = true
         }
         var loaded: [PluginReference: Plugin] = [:]
         var devices: [Device] = []
@@ -46,6 +50,7 @@ package final class DeviceSet: Sendable {
         }
         try options.check(names: plugins.map(\.name))
         self.devices = devices
+        self.fallback = hasFallback ? devices.last?.name : nil
         self.libraries = libraries
         self.plugins = plugins
     }

@@ -14,12 +14,14 @@ struct RunCommand: ParsableCommand {
         abstract: "Run a model.",
         discussion: """
             Inputs are .npy files or ONNX tensors (.pb). An input that is left out is random, its unknown dimensions are 1, and the seed is printed.
-            What a device does not offer runs on the next one of the list, at last on the CPU.
+            Each node runs where kernels and copies together are expected to take least; 'southbridge explain' tells why. A CPU that the list does not name gets
+            only what nobody else runs. --strategy preference gives every node to the first device of the list that runs it.
 
             EXAMPLES
               southbridge run model.onnx --device cpu
               southbridge run model.onnx --device ./libchip.so,cpu --input image=cat.npy --output results
               southbridge run model.onnx --device cpu --place 'conv1*=cpu:0' --repeat 20 --json
+              southbridge run model.onnx --device npu:0,cpu:0 --place @rules.txt --strategy preference
             """)
 
     @Argument(help: "The model.", completion: .file(extensions: ["onnx"]))
@@ -28,24 +30,11 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Devices in order of preference.", valueName: "list"))
     var device: String
 
-    @Option(name: .customLong("input"), help: ArgumentHelp("Take an input from a file (repeatable).", valueName: "name=file"))
-    var inputs: [String] = []
-
-    @Option(help: ArgumentHelp("Seed of the inputs that are left out.", valueName: "n"))
-    var seed: UInt64?
-
     @Option(help: ArgumentHelp("Write each output to DIR/NAME.npy.", valueName: "dir"), completion: .directory)
     var output: String?
 
-    @Option(
-        help: ArgumentHelp("Nodes that match (by name or operator) run on that device alone (repeatable).", valueName: "pattern=device"))
-    var place: [String] = []
-
-    @Option(help: ArgumentHelp("Kernels of that library first (repeatable).", valueName: "library"))
-    var prefer: [String] = []
-
-    @Option(help: ArgumentHelp("Do not use kernels that match (repeatable).", valueName: "kernel"))
-    var deny: [String] = []
+    @OptionGroup var inputs: InputOptions
+    @OptionGroup var placement: PlacementOptions
 
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
@@ -73,11 +62,11 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let graph = try readModel(path: model).graph
-        let seed = seed ?? UInt64.random(in: 0..<(1 << 53))
-        let tensors = try readInputs(graph, seed: seed)
+        let seed = inputs.seed ?? UInt64.random(in: 0..<(1 << 53))
+        let tensors = try inputs.tensors(of: graph, seed: seed)
         let installation = try Installation.locate()
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
-        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try rules(set.devices))
+        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try placement.rules(set))
 
         let ending = RunGuard(seconds: timeout)
         var milliseconds: [Double] = []
@@ -109,35 +98,7 @@ struct RunCommand: ParsableCommand {
         if verbose {
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
-        result.print(randomInputs: graph.inputs.count > inputs.count)
-    }
-
-    private func rules(_ devices: [Device]) throws -> PlacementRules {
-        var rules = PlacementRules()
-        rules.pins = try place.map {
-            let (pattern, device) = try keyAndValue($0, flag: "--place")
-            guard devices.contains(where: { $0.name == device || $0.plugin.name == device }) else {
-                throw CommandFailure(
-                    code: 2, "--place '\($0)': no device '\(device)' in this run; there are \(devices.map(\.name).joined(separator: ", "))")
-            }
-            return (pattern, device)
-        }
-        rules.preferred = prefer
-        rules.denied = deny
-        return rules
-    }
-
-    private func readInputs(_ graph: Graph, seed: UInt64) throws -> [String: HostTensor] {
-        var tensors: [String: HostTensor] = [:]
-        for input in inputs {
-            let (name, file) = try keyAndValue(input, flag: "--input")
-            guard tensors[name] == nil else { throw CommandFailure(code: 2, "--input \(name) is given twice") }
-            tensors[name] = file.hasSuffix(".npy") ? try readNumpy(path: file) : try readTensor(path: file).tensor
-        }
-        for input in graph.inputs where tensors[graph[input].name] == nil {
-            tensors[graph[input].name] = try randomInput(graph[input], seed: seed)
-        }
-        return tensors
+        result.print(randomInputs: graph.inputs.count > inputs.files.count)
     }
 
     private func write(_ results: [(name: String, tensor: HostTensor)], to folder: String) throws -> [String] {

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Compiler
+import Execution
+import Foundation
+import Graph
+import ONNX
+import Southbound
+import Tensors
+
+/// Where the inputs of a model come from.
+struct InputOptions: ParsableArguments {
+    @Option(name: .customLong("input"), help: ArgumentHelp("Take an input from a file (repeatable).", valueName: "name=file"))
+    var files: [String] = []
+
+    @Option(help: ArgumentHelp("Shape of an input that is left out (repeatable).", valueName: "name=1,3,224,224"))
+    var shape: [String] = []
+
+    @Option(help: ArgumentHelp("Seed of the inputs that are left out.", valueName: "n"))
+    var seed: UInt64?
+
+    func tensors(of graph: Graph, seed: UInt64) throws -> [String: HostTensor] {
+        var tensors: [String: HostTensor] = [:]
+        for input in files {
+            let (name, file) = try keyAndValue(input, flag: "--input")
+            guard tensors[name] == nil else { throw CommandFailure(code: 2, "--input \(name) is given twice") }
+            tensors[name] = file.hasSuffix(".npy") ? try readNumpy(path: file) : try readTensor(path: file).tensor
+        }
+        let shapes = try self.shapes(of: graph)
+        for input in graph.inputs where tensors[graph[input].name] == nil {
+            var value = graph[input]
+            if let shape = shapes[value.name], let type = value.type { value.type = TensorType(type.dataType, known: shape) }
+            tensors[value.name] = try randomInput(value, seed: seed)
+        }
+        return tensors
+    }
+
+    private func shapes(of graph: Graph) throws -> [String: [Int]] {
+        var shapes: [String: [Int]] = [:]
+        for text in shape {
+            let (name, sizes) = try keyAndValue(text, flag: "--shape")
+            guard graph.inputs.contains(where: { graph[$0].name == name }) else {
+                let known = graph.inputs.map { graph[$0].name }.joined(separator: ", ")
+                throw CommandFailure(code: 2, "--shape '\(text)': the model has no input '\(name)'; it has \(known)")
+            }
+            shapes[name] = try sizes.split(separator: ",").map { size in
+                guard let number = Int(size), number >= 0 else {
+                    throw CommandFailure(code: 2, "--shape '\(text)': '\(size)' is no size; give them as 1,3,224,224")
+                }
+                return number
+            }
+        }
+        return shapes
+    }
+}
+
+/// Where the nodes of a model run.
+struct PlacementOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Nodes that match run on that device alone (repeatable): a shell pattern for name or operator, or name:, op: or type: before it; @FILE has a rule a line.",
+            valueName: "pattern=device"))
+    var place: [String] = []
+
+    @Option(help: ArgumentHelp("Kernels of that library first (repeatable).", valueName: "library"))
+    var prefer: [String] = []
+
+    @Option(help: ArgumentHelp("Do not use kernels that match (repeatable).", valueName: "kernel"))
+    var deny: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Who gets what several devices run: the one where all together takes least, or the first of the list.",
+            valueName: "cost|preference"))
+    var strategy: PlacementRules.Strategy = .cost
+
+    func rules(_ set: DeviceSet) throws -> PlacementRules {
+        var rules = PlacementRules()
+        rules.strategy = strategy
+        rules.lastResort = set.fallback
+        let lines = try place.flatMap { $0.hasPrefix("@") ? try Pin.rules(in: text(of: String($0.dropFirst()))) : [$0] }
+        rules.pins = try lines.map { try pin($0, set.devices) }
+        rules.preferred = prefer
+        rules.denied = deny
+        return rules
+    }
+
+    private func text(of path: String) throws -> String {
+        do {
+            return try String(contentsOf: URL(filePath: path), encoding: .utf8)
+        } catch {
+            throw CommandFailure(code: 2, "--place @\(path): the file cannot be read as text; give one PATTERN=DEVICE a line")
+        }
+    }
+
+    /// Split at the last equals sign: names of nodes may have one, those of devices do not.
+    private func pin(_ rule: String, _ devices: [Device]) throws -> (pattern: String, device: String) {
+        guard let split = rule.lastIndex(of: "="), split > rule.startIndex else {
+            throw CommandFailure(code: 2, "--place takes PATTERN=DEVICE, not '\(rule)'")
+        }
+        let device = String(rule[rule.index(after: split)...])
+        guard devices.contains(where: { $0.name == device || $0.plugin.name == device }) else {
+            throw CommandFailure(
+                code: 2, "--place '\(rule)': no device '\(device)' in this run; there are \(devices.map(\.name).joined(separator: ", "))")
+        }
+        return (String(rule[..<split]), device)
+    }
+}
+
+extension PlacementRules.Strategy: ExpressibleByArgument {}
