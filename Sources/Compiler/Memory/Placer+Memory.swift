@@ -6,6 +6,9 @@ import Southbound
 import Tensors
 
 extension Placer {
+    /// Of the memory, for what buffers take beside their bytes.
+    private static let reservedShare = 32
+
     /// The bytes of a constant as plugins see them before the run; nil if it is none, or is not shown to them.
     func knownBytes(of value: ValueID, _ placement: Placement) -> UnsafeRawPointer? {
         guard let tensor = placement.values[value], tensor.byteCount <= rules.largestKnownConstant else { return nil }
@@ -18,7 +21,7 @@ extension Placer {
         guard capacity > 0, !device.isHostVisible else { return nil }
         let values = Set((node.inputs + node.outputs).compactMap { $0 })
         let needed = values.reduce(answer.workspaceBytes) { $0 + (placement.types[$1.index]?.byteCount ?? 0) }
-        guard needed > capacity else { return nil }
+        guard needed > capacity - capacity / Self.reservedShare else { return nil }
         return "\(device.name) has \(Quantity.bytes.shown(capacity)) of memory; a launch needs \(Quantity.bytes.shown(needed))"
     }
 }
