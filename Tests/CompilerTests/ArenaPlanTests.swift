@@ -100,7 +100,7 @@ import Testing
         print(
             "\(kind): planned in \(planned - start), verified in \(ContinuousClock.now - planned), \(plan.strategy), \(Double(plan.byteCount) / Double(plan.lowerBound))"
         )
-        if kind == "chain" || kind == "nested" { #expect(Double(plan.byteCount) <= 1.02 * Double(plan.lowerBound)) }
+        if kind == "nested" { #expect(plan.byteCount == plan.lowerBound) }
     }
 
     private func meet(_ a: Int, _ b: Int, _ offsets: [Int], _ lifetimes: [Lifetime]) -> Bool {

@@ -18,7 +18,7 @@ package struct ArenaPlan: Sendable {
     }
 
     /// Comparisons of two tensors that live together which all strategies may make in one plan: about a second.
-    private static let mostComparisons = 12_000_000
+    private static let mostComparisons = 8_000_000
 
     /// The smallest plan of several strategies; of equal ones the first. The cheapest strategy takes O(n log n) and is always tried, others as long as the
     /// plan is above its bound and the number of pairs of tensors that live together allows it.
@@ -26,7 +26,8 @@ package struct ArenaPlan: Sendable {
         let problem = Packing.Problem(lifetimes, alignment: alignment)
         var best = problem.swept()
         var left = Self.mostComparisons
-        let price = problem.pairCount + lifetimes.count
+        // Sorting and looking up count, too.
+        let price = problem.pairCount + 16 * lifetimes.count
         for order in Packing.Order.allCases {
             for fit in Packing.Fit.allCases where best.byteCount > problem.lowerBound && left >= price {
                 left -= price

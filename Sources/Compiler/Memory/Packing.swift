@@ -139,12 +139,13 @@ struct Packing {
 
         /// Hill climbing: the tensor that reaches highest is placed before one that it had to give way to, as long as this does no harm and `comparisons` last.
         func improved(_ packing: Packing, comparisons: Int) -> Packing {
-            guard !lifetimes.isEmpty else { return packing }
+            let price = pairCount + 8 * sizes.count
+            guard comparisons >= 2 * price, !lifetimes.isEmpty else { return packing }
             var best = packing
             var order = sizes.indices.sorted { (packing.offsets[$0], $0) < (packing.offsets[$1], $1) }
             var current = packed(order, .lowest, strategy: packing.strategy)
             var random: UInt64 = 0x9E37_79B9_7F4A_7C15
-            for _ in 0..<min(1000, comparisons / (pairCount + 8 * sizes.count)) {
+            for _ in 0..<min(1000, comparisons / price) {
                 if min(best.byteCount, current.byteCount) <= lowerBound { break }
                 guard let position = order.lastIndex(where: { current.offsets[$0] + sizes[$0] == current.byteCount }) else { break }
                 let tensor = order[position]

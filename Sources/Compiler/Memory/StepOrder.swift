@@ -8,35 +8,55 @@ package struct StepOrder: Sendable {
     /// The largest sum of live bytes at one step.
     package let peak: Int
 
-    /// In equal orders, the one whose work for queued devices comes first wins; then the given one.
+    /// Of graphs with more steps only the best candidate is improved.
+    private static let mostStepsForAll = 5000
+
+    /// In equal orders, the one whose work for queued devices comes first wins; then the given one. What no order can be below ends the search.
     package init(_ graph: StepGraph) {
-        let given = Array(graph.steps.indices)
-        let candidates: [(name: String, order: [Int])] = [
-            ("given", given), ("depth first", graph.depthFirstOrder()), ("least growth", graph.leastGrowthOrder()),
-            ("deepest branch", graph.branchOrder()),
-        ]
-        var best: (name: String, order: [Int], peak: Int, delay: Int)?
-        for candidate in candidates {
-            for isImproved in [false, true] {
-                let order = isImproved ? graph.improved(candidate.order) : candidate.order
-                if isImproved && order == candidate.order { continue }
-                let (peak, delay) = (graph.peak(order), graph.queueDelay(order))
-                guard let last = best else {
-                    best = (candidate.name, order, peak, delay)
-                    continue
-                }
-                if (peak, delay) < (last.peak, last.delay) {
-                    best = (isImproved ? "\(candidate.name), windows improved" : candidate.name, order, peak, delay)
-                }
-            }
+        let floor = graph.floor
+        var candidates = [Candidate("given", Array(graph.steps.indices), graph)]
+        func isDone() -> Bool { candidates.contains { $0.rank.peak <= floor } }
+        if graph.steps.contains(where: \.isQueued), !graph.steps.allSatisfy(\.isQueued) {
+            candidates.append(Candidate("queues first", graph.queueOrder(), graph))
         }
-        order = best?.order ?? given
-        name = best?.name ?? "given"
-        peak = best?.peak ?? 0
+        if !isDone() {
+            candidates.append(Candidate("depth first", graph.depthFirstOrder(), graph))
+            candidates.append(Candidate("least growth", graph.leastGrowthOrder(), graph))
+            candidates.append(Candidate("deepest branch", graph.branchOrder(), graph))
+        }
+        let promising = candidates.sorted { $0.rank < $1.rank }.prefix(graph.steps.count > Self.mostStepsForAll ? 1 : candidates.count)
+        for raw in promising where !isDone() {
+            candidates.append(Candidate("\(raw.name), windows improved", graph.improved(raw.order), graph))
+        }
+        // The first of equal ones.
+        let best = candidates.reduce(candidates[0]) { $1.rank < $0.rank ? $1 : $0 }
+        order = best.order
+        name = best.name
+        peak = best.rank.peak
+    }
+
+    private struct Candidate {
+        let name: String
+        let order: [Int]
+        let rank: (peak: Int, queueDelay: Int)
+
+        init(_ name: String, _ order: [Int], _ graph: StepGraph) {
+            self.name = name
+            self.order = order
+            rank = (graph.peak(order), graph.queueDelay(order))
+        }
     }
 }
 
 extension StepGraph {
+    /// What the most demanding step has to have at once, whatever the order.
+    fileprivate var floor: Int {
+        steps.map { step in
+            let values = (step.inputs + step.outputs).reduce(step.workspaceBytes) { $0 + byteCounts[$1] }
+            return values - (step.inPlaceInput.map { byteCounts[$0] } ?? 0)
+        }.max() ?? 0
+    }
+
     /// The sum of the positions of work on queued devices.
     fileprivate func queueDelay(_ order: [Int]) -> Int {
         order.enumerated().reduce(0) { $0 + (steps[$1.element].isQueued ? $1.offset : 0) }
@@ -76,6 +96,11 @@ extension StepGraph {
     /// Goes on with what the last step has made as long as there is something to go on with, and prefers what frees memory. O(n log n).
     package func branchOrder() -> [Int] {
         run { state, step, position in (-position, state.growth(step)) }
+    }
+
+    /// Work for queued devices as early as it can be. O(n log n).
+    fileprivate func queueOrder() -> [Int] {
+        run { _, step, _ in (steps[step].isQueued ? 0 : 1, step) }
     }
 
     /// Steps in the order of a priority, the smallest first.

@@ -44,24 +44,24 @@ struct MemoryFit {
 
     mutating func allocate() throws -> (arenas: [PoolBlock?], constants: [ConstantHome: PoolBlock]) {
         let whole = schedule
-        var budgets = try devices.indices.map { try shortage(of: $0) }
+        var budgets = try devices.indices.map { try budget(of: $0) }
         for attempt in 1... {
             schedule = whole
             for (device, budget) in budgets.enumerated() {
                 if let budget { try spill(on: device, budget) }
             }
             plans = schedule.memoryPlans(placement, devices: devices, guardBytes: guardBytes)
-            var remarks: [String] = []
-            if guardBytes == 0 { offerPlans(&remarks) }
-            self.remarks = remarks + schedule.spills.map(warning)
-            do throws(PluginError) {
+            remarks = []
+            if guardBytes == 0 { offerPlans() }
+            remarks += schedule.spills.map(warning)
+            do throws(Exhaustion) {
                 return try allocateWhole()
             } catch {
-                guard error.code == .outOfMemory, attempt < Self.mostTries, guardBytes == 0, rules.spilling,
-                    let device = devices.firstIndex(where: { error.message.contains($0.name) }), canSpill(on: device)
-                else { throw error }
-                guard let available = try budgets[device] ?? pools[device].availableBytes() else { throw error }
-                budgets[device] = available / 10 * 9
+                guard error.error.code == .outOfMemory, attempt < Self.mostTries, guardBytes == 0, rules.spilling,
+                    canSpill(on: error.device),
+                    let available = try budgets[error.device] ?? pools[error.device].availableBytes()
+                else { throw error.error }
+                budgets[error.device] = available / 10 * 9
             }
         }
         fatalError("the loop above ends with a return or an error")
@@ -70,31 +70,34 @@ struct MemoryFit {
     private func canSpill(on device: Int) -> Bool { !devices[device].isHostVisible }
 
     /// What there is on a device that has less than the program needs; nil where it has enough, or where nobody knows.
-    private func shortage(of device: Int) throws -> Int? {
-        guard guardBytes == 0, canSpill(on: device), let available = try pools[device].availableBytes() else { return nil }
-        let constants = Set(constantHomes.filter { $0.device == device }.map(\.value))
+    ///
+    /// - Throws: if there is less, and nothing may wait on the host.
+    private func budget(of index: Int) throws -> Int? {
+        let device = devices[index]
+        guard guardBytes == 0, canSpill(on: index), let available = try pools[index].availableBytes() else { return nil }
+        let constants = Set(constantHomes.filter { $0.device == index }.map(\.value))
         let held = constants.reduce(0) { $0 + (placement.values[$1]?.byteCount ?? 0) + Self.bufferOverhead }
-        let (_, lifetimes) = schedule.arena(of: device)
-        let arena = ArenaPlan(lifetimes, alignment: devices[device].alignment).byteCount
-        let overhead = Self.bufferOverhead * (constants.count + 1)
-        return arena + held > available ? max(0, available - overhead) : nil
+        let needed = ArenaPlan(schedule.arena(of: index).lifetimes, alignment: device.alignment).byteCount + held
+        guard needed > available else { return nil }
+        if rules.spilling { return max(0, available - Self.bufferOverhead * (constants.count + 1)) }
+        throw exhausted(index, "the model needs \(Quantity.bytes.shown(needed))", left: available)
     }
 
     private mutating func spill(on device: Int, _ budget: Int) throws {
-        guard rules.spilling else {
-            throw PluginError(
-                .outOfMemory, plugin: devices[device].plugin.name,
-                "\(devices[device].name) has \(Quantity.bytes.shown(budget)) left for this model, which needs more, and spilling is off")
-        }
         do throws(SpillError) {
             schedule = try schedule.spilling(on: device, budget: budget, placement, devices: devices)
         } catch {
             let subject = error.step.map { "node '\(placement.steps[$0].name(placement.graph))' needs" } ?? "the model needs"
-            throw PluginError(
-                .outOfMemory, plugin: devices[device].plugin.name,
-                "\(devices[device].name): \(subject) \(Quantity.bytes.shown(error.neededBytes)) at once, but only \(Quantity.bytes.shown(error.budget)) of its "
-                    + "\(Quantity.bytes.shown(devices[device].model.spaces[0].capacityBytes)) are left; held are \(pools[device].holdings)")
+            throw exhausted(device, "\(subject) \(Quantity.bytes.shown(error.neededBytes)) at once", left: error.budget)
         }
+    }
+
+    private func exhausted(_ device: Int, _ need: String, left: Int) -> PluginError {
+        let capacity = Quantity.bytes.shown(devices[device].model.spaces[0].capacityBytes)
+        return PluginError(
+            .outOfMemory, plugin: devices[device].plugin.name,
+            "\(need) on \(devices[device].name), but \(Quantity.bytes.shown(left)) of its \(capacity) are left; held are \(pools[device].holdings); "
+                + "use a device with more memory or a smaller batch, or place nodes elsewhere with --place")
     }
 
     private var constantHomes: [ConstantHome] {
@@ -111,24 +114,34 @@ struct MemoryFit {
     }
 
     /// Lets each plugin change the plan of its device.
-    private mutating func offerPlans(_ remarks: inout [String]) {
+    private mutating func offerPlans() {
         for index in plans.indices {
             guard let device = plans[index].device else { continue }
             if let remark = plans[index].offer(to: devices[device]) { remarks.append(remark) }
         }
     }
 
-    private func allocateWhole() throws(PluginError) -> (arenas: [PoolBlock?], constants: [ConstantHome: PoolBlock]) {
+    /// An allocation that failed on one of the devices.
+    private struct Exhaustion: Error {
+        let device: Int
+        let error: PluginError
+    }
+
+    private func allocateWhole() throws(Exhaustion) -> (arenas: [PoolBlock?], constants: [ConstantHome: PoolBlock]) {
+        func on(_ device: Int, _ allocate: (DevicePool) throws(PluginError) -> PoolBlock) throws(Exhaustion) -> PoolBlock {
+            do throws(PluginError) { return try allocate(pools[device]) } catch { throw Exhaustion(device: device, error: error) }
+        }
         var arenas = [PoolBlock?](repeating: nil, count: devices.count)
+        let name = "results and workspaces of '\(placement.graph.name)'"
         for plan in plans where plan.byteCount > 0 {
             guard let device = plan.device else { continue }
-            arenas[device] = try pools[device].allocate(
-                byteCount: plan.byteCount, name: "results and workspaces of '\(placement.graph.name)'")
+            arenas[device] = try on(device) { (pool) throws(PluginError) in try pool.allocate(byteCount: plan.byteCount, name: name) }
         }
         var constants: [ConstantHome: PoolBlock] = [:]
         for home in constantHomes {
             guard let tensor = placement.values[home.value] else { continue }
-            constants[home] = try pools[home.device].constant(tensor, name: "'\(placement.graph[home.value].name)'")
+            let name = "'\(placement.graph[home.value].name)'"
+            constants[home] = try on(home.device) { (pool) throws(PluginError) in try pool.constant(tensor, name: name) }
         }
         return (arenas, constants)
     }
