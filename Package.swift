@@ -52,7 +52,7 @@ let package = Package(
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
         module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Execution", ["Compiler", "CSouthbridge", "Graph", "Operators", "Southbound", "Tensors"]),
+        module("Execution", ["Compiler", "CSouthbridge", "Graph", "HardwareModel", "Operators", "Southbound", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
             name: "CHwloc", path: "Sources/ReferenceCPU/CHwloc", pkgConfig: "hwloc",
@@ -82,7 +82,7 @@ let package = Package(
         module(
             "Benchmark",
             ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
+        module("Reports", ["Benchmark", "Conformance", "Execution", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",

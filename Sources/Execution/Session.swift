@@ -14,12 +14,18 @@ package final class Session: Sendable {
     private let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
+    private let measured: any MeasuredCosts
     let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
     ///   - libraries: operator libraries without a driver.
-    package init(_ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules()) {
+    ///   - measured: costs of kernels that count more than what plugins say.
+    package init(
+        _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules(),
+        measured: any MeasuredCosts = NothingMeasured()
+    ) {
+        self.measured = measured
         self.graph = graph
         self.devices = devices
         self.libraries = libraries
@@ -95,7 +101,7 @@ package final class Session: Sendable {
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")

@@ -138,7 +138,8 @@ package final class KernelRegistry {
     }
 
     private func isDenied(_ kernel: Kernel, of library: OperatorLibrary) -> Bool {
-        rules.denied.contains { matches(kernel.name, $0) || matches("\(library.plugin.name)/\(kernel.name)", $0) }
+        (rules.onlyKernel.map { $0 != "\(library.plugin.name)/\(kernel.name)" } ?? false)
+            || rules.denied.contains { matches(kernel.name, $0) || matches("\(library.plugin.name)/\(kernel.name)", $0) }
     }
 }
 

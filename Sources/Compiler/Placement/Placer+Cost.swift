@@ -168,7 +168,7 @@ extension Placer {
     }
 
     /// Seconds of the node's parts on one device; nil if it does not take them all.
-    private func partsCost(of id: NodeID, _ signature: NodeSignature, _ scope: Scope, _ placement: inout Placement) throws -> Double? {
+    func partsCost(of id: NodeID, _ signature: NodeSignature, _ scope: Scope, _ placement: inout Placement) throws -> Double? {
         guard rules.decomposing, let device = scope.only else { return nil }
         if let known = registry.partsCosts[device][signature] { return known.isFinite ? known : nil }
         let mark = PlacementMark(placement)

@@ -60,7 +60,9 @@ struct RunCommand: ParsableCommand {
         let tensors = try inputs.tensors(of: graph, seed: seed)
         let installation = try Installation.locate()
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
-        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try placement.rules(set))
+        let rules = try placement.rules(set)
+        let costs = try placement.measuredCosts(graph, tensors, set, rules)
+        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: rules, measured: costs)
 
         var milliseconds: [Double] = []
         var results: [(name: String, tensor: HostTensor)] = []
@@ -78,7 +80,7 @@ struct RunCommand: ParsableCommand {
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
         let files = try output.map { try write(results, to: $0) }
         guard let summary = session.summary else { return }
-        for remark in summary.remarks { standardError("note: \(remark)") }
+        for remark in costs.remarks + summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
             device: device, seed: seed, placement: summary.placement,
             outputs: results.enumerated().map { index, output in
