@@ -82,7 +82,7 @@ struct RunCommand: ParsableCommand {
         guard let summary = session.summary else { return }
         for remark in costs.remarks + summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
-            device: device, seed: seed, placement: summary.placement,
+            device: device, seed: seed, strategy: rules.strategy, placement: summary.placement,
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
@@ -173,6 +173,8 @@ private struct RunResult: Encodable {
 
     let device: String
     let seed: UInt64
+    /// By which placement was asked for; a note tells where it could not be.
+    let strategy: PlacementRules.Strategy
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
@@ -180,13 +182,13 @@ private struct RunResult: Encodable {
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, placement, outputs, latency, counters
+        case device, seed, strategy, placement, outputs, latency, counters
         case peakMemoryBytes = "peak_memory_bytes"
     }
 
     func print(randomInputs: Bool) {
         let places = placement.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        Swift.print("nodes by device: \(places)")
+        Swift.print("nodes by device (by \(strategy.rawValue)): \(places)")
         for output in outputs {
             Swift.print("output \(output.name): \(output.dataType) \(output.shape)\(output.file.map { " → \($0)" } ?? "")")
         }
