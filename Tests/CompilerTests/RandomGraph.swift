@@ -8,7 +8,7 @@ struct RandomGraph {
     private(set) var inputs: [String: HostTensor] = [:]
     /// How far results of two devices may lie apart. Inputs lie in [-1, 1], and every node maps values of [-1, 1] to [-1, 1] without making a difference
     /// larger than `growth` times the sum of its inputs' differences; what a node adds is the rounding of a product to bfloat16 inputs at worst.
-    let bound: Double
+    private(set) var bound = 0.0
 
     init(seed: Int, size: Int = 16) throws {
         let random = CounterRandom(seed: UInt64(seed), case: "graph", tensor: "")
