@@ -53,7 +53,7 @@ let package = Package(
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
         module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Execution", ["Compiler", "CSouthbridge", "Graph", "HardwareModel", "Operators", "Southbound", "Tensors"]),
+        module("Execution", ["Compiler", "CSouthbridge", "Graph", "HardwareModel", "Operators", "Southbound", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
         module("SouthbridgeRuntime", ["Compiler", "Execution", "Graph", "ONNX", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
@@ -84,7 +84,7 @@ let package = Package(
         module(
             "Benchmark",
             ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Reports", ["Benchmark", "Conformance", "HardwareModel"]),
+        module("Reports", ["Benchmark", "Conformance", "Execution", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",

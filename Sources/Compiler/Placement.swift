@@ -23,6 +23,8 @@ package struct PlacementRules: Sendable {
     package var preferred: [String] = []
     /// Shell patterns of kernel names (`LIBRARY/KERNEL` or `KERNEL`) that are not to be used.
     package var denied: [String] = []
+    /// The only kernel that counts, as `LIBRARY/KERNEL`; nil: all do. For measurements.
+    package var onlyKernel: String?
     /// Nodes whose value is known before the run are computed by the stack, once. Without it only host operators are, so that a suite sees every node run.
     package var folding = true
     /// A node that has no kernel but a generic one, or none at all, runs as simpler operators where its decomposition has kernels. Without it every node runs

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Graph
+import HardwareModel
 package import Operators
 package import Southbound
 import Tensors
@@ -34,9 +35,15 @@ package struct Placer {
         placement.largestKnownConstant = rules.largestKnownConstant
         var open: [NodeID] = []
         for index in graph.nodes.indices where try !runOnHost(NodeID(index), &placement) { open.append(NodeID(index)) }
-        switch rules.strategy {
-        case .preference: try placeByPreference(open, &placement)
-        case .cost: try placeByCost(open, &placement)
+        if rules.strategy == .cost, devices.count > 1, let silent = devices.first(where: { !$0.model.saysWhatItCosts }) {
+            placement.remarks.append(
+                "\(silent.name) describes neither rates nor bandwidth, so costs cannot be compared: every node goes to the first device of the list that takes it"
+            )
+            try placeByPreference(open, &placement)
+        } else if rules.strategy == .cost {
+            try placeByCost(open, &placement)
+        } else {
+            try placeByPreference(open, &placement)
         }
         return placement
     }

@@ -18,19 +18,22 @@ package final class Session: Sendable {
     /// Keeps what plans give back for the next ones.
     let pools: [DevicePool]
     private let omittedWait: Int?
+    private let measured: any MeasuredCosts
     let program = Mutex<Program?>(nil)
 
     /// - Parameters:
     ///   - devices: in order of preference.
     ///   - libraries: operator libraries without a driver.
+    ///   - measured: costs of kernels that count more than what plugins say.
     ///   - omittedWait: leaves one of the waits between lanes out, so that a test can show that it is needed.
     package init(
         _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules = PlacementRules(),
-        memoryRules: MemoryRules = MemoryRules(), omittedWait: Int? = nil
+        memoryRules: MemoryRules = MemoryRules(), measured: any MeasuredCosts = NothingMeasured(), omittedWait: Int? = nil
     ) {
         self.memoryRules = memoryRules
         pools = devices.map(DevicePool.shared)
         self.omittedWait = omittedWait
+        self.measured = measured
         self.graph = graph
         self.devices = devices
         self.libraries = libraries
@@ -114,13 +117,13 @@ package final class Session: Sendable {
         let inference = try GraphInference(graph, inputs: types, values: values)
         guard strided else {
             return try makeRoom(after: program, guarded: guardBytes > 0) { rules, memoryRules in
-                let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+                let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
                 return try Program(
                     placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, memoryRules: memoryRules,
                     omittedWait: omittedWait)
             }
         }
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }

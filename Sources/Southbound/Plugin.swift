@@ -9,6 +9,8 @@ package final class Plugin: @unchecked Sendable {
     package let name: String
     package let identity: PluginIdentity
     package let optionSchema: [OptionSchema]
+    /// What it was started with.
+    package let givenOptions: [String: String]
     /// What `start` returned.
     package let instance: OpaquePointer?
     /// The groups as full-size copies: a member that the plugin's own table does not reach is NULL here.
@@ -84,6 +86,7 @@ package final class Plugin: @unchecked Sendable {
         self.services = services
         identity = negotiation.identity
         optionSchema = negotiation.options
+        givenOptions = options
         table = negotiation.table
         driver = negotiation.driver
         streams = negotiation.streams

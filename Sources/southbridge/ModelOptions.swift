@@ -74,6 +74,22 @@ struct PlacementOptions: ParsableArguments {
             valueName: "cost|preference"))
     var strategy: PlacementRules.Strategy = .cost
 
+    @Flag(help: "Time the kernels that could run the nodes, and keep the times for this and later runs.")
+    var measure = false
+
+    /// What was measured before, and now if the user says so.
+    func measuredCosts(_ graph: Graph, _ inputs: [String: HostTensor], _ set: DeviceSet, _ rules: PlacementRules) throws -> CostCache {
+        let cache = CostCache(folder: CostCache.standardFolder())
+        if measure {
+            let measurement = KernelMeasurement(graph, devices: set.devices, libraries: set.libraries, rules: rules)
+            let (count, remarks) = try measurement.run(inputs, into: cache)
+            try cache.save()
+            for remark in remarks { standardError("note: \(remark)") }
+            standardError("\(count) kernels timed")
+        }
+        return cache
+    }
+
     func rules(_ set: DeviceSet) throws -> PlacementRules {
         var rules = PlacementRules()
         rules.strategy = strategy

@@ -15,6 +15,7 @@ struct Southbridge: ParsableCommand {
               southbridge devices
               southbridge run model.onnx --device cpu
               southbridge run model.onnx --device chip=./libchip.so,cpu --input x=x.npy --output results
+              southbridge explain model.onnx --device chip=./libchip.so,cpu
               southbridge conform ./libchip.so --level driver
               southbridge new acme
 
@@ -24,7 +25,8 @@ struct Southbridge: ParsableCommand {
             """,
         version: suiteVersion,
         subcommands: [
-            NewCommand.self, DevicesCommand.self, RunCommand.self, ConformCommand.self, BenchCommand.self, ReportCommand.self,
+            NewCommand.self, DevicesCommand.self, RunCommand.self, ExplainCommand.self, ConformCommand.self, BenchCommand.self,
+            ReportCommand.self,
             ReproduceCommand.self, DoctorCommand.self,
             CompletionCommand.self, WorkerCommandLine.self,
         ])

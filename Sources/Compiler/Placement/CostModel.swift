@@ -27,9 +27,9 @@ package struct CostModel: Sendable {
     package static let share = 0.5
     /// A generic kernel runs element by element, by the definition.
     package static let genericShare = 0.01
-    /// Figures for what a description leaves out, those of a middling accelerator card, so that a chip that describes nothing is used.
-    package static let assumedOperationsPerSecond = 1e12
-    package static let assumedBytesPerSecond = 1e11
+    /// Figures for what a description leaves out: of a processor with a few cores, and of a middling accelerator card.
+    static let assumedProcessor = Roofline(bytesPerSecond: 2e10, peaks: [assumedPeak(1e11)])
+    static let assumedAccelerator = Roofline(bytesPerSecond: 1e11, peaks: [assumedPeak(1e12)])
     package static let assumedLinkBytesPerSecond = 8e9
     package static let assumedLinkLatency = 1e-5
 
@@ -38,7 +38,7 @@ package struct CostModel: Sendable {
     package let copies: CopyCosts
 
     package init(_ devices: [Device]) {
-        rooflines = devices.map(\.model.roofline)
+        rooflines = devices.map(\.model.completeRoofline)
         launchLatencies = devices.map { Double($0.model.launchLatencyPicoseconds) * 1e-12 }
         copies = CopyCosts(devices)
     }
@@ -51,14 +51,30 @@ package struct CostModel: Sendable {
     }
 }
 
+private func assumedPeak(_ rate: Double) -> Roofline.Peak {
+    Roofline.Peak(unit: "assumed", dataType: DataType.float32.name, accumulatorType: "", operationsPerSecond: rate)
+}
+
+extension DeviceModel {
+    /// Enough to be weighed against others. What a processor does not say about itself can be assumed.
+    var saysWhatItCosts: Bool { family == .cpu || !roofline.peaks.isEmpty || roofline.bytesPerSecond > 0 }
+
+    /// With assumed figures where none are known.
+    fileprivate var completeRoofline: Roofline {
+        let assumed = family == .cpu ? CostModel.assumedProcessor : CostModel.assumedAccelerator
+        let known = roofline
+        return Roofline(
+            bytesPerSecond: known.bytesPerSecond > 0 ? known.bytesPerSecond : assumed.bytesPerSecond,
+            peaks: known.peaks.isEmpty ? assumed.peaks : known.peaks)
+    }
+}
+
 extension Roofline {
-    /// The floor, with assumed figures where none are known. A data type without a rate of its own goes by that of float32, else by the fastest.
+    /// The floor. A data type without a rate of its own goes by that of float32, else by the fastest.
     fileprivate func seconds(of work: Work) -> Double {
-        let fastest = peaks.map(\.operationsPerSecond).max()
-        let arithmetic = work.operations.map { type, count in
-            count / (peak(of: type) ?? peak(of: DataType.float32.name) ?? fastest ?? CostModel.assumedOperationsPerSecond)
-        }
-        return max(arithmetic.max() ?? 0, work.bytes / (bytesPerSecond > 0 ? bytesPerSecond : CostModel.assumedBytesPerSecond))
+        let fastest = peaks.map(\.operationsPerSecond).max() ?? .infinity
+        let arithmetic = work.operations.map { type, count in count / (peak(of: type) ?? peak(of: DataType.float32.name) ?? fastest) }
+        return max(arithmetic.max() ?? 0, work.bytes / bytesPerSecond)
     }
 }
 
@@ -66,9 +82,8 @@ extension CopyCosts {
     /// From the links that the devices describe. A device whose memory the host sees is on the host's side of every link.
     package init(_ devices: [Device]) {
         func memory(_ device: Device) -> Line {
-            let rate = Double(device.model.spaces[0].bandwidthBytesPerSecond)
             // Read once and written once.
-            return Line(latency: 0, secondsPerByte: 2 / (rate > 0 ? rate : CostModel.assumedBytesPerSecond))
+            Line(latency: 0, secondsPerByte: 2 / device.model.completeRoofline.bytesPerSecond)
         }
         func link(_ device: Device) -> Line {
             guard !device.isHostVisible else { return memory(device) }

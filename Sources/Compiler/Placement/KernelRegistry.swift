@@ -143,7 +143,8 @@ package final class KernelRegistry {
         let capacity = device.model.spaces[0].capacityBytes
         guard capacity > 0, !device.isHostVisible else { return nil }
         let needed = (question.inputs + question.outputs).reduce(answer.workspaceBytes) { $0 + ($1?.byteCount ?? 0) }
-        guard needed > capacity else { return nil }
+        // A part is left for what buffers take beside their bytes.
+        guard needed > capacity - capacity / 32 else { return nil }
         return "it has \(Quantity.bytes.shown(capacity)) of memory; a launch needs \(Quantity.bytes.shown(needed))"
     }
 
@@ -152,7 +153,8 @@ package final class KernelRegistry {
     }
 
     private func isDenied(_ kernel: Kernel, of library: OperatorLibrary) -> Bool {
-        rules.denied.contains { matches(kernel.name, $0) || matches("\(library.plugin.name)/\(kernel.name)", $0) }
+        (rules.onlyKernel.map { $0 != "\(library.plugin.name)/\(kernel.name)" } ?? false)
+            || rules.denied.contains { matches(kernel.name, $0) || matches("\(library.plugin.name)/\(kernel.name)", $0) }
     }
 }
 

@@ -52,7 +52,7 @@ extension Placer {
 
     /// One call of each library about all nodes that it may be asked about.
     private func askAll(_ open: [NodeID], _ placement: Placement) throws {
-        let questions = try open.filter { try renaming($0, placement) == nil && !isRunByHost($0, placement) }.map { id in
+        let questions = try open.filter { try renaming($0, placement) == nil && isAskedAbout($0, placement) }.map { id in
             let question = try NodeQuestion(id, placement)
             return (question: question, signature: question.signature, scope: scope(of: id))
         }
@@ -62,8 +62,8 @@ extension Placer {
         }
     }
 
-    private func isRunByHost(_ id: NodeID, _ placement: Placement) throws -> Bool {
-        try placement.inference.definition(of: graph[id]).isHostOperator
+    private func isAskedAbout(_ id: NodeID, _ placement: Placement) throws -> Bool {
+        try !placement.inference.definition(of: graph[id]).isHostOperator && !graph[id].attributes.values.contains(where: \.isGraph)
     }
 
     // MARK: Pieces
@@ -168,7 +168,7 @@ extension Placer {
     }
 
     /// Seconds of the node's parts on one device; nil if it does not take them all.
-    private func partsCost(of id: NodeID, _ signature: NodeSignature, _ scope: Scope, _ placement: inout Placement) throws -> Double? {
+    func partsCost(of id: NodeID, _ signature: NodeSignature, _ scope: Scope, _ placement: inout Placement) throws -> Double? {
         guard rules.decomposing, let device = scope.only else { return nil }
         if let known = registry.partsCosts[device][signature] { return known.isFinite ? known : nil }
         let mark = PlacementMark(placement)
@@ -204,6 +204,7 @@ extension Placer {
         for output in graph.outputs {
             if let flow = numbers[pieces.root(output)], flows[flow].source != nil { flows[flow].alsoHost = true }
         }
+        flows.removeAll { $0.readers.isEmpty && !$0.alsoHost }
         return PartitionProblem(costs: pieces.pieces.map(\.costs), flows: flows, copies: registry.costs.copies)
     }
 

@@ -32,9 +32,15 @@ package struct SVGDocument {
         add("<polyline points=\"\(list)\" class=\"\(style.rawValue)\" fill=\"none\" stroke-width=\"\(n(thickness))\"/>")
     }
 
-    package mutating func box(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: Style) {
-        add(
-            "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(width))\" height=\"\(n(height))\" rx=\"4\" class=\"\(style.rawValue)\"/>")
+    /// - Parameters:
+    ///   - radius: of its corners.
+    ///   - hint: shown where a pointer rests on it.
+    package mutating func box(
+        _ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: Style, radius: Double = 4, hint: String? = nil
+    ) {
+        let shape =
+            "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(width))\" height=\"\(n(height))\" rx=\"\(n(radius))\" class=\"\(style.rawValue)\""
+        add(hint.map { "\(shape)><title>\(escaped($0))</title></rect>" } ?? "\(shape)/>")
     }
 
     /// - Parameter hint: shown where a pointer rests on it.
@@ -66,7 +72,7 @@ package struct SVGDocument {
         svg { --ink: #1c2128; --soft: #57606a; --line: #d5dae0; --paper: #ffffff; --panel: #f5f7f9; --blue: #0b57a4; --green: #1a7f37; --amber: #8a5a00; background: var(--paper); }
         @media (prefers-color-scheme: dark) { svg { --ink: #e3e8ee; --soft: #9aa5b1; --line: #363d46; --paper: #14181d; --panel: #1c2229; --blue: #7fb4ff; --green: #57c271; --amber: #e0b050; } }
         text { font-family: system-ui, sans-serif; fill: var(--ink); stroke: none; } text.soft { fill: var(--soft); } text.roof { fill: var(--blue); }
-        line, polyline { stroke: var(--line); } .ink { stroke: var(--ink); } .soft { stroke: var(--soft); } .roof { stroke: var(--blue); } line.link { stroke: var(--amber); }
+        line, polyline { stroke: var(--line); } .ink { stroke: var(--ink); } .soft { stroke: var(--soft); } .roof { stroke: var(--blue); } line.link, polyline.link { stroke: var(--amber); }
         rect { fill: var(--panel); stroke: var(--line); } rect.memory { stroke: var(--blue); } rect.unit { stroke: var(--green); } rect.link { stroke: var(--amber); }
         circle { fill: var(--green); stroke: var(--paper); } text.ink, text.soft, text.point { stroke: none; }
         text.roof { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }

@@ -66,7 +66,9 @@ struct RunCommand: ParsableCommand {
         let tensors = try inputs.tensors(of: graph, seed: seed)
         let installation = try Installation.locate()
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
-        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try placement.rules(set))
+        let rules = try placement.rules(set)
+        let costs = try placement.measuredCosts(graph, tensors, set, rules)
+        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: rules, measured: costs)
 
         let ending = RunGuard(seconds: timeout)
         var milliseconds: [Double] = []
@@ -86,9 +88,9 @@ struct RunCommand: ParsableCommand {
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
         let files = try output.map { try write(results, to: $0) }
         guard let summary = session.summary else { return }
-        for remark in summary.remarks { standardError("note: \(remark)") }
+        for remark in costs.remarks + summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
-            device: device, seed: seed, placement: summary.placement,
+            device: device, seed: seed, strategy: rules.strategy, placement: summary.placement,
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
@@ -217,6 +219,8 @@ private struct RunResult: Encodable {
 
     let device: String
     let seed: UInt64
+    /// By which placement was asked for; a note tells where it could not be.
+    let strategy: PlacementRules.Strategy
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
@@ -225,13 +229,13 @@ private struct RunResult: Encodable {
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, placement, outputs, latency, memory, counters
+        case device, seed, strategy, placement, outputs, latency, memory, counters
         case peakMemoryBytes = "peak_memory_bytes"
     }
 
     func print(randomInputs: Bool) {
         let places = placement.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        Swift.print("nodes by device: \(places)")
+        Swift.print("nodes by device (by \(strategy.rawValue)): \(places)")
         for output in outputs {
             Swift.print("output \(output.name): \(output.dataType) \(output.shape)\(output.file.map { " → \($0)" } ?? "")")
         }
