@@ -129,13 +129,12 @@ FAULTS = (
 def plant(evaluation, index, kernel):
     """The network's output with `kernel` in place of the node at `index`: only what depends on it is computed again."""
     node = evaluation.nodes[index]
-    inputs = [right.widened(evaluation.values[name]) for name in node.input]
+    inputs = [right.widened(evaluation.values[name]) for name in node.input if name]
     changed = {node.output[0]: kernel(right.Attributes(node), *inputs)}
     for later in evaluation.nodes[index + 1 :]:
         if any(name in changed for name in later.input):
-            changed[later.output[0]] = evaluation.apply(
-                later, [changed.get(name, evaluation.values.get(name)) for name in later.input]
-            )
+            given = [changed.get(name, evaluation.values.get(name)) for name in later.input]
+            changed.update(evaluation.apply(later, given))
     return changed[evaluation.output]
 
 
