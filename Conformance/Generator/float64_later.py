@@ -9,6 +9,11 @@ import float64_networks
 from float64_networks import average_pool, batch_normalization, convolution, gemm, reshape
 
 
+def shape(attributes, x):
+    attributes.refuse("start", "end")
+    return numpy.array(x.shape, numpy.int64)
+
+
 def softmax(attributes, x):
     """From opset 13 on: over one axis."""
     axis = attributes.integer("axis", -1)
@@ -123,7 +128,7 @@ OPERATORS = {
     "ReduceMean": reduce_mean,
     "Reshape": reshape,
     "Resize": resize,
-    "Shape": lambda attributes, x: numpy.array(x.shape, numpy.int64),
+    "Shape": shape,
     "Sigmoid": lambda attributes, x: 1.0 / (1.0 + numpy.exp(-x)),
     "Sin": lambda attributes, x: numpy.sin(x),
     "Slice": slices,

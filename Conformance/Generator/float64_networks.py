@@ -171,11 +171,11 @@ class Evaluation:
         self.last_use = {value: index for index, node in enumerate(self.nodes) for value in node.input}
 
     def apply(self, node, inputs):
-        """The node's results by name; None is an input left out."""
+        """The node's results by name, as many as are computed; None is an input left out."""
         given = [value if value is None else widened(value) for value in inputs]
         try:
             result = self.operators[node.op_type](Attributes(node), *given)
-            return dict(zip(node.output, result if isinstance(result, list) else [result], strict=True))
+            return dict(zip(node.output, result if isinstance(result, list) else [result]))
         except (KeyError, NotImplementedError) as error:
             raise ValueError(f"the node {node.name} ({node.op_type}) asks for what this evaluator lacks: {error}") from error
 

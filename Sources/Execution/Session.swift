@@ -11,7 +11,7 @@ package import Tensors
 /// The first run with new shapes plans; later ones with the same shapes reuse the plan. One run at a time: concurrent callers wait.
 package final class Session: Sendable {
     let graph: Graph
-    private let devices: [Device]
+    let devices: [Device]
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
     let program = Mutex<Program?>(nil)
@@ -91,11 +91,7 @@ package final class Session: Sendable {
 
     func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
-        let types = Dictionary(
-            zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
-        let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
-        let inference = try GraphInference(graph, inputs: types, values: values)
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        let placement = try place(inputs)
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
@@ -103,6 +99,15 @@ package final class Session: Sendable {
         return try Program(
             placement, devices: devices, inputs: try inputs.map(Program.spread), guardBytes: guardBytes,
             inputScale: Program.spreadScale)
+    }
+
+    /// Which node runs where for inputs of these shapes.
+    func place(_ inputs: [HostTensor]) throws -> Placement {
+        let types = Dictionary(
+            zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
+        let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
+        let inference = try GraphInference(graph, inputs: types, values: values)
+        return try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
     }
 
     func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {

@@ -24,7 +24,8 @@ struct Southbridge: ParsableCommand {
             """,
         version: suiteVersion,
         subcommands: [
-            NewCommand.self, DevicesCommand.self, RunCommand.self, ConformCommand.self, BenchCommand.self, ReportCommand.self,
+            NewCommand.self, DevicesCommand.self, RunCommand.self, DebugCommand.self, ConformCommand.self, BenchCommand.self,
+            ReportCommand.self,
             ReproduceCommand.self, DoctorCommand.self,
             CompletionCommand.self, WorkerCommandLine.self,
         ])

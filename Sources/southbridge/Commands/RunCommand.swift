@@ -28,24 +28,10 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Devices in order of preference.", valueName: "list"))
     var device: String
 
-    @Option(name: .customLong("input"), help: ArgumentHelp("Take an input from a file (repeatable).", valueName: "name=file"))
-    var inputs: [String] = []
-
-    @Option(help: ArgumentHelp("Seed of the inputs that are left out.", valueName: "n"))
-    var seed: UInt64?
+    @OptionGroup var options: ModelOptions
 
     @Option(help: ArgumentHelp("Write each output to DIR/NAME.npy.", valueName: "dir"), completion: .directory)
     var output: String?
-
-    @Option(
-        help: ArgumentHelp("Nodes that match (by name or operator) run on that device alone (repeatable).", valueName: "pattern=device"))
-    var place: [String] = []
-
-    @Option(help: ArgumentHelp("Kernels of that library first (repeatable).", valueName: "library"))
-    var prefer: [String] = []
-
-    @Option(help: ArgumentHelp("Do not use kernels that match (repeatable).", valueName: "kernel"))
-    var deny: [String] = []
 
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
@@ -67,11 +53,11 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let graph = try readModel(path: model).graph
-        let seed = seed ?? UInt64.random(in: 0..<(1 << 53))
-        let tensors = try readInputs(graph, seed: seed)
+        let seed = options.seed ?? UInt64.random(in: 0..<(1 << 53))
+        let tensors = try options.tensors(for: graph, seed: seed)
         let installation = try Installation.locate()
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
-        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try rules(set.devices))
+        let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: try options.rules(set.devices))
 
         var milliseconds: [Double] = []
         var results: [(name: String, tensor: HostTensor)] = []
@@ -87,7 +73,7 @@ struct RunCommand: ParsableCommand {
             RunResult.Counters(device: device.name, before, try device.counters())
         }.filter { !$0.values.isEmpty }
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
-        let files = try output.map { try write(results, to: $0) }
+        let files = try output.map { try writeNumpy(results, to: URL(filePath: $0)) }
         guard let summary = session.summary else { return }
         for remark in summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
@@ -100,52 +86,7 @@ struct RunCommand: ParsableCommand {
         if verbose {
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
-        result.print(randomInputs: graph.inputs.count > inputs.count)
-    }
-
-    private func rules(_ devices: [Device]) throws -> PlacementRules {
-        var rules = PlacementRules()
-        rules.pins = try place.map {
-            let (pattern, device) = try keyAndValue($0, flag: "--place")
-            guard devices.contains(where: { $0.name == device || $0.plugin.name == device }) else {
-                throw CommandFailure(
-                    code: 2, "--place '\($0)': no device '\(device)' in this run; there are \(devices.map(\.name).joined(separator: ", "))")
-            }
-            return (pattern, device)
-        }
-        rules.preferred = prefer
-        rules.denied = deny
-        return rules
-    }
-
-    private func readInputs(_ graph: Graph, seed: UInt64) throws -> [String: HostTensor] {
-        var tensors: [String: HostTensor] = [:]
-        for input in inputs {
-            let (name, file) = try keyAndValue(input, flag: "--input")
-            guard tensors[name] == nil else { throw CommandFailure(code: 2, "--input \(name) is given twice") }
-            tensors[name] = file.hasSuffix(".npy") ? try readNumpy(path: file) : try readTensor(path: file).tensor
-        }
-        for input in graph.inputs where tensors[graph[input].name] == nil {
-            tensors[graph[input].name] = try randomInput(graph[input], seed: seed)
-        }
-        return tensors
-    }
-
-    private func write(_ results: [(name: String, tensor: HostTensor)], to folder: String) throws -> [String] {
-        let folder = URL(filePath: folder)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return try results.map { output in
-            let file = folder.appending(path: fileName(output.name) + ".npy")
-            try writeNumpy(output.tensor, path: file.path)
-            return file.path
-        }
-    }
-
-    /// Percent-encoded (RFC 3986) so that any name is one file name.
-    private func fileName(_ name: String) -> String {
-        let plain = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-            .union(CharacterSet(charactersIn: name.hasPrefix(".") ? "~" : ".~"))
-        return name.addingPercentEncoding(withAllowedCharacters: plain) ?? "output"
+        result.print(randomInputs: graph.inputs.count > options.inputs.count)
     }
 }
 
@@ -241,7 +182,8 @@ private struct RunResult: Encodable {
     }
 
     private func text(_ counter: Counters.Value) -> String {
-        let number = counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
+        let number =
+            counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
         return counter.unit.isEmpty ? number : "\(number) \(counter.unit)"
     }
 
