@@ -53,7 +53,8 @@ import Testing
         // The first product of two tensors of one shape; the norms before it multiply by vectors.
         #expect(report.verdict?.kernel == "planted-kernels/mul_drops_bits")
         #expect(report.verdict?.node == report.nodes.first { $0.kernel == "planted-kernels/mul_drops_bits" }?.name)
-        let denied = try debug(Self.network("llama_small"), "--device", "\(plugin.path),cpu", "--deny", "mul_drops_bits", "--deny", "matmul_misses_tail")
+        let denied = try debug(
+            Self.network("llama_small"), "--device", "\(plugin.path),cpu", "--deny", "mul_drops_bits", "--deny", "matmul_misses_tail")
         #expect(denied.status == 0, "\(denied.report.verdict?.message ?? "")")
     }
 
@@ -68,7 +69,9 @@ import Testing
     /// relu(x·w + b) · w + x: what a compiler takes whole.
     private func block() throws -> Data {
         var graph = Graph(name: "block")
-        func value(_ name: String, _ shape: [Int]? = nil) -> ValueID { graph.addValue(name, type: shape.map { TensorType(.float32, known: $0) }) }
+        func value(_ name: String, _ shape: [Int]? = nil) -> ValueID {
+            graph.addValue(name, type: shape.map { TensorType(.float32, known: $0) })
+        }
         func add(_ name: String, _ operatorName: String, _ a: ValueID, _ b: ValueID?) -> ValueID {
             let result = value("\(name)_value")
             graph.addNode(Node(name: name, operatorName: operatorName, opset: 18, inputs: b.map { [a, $0] } ?? [a], outputs: [result]))
@@ -108,11 +111,16 @@ import Testing
             let inputs = part.inputs.flatMap { ["--input", "\(part[$0].name)=\(bad.path)/inputs/\(part[$0].name).npy"] }
             let again = try runCommand(
                 products.appending(path: "southbridge").path,
-                ["run", bad.appending(path: "model.onnx").path, "--device", "\(plugin.path),cpu", "--output", bad.appending(path: "again").path]
+                [
+                    "run", bad.appending(path: "model.onnx").path, "--device", "\(plugin.path),cpu", "--output",
+                    bad.appending(path: "again").path,
+                ]
                     + inputs)
             try #require(again.status == 0, "\(again.error)")
             let name = "\(part[part.outputs[0]].name).npy"
-            let tensors = try ["actual", "again", "expected"].map { try readNumpy(path: bad.appending(path: "\($0)/\(name)").path).decodedDoubles() }
+            let tensors = try ["actual", "again", "expected"].map {
+                try readNumpy(path: bad.appending(path: "\($0)/\(name)").path).decodedDoubles()
+            }
             #expect(tensors[0] == tensors[1])
             #expect(tensors[0] != tensors[2])
         }
