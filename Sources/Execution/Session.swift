@@ -15,6 +15,8 @@ package final class Session: Sendable {
     private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
     let program = Mutex<Program?>(nil)
+    /// Of all plans that were made.
+    package let phaseTimes = PhaseTimes()
 
     /// - Parameters:
     ///   - devices: in order of preference.
@@ -92,7 +94,11 @@ package final class Session: Sendable {
     func plan(_ inputs: [HostTensor], reusing program: Program?, guardBytes: Int = 0, strided: Bool = false) throws -> Program {
         if let program, program.fits(inputs) { return program }
         let placement = try place(inputs)
-        guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
+        guard strided else {
+            return try phaseTimes.measure("plan and prepare") {
+                try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes)
+            }
+        }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
@@ -106,8 +112,10 @@ package final class Session: Sendable {
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
-        let inference = try GraphInference(graph, inputs: types, values: values)
-        return try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        let inference = try phaseTimes.measure("infer shapes") { try GraphInference(graph, inputs: types, values: values) }
+        return try phaseTimes.measure("partition") {
+            try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        }
     }
 
     func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {

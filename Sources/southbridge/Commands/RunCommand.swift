@@ -52,7 +52,8 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let graph = try readModel(path: model).graph
+        let reading = PhaseTimes()
+        let graph = try reading.measure("read") { try readModel(path: model).graph }
         let seed = options.seed ?? UInt64.random(in: 0..<(1 << 53))
         let tensors = try options.tensors(for: graph, seed: seed)
         let installation = try Installation.locate()
@@ -81,13 +82,25 @@ struct RunCommand: ParsableCommand {
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, counters: counters.isEmpty ? nil : counters)
+            latency: RunResult.Latency(milliseconds),
+            phases: (reading.phases + session.phaseTimes.phases).map {
+                .init(phase: $0.name, milliseconds: $0.duration / .milliseconds(1))
+            },
+            peakMemoryBytes: summary.byteCount, peakResidentBytes: peakResidentBytes(), counters: counters.isEmpty ? nil : counters)
         if flags.json { return try printJSON(result) }
         if verbose {
+            print(result.phases.map { "\($0.phase) \(tenths($0.milliseconds)) ms" }.joined(separator: ", "))
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
         result.print(randomInputs: graph.inputs.count > options.inputs.count)
     }
+}
+
+/// The most memory that this process had at once.
+private func peakResidentBytes() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
 }
 
 /// What `run` says, in the keys of its JSON.
@@ -126,6 +139,17 @@ private struct RunResult: Encodable {
         }
     }
 
+    /// A part of what comes before the first run.
+    struct Phase: Encodable {
+        let phase: String
+        let milliseconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case phase
+            case milliseconds = "ms"
+        }
+    }
+
     /// What a device that counts has counted in the last run, and its gauges after it.
     struct Counters: Encodable {
         struct Value: Encodable {
@@ -154,12 +178,16 @@ private struct RunResult: Encodable {
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
+    let phases: [Phase]
     let peakMemoryBytes: Int
+    /// Of the process, all included.
+    let peakResidentBytes: Int
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, placement, outputs, latency, counters
+        case device, seed, placement, outputs, latency, phases, counters
         case peakMemoryBytes = "peak_memory_bytes"
+        case peakResidentBytes = "peak_resident_bytes"
     }
 
     func print(randomInputs: Bool) {
