@@ -39,7 +39,7 @@ import Testing
             let (status, report) = try debug(Self.network(name), "--device", device)
             #expect(status == 0 && report.verdict == nil, "\(device): \(report.verdict?.message ?? "")")
             // All nodes by themselves and chained, but for those inside of programs, which have no chained value of their own.
-            #expect(report.nodes.allSatisfy { $0.alone != nil || $0.group != nil })
+            #expect(report.nodes.allSatisfy { $0.alone != nil || $0.group != nil || $0.chained != nil })
             #expect(report.nodes.contains { $0.chained != nil })
             #expect(report.peakBytes >= report.activationBytes && report.activationBytes > 0)
         }

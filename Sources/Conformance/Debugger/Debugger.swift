@@ -85,6 +85,7 @@ package final class Debugger {
     private func advanceWalk(_ done: inout Int, _ total: Int, _ progress: (Int, Int, String) -> Void) throws {
         let index = walk.next
         let outcome = try walk.advance()
+        reported[outcome.result.name] = report.nodes.count
         report.nodes.append(outcome.result)
         if let remark = outcome.remark { report.remarks.append(remark) }
         if let evidence = outcome.evidence { note(.alone, outcome.result, outcome.result.message ?? "", evidence) }
@@ -112,8 +113,9 @@ package final class Debugger {
         for (index, step) in placement.steps.enumerated() {
             switch step {
             case .view: continue
-            case .node(let placed) where names[placement.graph[placed.node].name] != nil: continue
-            case .node, .program: break
+            case .node(let placed):
+                if let known = names[placement.graph[placed.node].name], isSame(known, placed.node) { continue }
+            case .program: break
             }
             let inputs = step.inputs(placement.graph).compactMap { $0 }.filter { placement.values[$0] == nil }
             let outputs = step.outputs(placement.graph).compactMap { $0 }
@@ -126,6 +128,15 @@ package final class Debugger {
             guard case .program(let program) = step, let compiler = target.devices[program.device].plugin.compiler else { continue }
             for member in members { walk.programFacts[member] = compiler.numerics }
         }
+    }
+
+    /// Whether a node of the placement is one of the walk's, and no rewritten one that has taken its name.
+    private func isSame(_ step: Int, _ other: NodeID) -> Bool {
+        let (graph, rewritten) = (walk.placement.graph, placement.graph)
+        let (one, two) = (graph[walk.steps[step].node], rewritten[other])
+        return one.qualifiedName == two.qualifiedName
+            && one.inputs.map { $0.map { graph[$0].name } } == two.inputs.map { $0.map { rewritten[$0].name } }
+            && one.outputs.map { $0.map { graph[$0].name } } == two.outputs.map { $0.map { rewritten[$0].name } }
     }
 
     private func findLastUses() {
@@ -148,6 +159,8 @@ package final class Debugger {
     }
 
     private var stepsTaken = 0
+    /// Of the walk's nodes: their places in the report.
+    private var reported: [String: Int] = [:]
 
     private func release(_ value: ValueID) {
         if lastInWalk[value, default: -1] < walk.next, lastInChain[value, default: -1] < stepsTaken { walk.forget(value) }
@@ -200,7 +213,7 @@ package final class Debugger {
             DebugReport.Measure(of: tensor, against: try walk.reference(value), floor: walk.floors[value] ?? .none)
         }.max { $0.ratio < $1.ratio }
         var node = describe(step, results)
-        if let known = report.nodes.firstIndex(where: { $0.name == node.name && $0.kernel == node.kernel }) {
+        if groups[index] == nil, let known = reported[node.name], report.nodes[known].kernel == node.kernel {
             report.nodes[known].chained = chained
             node = report.nodes[known]
         } else {
