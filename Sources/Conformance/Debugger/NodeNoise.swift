@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Operators
 import Tensors
 
 /// What a right kernel's rounding may do to the outputs of one node: each element is moved up or down, at random, by as much.
@@ -11,13 +12,19 @@ struct NodeNoise: Sendable {
 
     private init(amplitudes: [[Double]]) { self.amplitudes = amplitudes }
 
-    /// - Parameter finding: on the device's own outputs. A kernel of grade A makes honest rounding errors, so its noise is as large as these; of any other
-    ///   only the bound is known.
-    init(_ judge: Judge, _ finding: Finding) {
+    /// - Parameters:
+    ///   - finding: on the device's own outputs. A kernel of grade A makes honest rounding errors, so its noise is as large as these; of any other
+    ///     only the bound is known.
+    ///   - isInGroup: the result may be handed on unrounded, which differs from the rounded one by half the distance of two numbers.
+    init(_ judge: Judge, _ finding: Finding, isInGroup: Bool) {
+        let rounds = isInGroup && judge.call.definition.numericClass != .movement
         amplitudes = judge.results.indices.map { output in
-            guard let bound = judge.tolerance(of: output) else { return [] }
+            guard let result = judge.results[output], let bound = judge.tolerance(of: output) else { return [] }
             let typical = finding.grade == .a ? judge.typicalErrors(of: output) : nil
-            return zip(bound, typical ?? bound).map { $0.isFinite ? min($0, $1) : 0 }
+            let noise = zip(bound, typical ?? bound).map { $0.isFinite ? min($0, $1) : 0 }
+            guard rounds, result.dataType.isFloat else { return noise }
+            let format = NumberFormat(result.dataType)
+            return zip(noise, result.floats).map { $1.isFinite ? max($0, format.ulp($1) / 2) : $0 }
         }
     }
 

@@ -122,9 +122,9 @@ final class ReferenceWalk {
                 evidence = try DebugEvidence(piece, inputs: self.reference, expected: expected, actual: actual)
             }
             if let facts = programFacts[next], facts != placed.kernel.numerics {
-                noise = NodeNoise(try self.judge(placed, facts: facts), Finding())
+                noise = NodeNoise(try self.judge(placed, facts: facts), Finding(), isInGroup: true)
             } else {
-                noise = NodeNoise(judge, finding)
+                noise = NodeNoise(judge, finding, isInGroup: keepsNoise.contains(next))
             }
         } catch let error as OperatorError {
             result.message = "not judged: \(error)"
