@@ -12,11 +12,12 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data golden build conform compare-onnx numerics test generator-tests check lint format install dist clean
+.PHONY: help setup data golden build conform compare-onnx numerics test full generator-tests check lint format install dist clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
 	@echo 'make test                set up, build, run the tests'
+	@echo 'make full                what CI tries a part of: every network in every split over two chips and the CPU'
 	@echo 'make check               formatting, build, tests'
 	@echo 'make build               the command line and the reference plugin, in release'
 	@echo 'make setup               install what is missing, without building'
@@ -57,6 +58,10 @@ numerics: setup
 test: data generator-tests
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build
+
+full: data
+	$(SWIFT) build -c release --build-tests
+	SOUTHBRIDGE_FULL=1 $(SWIFT) test -c release --skip-build --filter NetworkPlacementTests
 
 generator-tests: data
 	@cd $(GENERATOR) && ../../$(PYTHON) -m unittest discover --pattern '*_tests.py'

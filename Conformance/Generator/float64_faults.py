@@ -3,6 +3,7 @@
 
 import numpy
 
+import float64_later as later
 import float64_networks as right
 from float64_networks import OPERATORS
 
@@ -126,28 +127,68 @@ FAULTS = (
 )
 
 
+# The same for the networks that are built here, of opsets 17 to 21. Shapes computed in the graph are left alone.
+LATER = later.OPERATORS
+LATER_FAULTS = (
+    *(fault for fault in FAULTS if fault[0] in ("Conv", "BatchNormalization", "Transpose")),
+    ("Add", "second operand dropped", always, lambda a, x, y: x + 0 * y),
+    ("Mul", "second operand dropped", always, lambda a, x, y: x + 0 * y),
+    ("Sub", "operands swapped", always, lambda a, x, y: y - x),
+    ("Div", "not divided", always, lambda a, x, y: x + 0 * y),
+    ("MatMul", "output columns swapped", always, lambda a, x, y: swapped(x @ y, -1)),
+    ("MatMul", "last term dropped", always, lambda a, x, y: x[..., :-1] @ y[..., :-1, :]),
+    ("Gemm", "bias dropped", always, lambda a, x, w, b: GEMM(a, x, w, 0.0 * b)),
+    ("Softmax", "not divided", always, lambda a, x: numpy.exp(x - x.max(axis=-1, keepdims=True))),
+    ("Where", "condition inverted", always, lambda a, condition, x, y: numpy.where(condition, y, x)),
+    ("Gather", "next row", lambda node: "Shape" not in node.input[0], lambda a, x, i: LATER["Gather"](a, x, (i + 1) % x.shape[0])),
+    ("Split", "first two parts swapped", always, lambda a, x, e: swap_first(LATER["Split"](a, x, e))),
+    ("Slice", "one element late", lambda node: "constant" not in node.input[0], lambda a, x, *w: numpy.roll(later.slices(a, x, *w), -1, -1)),
+    ("Concat", "inputs in the wrong order", lambda node: "Unsqueeze" not in node.input[0], lambda a, *x: LATER["Concat"](a, *reversed(x))),
+    ("Tanh", "left out", always, lambda a, x: x),
+    ("Erf", "left out", always, lambda a, x: x),
+    ("Sigmoid", "left out", always, lambda a, x: x),
+    ("Neg", "left out", always, lambda a, x: x),
+    ("Gelu", "sigmoid for the error function", always, lambda a, x: x / (1 + numpy.exp(-1.702 * x))),
+    ("Pow", "exponent one more", always, lambda a, x, e: x ** (e + 1)),
+    ("ReduceMean", "sum instead of mean", always, lambda a, x, *axes: LATER["ReduceMean"](a, x, *axes) * x.shape[-1]),
+    ("LayerNormalization", "bias dropped", always, lambda a, x, s, b: later.layer_normalization(a, x, s)),
+    ("LayerNormalization", "mean kept", always, lambda a, x, s, b: s * x / numpy.sqrt((x * x).mean(-1, keepdims=True)) + b),
+    ("InstanceNormalization", "channels swapped", always, lambda a, x, s, b: swapped(later.instance_normalization(a, x, s, b), 1)),
+    ("GroupNormalization", "bias dropped", always, lambda a, x, s, b: later.group_normalization(a, x, s, 0 * b)),
+    ("AveragePool", "channels swapped", always, lambda a, x: swapped(AVERAGE(a, x), 1)),
+    ("ConvTranspose", "kernel transposed", always, lambda a, x, w, b: later.transposed_convolution(a, x, w.swapaxes(2, 3), b)),
+    ("Resize", "one pixel late", always, lambda a, x, roi, s: numpy.roll(later.resize(a, x, roi, s), 1, 2)),
+    ("Expand", "heads in turn instead of repeated", always, lambda a, x, s: swapped(LATER["Expand"](a, x, s), 1)),
+)  # fmt: skip
+
+
+def swap_first(parts):
+    return [parts[1], parts[0], *parts[2:]]
+
+
 def plant(evaluation, index, kernel):
     """The network's output with `kernel` in place of the node at `index`: only what depends on it is computed again."""
     node = evaluation.nodes[index]
-    inputs = [right.widened(evaluation.values[name]) for name in node.input]
-    changed = {node.output[0]: kernel(right.Attributes(node), *inputs)}
+    inputs = [right.widened(evaluation.values[name]) if name else None for name in node.input]
+    results = kernel(right.Attributes(node), *inputs)
+    changed = dict(zip(node.output, results if isinstance(results, list) else [results]))
     for later in evaluation.nodes[index + 1 :]:
         if any(name in changed for name in later.input):
-            changed[later.output[0]] = evaluation.apply(
-                later, [changed.get(name, evaluation.values.get(name)) for name in later.input]
-            )
+            given = [changed.get(name, evaluation.values.get(name)) for name in later.input]
+            changed.update(evaluation.apply(later, given))
     return changed[evaluation.output]
 
 
 def plant_all(evaluation, excess, most=12):
     """By fault, `excess` of the output for up to `most` nodes spread evenly over the network. All values must be kept."""
     found = {}
-    for operator, fault, applies, kernel in FAULTS:
+    for operator, fault, applies, kernel in FAULTS if evaluation.operators is OPERATORS else LATER_FAULTS:
         places = [i for i, node in enumerate(evaluation.nodes) if node.op_type == operator and applies(node)]
         # The first, the last, and nodes evenly between them.
         count = min(most, len(places))
         chosen = {places[round(k * (len(places) - 1) / max(1, count - 1))] for k in range(count)}
         for index in sorted(chosen):
-            multiple = excess(plant(evaluation, index, kernel))
+            with numpy.errstate(all="ignore"):
+                multiple = excess(plant(evaluation, index, kernel))
             found.setdefault(f"{operator} {fault}", []).append(multiple)
     return found

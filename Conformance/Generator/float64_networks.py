@@ -147,12 +147,23 @@ def widened(array):
     return array.astype(numpy.float64) if array.dtype == numpy.float32 else array
 
 
+def operators_of(model):
+    """The table for the model's opset."""
+    opsets = [(opset.domain, opset.version) for opset in model.opset_import]
+    if opsets == [("", 9)]:
+        return OPERATORS
+    if len(opsets) == 1 and opsets[0][0] == "" and 17 <= opsets[0][1] <= 21:
+        import float64_later
+
+        return float64_later.OPERATORS
+    raise ValueError("the operators here are those of opset 9 and of opsets 17 to 21")
+
+
 class Evaluation:
     """One network over given weights. `values` holds weights, constants and inputs as they were, and results in float64."""
 
     def __init__(self, model, weights):
-        if [(opset.domain, opset.version) for opset in model.opset_import] != [("", 9)]:
-            raise ValueError("the operators here are those of opset 9")
+        self.operators = operators_of(model)
         self.nodes = list(model.graph.node)
         self.output = model.graph.output[0].name
         self.values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -160,8 +171,11 @@ class Evaluation:
         self.last_use = {value: index for index, node in enumerate(self.nodes) for value in node.input}
 
     def apply(self, node, inputs):
+        """The node's results by name, as many as are computed; None is an input left out."""
+        given = [value if value is None else widened(value) for value in inputs]
         try:
-            return OPERATORS[node.op_type](Attributes(node), *[widened(value) for value in inputs])
+            result = self.operators[node.op_type](Attributes(node), *given)
+            return dict(zip(node.output, result if isinstance(result, list) else [result]))
         except (KeyError, NotImplementedError) as error:
             raise ValueError(f"the node {node.name} ({node.op_type}) asks for what this evaluator lacks: {error}") from error
 
@@ -169,9 +183,9 @@ class Evaluation:
         """The network's one output. Unless `keep`, results are dropped after their last use."""
         self.values.update(inputs)
         for index, node in enumerate(self.nodes):
-            self.values[node.output[0]] = self.apply(node, [self.values[name] for name in node.input])
+            self.values.update(self.apply(node, [self.values.get(name) for name in node.input]))
             if not keep:
                 for name in set(node.input):
-                    if self.last_use[name] == index:
+                    if name and self.last_use[name] == index:
                         del self.values[name]
         return self.values[self.output]

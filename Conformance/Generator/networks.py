@@ -198,6 +198,13 @@ class Refill:
         random.fill(flat, random.normal)
         return flat.reshape(shape)
 
+    def input_arrays(self):
+        """(name, array) of every input: there is one."""
+        return [(self.input_info().name, self.input_array())]
+
+    def output_name(self):
+        return self.shipped.graph.output[0].name
+
     def bare_model(self):
         """The model without weights: the topology, the shape constants still in use, the input and the output."""
         used = set(value for node in self.nodes for value in node.input)

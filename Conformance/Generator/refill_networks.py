@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the nine networks with their drawn weights, in the layout of the corpus, beside their golden outputs.
+"""Writes the networks with their drawn weights, in the layout of the corpus, beside their golden outputs.
 
 OUTPUT/manifest.json
 OUTPUT/NETWORK/model.onnx, weights.bin where the weights are large
 OUTPUT/NETWORK/case.json                      {"rtol", "atol"}
-OUTPUT/NETWORK/test_data_set_0/input_0.pb, output_0.pb
+OUTPUT/NETWORK/test_data_set_0/input_N.pb, output_0.pb
 
 Weights are drawn anew on each machine and checked against the digests that were recorded with the golden outputs.
 Does nothing where OUTPUT was made by this version of the programs from the same golden outputs.
@@ -25,12 +25,21 @@ PAGE = 4096
 
 
 def programs_digest():
-    names = ("artefacts.py", "counter_random.py", "networks.py", "refill_networks.py")
+    names = (
+        "artefacts.py",
+        "built_networks.py",
+        "counter_random.py",
+        "network_builder.py",
+        "networks.py",
+        "refill_networks.py",
+        "transformers.py",
+        "unet.py",
+    )
     return artefacts.digest_of_files(*(HERE / name for name in names))
 
 
-def write_network(refill, folder):
-    """Writes model and input into `folder`; returns the digests of the weights and of the input."""
+def write_network(source, folder):
+    """Writes model and inputs into `folder`; returns the digests of the weights and of the inputs."""
     import math
 
     from onnx import numpy_helper
@@ -38,27 +47,27 @@ def write_network(refill, folder):
     import networks
 
     folder.mkdir(parents=True)
-    model = refill.bare_model()
+    model = source.bare_model()
     weights = networks.WeightsDigest()
-    size = 4 * sum(math.prod(weight.shape) for weight in refill.weights.values())
+    size = 4 * sum(math.prod(weight.shape) for weight in source.weights.values())
     if size > LARGEST_EMBEDDED:
         with open(folder / "weights.bin", "wb") as file:
-            for name, array in refill.arrays():
+            for name, array in source.arrays():
                 weights.add(name, array)
                 model.graph.initializer.append(append_external(name, array, file))
     else:
-        for name, array in refill.arrays():
+        for name, array in source.arrays():
             weights.add(name, array)
             model.graph.initializer.append(numpy_helper.from_array(array, name))
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
 
-    name, array = refill.input_info().name, refill.input_array()
     given = networks.WeightsDigest()
-    given.add(name, array)
     data_set = folder / "test_data_set_0"
     data_set.mkdir()
-    message = numpy_helper.from_array(array, name)
-    (data_set / "input_0.pb").write_bytes(message.SerializeToString(deterministic=True))
+    for index, (name, array) in enumerate(source.input_arrays()):
+        given.add(name, array)
+        message = numpy_helper.from_array(array, name)
+        (data_set / f"input_{index}.pb").write_bytes(message.SerializeToString(deterministic=True))
     return {"weights": str(weights), "input": str(given)}
 
 
@@ -92,12 +101,12 @@ def main():
         return
     start = time.monotonic()
     try:
-        import networks
+        from built_networks import network
     except ModuleNotFoundError as error:
         artefacts.stop(f"the Python package {error.name} is missing: run scripts/setup.sh, which makes build/venv")
     with artefacts.replacing_folder(options.output) as work:
         for name, expected in sorted(golden.items()):
-            made = write_network(networks.Refill(name), work / name)
+            made = write_network(network(name), work / name)
             output = GOLDEN / name / "output_0.pb"
             made["output"] = artefacts.digest_of_files(output)
             for part, digest in made.items():

@@ -20,6 +20,8 @@ package final class Session: Sendable {
     private let omittedWait: Int?
     private let measured: any MeasuredCosts
     let program = Mutex<Program?>(nil)
+    /// Of all plans that were made.
+    package let phaseTimes = PhaseTimes()
 
     /// - Parameters:
     ///   - devices: in order of preference.
@@ -111,25 +113,34 @@ package final class Session: Sendable {
         throws -> Program
     {
         if let known = program?.kept(for: inputs) { return known }
-        let types = Dictionary(
-            zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
-        let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
-        let inference = try GraphInference(graph, inputs: types, values: values)
         guard strided else {
             return try makeRoom(after: program, guarded: guardBytes > 0) { rules, memoryRules in
-                let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
-                return try Program(
-                    placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, memoryRules: memoryRules,
-                    omittedWait: omittedWait)
+                let placement = try place(inputs, rules)
+                return try phaseTimes.measure("plan and prepare") {
+                    try Program(
+                        placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, memoryRules: memoryRules,
+                        omittedWait: omittedWait)
+                }
             }
         }
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
+        let placement = try place(inputs, rules)
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
         }
         return try Program(
             placement, devices: devices, inputs: try inputs.map(Program.spread), guardBytes: guardBytes,
             inputScale: Program.spreadScale)
+    }
+
+    /// Which node runs where for inputs of these shapes.
+    func place(_ inputs: [HostTensor], _ rules: PlacementRules) throws -> Placement {
+        let types = Dictionary(
+            zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
+        let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
+        let inference = try phaseTimes.measure("infer shapes") { try GraphInference(graph, inputs: types, values: values) }
+        return try phaseTimes.measure("partition") {
+            try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
+        }
     }
 
     func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {

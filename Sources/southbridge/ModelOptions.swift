@@ -124,3 +124,20 @@ struct PlacementOptions: ParsableArguments {
 }
 
 extension PlacementRules.Strategy: ExpressibleByArgument {}
+
+/// Writes each tensor to `folder/NAME.npy`; returns the paths.
+func writeNumpy(_ tensors: [(name: String, tensor: HostTensor)], to folder: URL) throws -> [String] {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return try tensors.map { name, tensor in
+        let file = folder.appending(path: fileName(name) + ".npy")
+        try writeNumpy(tensor, path: file.path)
+        return file.path
+    }
+}
+
+/// Percent-encoded (RFC 3986) so that any name is one file name.
+private func fileName(_ name: String) -> String {
+    let plain = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        .union(CharacterSet(charactersIn: name.hasPrefix(".") ? "~" : ".~"))
+    return name.addingPercentEncoding(withAllowedCharacters: plain) ?? "output"
+}

@@ -25,7 +25,8 @@ struct Southbridge: ParsableCommand {
             """,
         version: suiteVersion,
         subcommands: [
-            NewCommand.self, DevicesCommand.self, RunCommand.self, ExplainCommand.self, ConformCommand.self, BenchCommand.self,
+            NewCommand.self, DevicesCommand.self, RunCommand.self, ExplainCommand.self, DebugCommand.self, ConformCommand.self,
+            BenchCommand.self,
             ReportCommand.self,
             ReproduceCommand.self, DoctorCommand.self,
             CompletionCommand.self, WorkerCommandLine.self,

@@ -57,3 +57,24 @@ final class ProgressBar: @unchecked Sendable {
         isDrawn = false
     }
 }
+
+/// Progress of one long task on standard error: a line that is drawn over on a terminal, a plain line every ten seconds elsewhere.
+final class ProgressLine {
+    private let isTerminal = isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    private var lastShown = ContinuousClock.now
+    private var isDrawn = false
+
+    func show(_ done: Int, of total: Int, _ subject: String) {
+        let now = ContinuousClock.now
+        guard now - lastShown >= (isTerminal ? .milliseconds(50) : .seconds(10)) else { return }
+        lastShown = now
+        guard isTerminal else { return standardError("\(done)/\(total) \(subject)") }
+        FileHandle.standardError.write(Data("\r\(done)/\(total) \(String(subject.prefix(60)))\u{1b}[K".utf8))
+        isDrawn = true
+    }
+
+    func finish() {
+        if isDrawn { FileHandle.standardError.write(Data("\r\u{1b}[K".utf8)) }
+        isDrawn = false
+    }
+}

@@ -84,6 +84,11 @@ package struct Judge: Sendable {
         }
     }
 
+    /// Nil where the output is not judged as numbers, or not wanted.
+    func acceptance(of output: Int) -> Acceptance? {
+        if case .numbers(let acceptance)? = rules[output] { acceptance } else { nil }
+    }
+
     private func mismatch(of tensor: HostTensor, _ result: ReferenceTensor, output: Int) -> String? {
         if tensor.dataType != result.dataType { return "output \(output) is \(tensor.dataType.name), expected \(result.dataType.name)" }
         if tensor.shape != result.shape { return "output \(output) has shape \(tensor.shape), expected \(result.shape)" }

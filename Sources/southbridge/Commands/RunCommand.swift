@@ -61,7 +61,8 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let graph = try readModel(path: model).graph
+        let reading = PhaseTimes()
+        let graph = try reading.measure("read") { try readModel(path: model).graph }
         let seed = inputs.seed ?? UInt64.random(in: 0..<(1 << 53))
         let tensors = try inputs.tensors(of: graph, seed: seed)
         let installation = try Installation.locate()
@@ -86,7 +87,7 @@ struct RunCommand: ParsableCommand {
             RunResult.Counters(device: device.name, before, try device.counters())
         }.filter { !$0.values.isEmpty }
         if let trace { try session.writeTrace(to: URL(filePath: trace), inputs: tensors) }
-        let files = try output.map { try write(results, to: $0) }
+        let files = try output.map { try writeNumpy(results, to: URL(filePath: $0)) }
         guard let summary = session.summary else { return }
         for remark in costs.remarks + summary.remarks { standardError("note: \(remark)") }
         let result = RunResult(
@@ -94,31 +95,26 @@ struct RunCommand: ParsableCommand {
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, memory: RunResult.Memory(summary),
+            latency: RunResult.Latency(milliseconds),
+            phases: (reading.phases + session.phaseTimes.phases).map {
+                .init(phase: $0.name, milliseconds: $0.duration / .milliseconds(1))
+            },
+            peakMemoryBytes: summary.byteCount, peakResidentBytes: peakResidentBytes(), memory: RunResult.Memory(summary),
             counters: counters.isEmpty ? nil : counters)
         if flags.json { return try printJSON(result) }
         if verbose {
+            print(result.phases.map { "\($0.phase) \(tenths($0.milliseconds)) ms" }.joined(separator: ", "))
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
         result.print(randomInputs: graph.inputs.count > inputs.files.count)
     }
+}
 
-    private func write(_ results: [(name: String, tensor: HostTensor)], to folder: String) throws -> [String] {
-        let folder = URL(filePath: folder)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return try results.map { output in
-            let file = folder.appending(path: fileName(output.name) + ".npy")
-            try writeNumpy(output.tensor, path: file.path)
-            return file.path
-        }
-    }
-
-    /// Percent-encoded (RFC 3986) so that any name is one file name.
-    private func fileName(_ name: String) -> String {
-        let plain = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-            .union(CharacterSet(charactersIn: name.hasPrefix(".") ? "~" : ".~"))
-        return name.addingPercentEncoding(withAllowedCharacters: plain) ?? "output"
-    }
+/// The most memory that this process had at once.
+private func peakResidentBytes() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
 }
 
 /// What `run` says, in the keys of its JSON.
@@ -154,6 +150,17 @@ private struct RunResult: Encodable {
             p10 = quantile(0.1)
             p90 = quantile(0.9)
             repeats = milliseconds.count
+        }
+    }
+
+    /// A part of what comes before the first run.
+    struct Phase: Encodable {
+        let phase: String
+        let milliseconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case phase
+            case milliseconds = "ms"
         }
     }
 
@@ -224,13 +231,17 @@ private struct RunResult: Encodable {
     let placement: [String: Int]
     let outputs: [Output]
     let latency: Latency
+    let phases: [Phase]
     let peakMemoryBytes: Int
+    /// Of the process, all included.
+    let peakResidentBytes: Int
     let memory: Memory
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, strategy, placement, outputs, latency, memory, counters
+        case device, seed, strategy, placement, outputs, latency, phases, memory, counters
         case peakMemoryBytes = "peak_memory_bytes"
+        case peakResidentBytes = "peak_resident_bytes"
     }
 
     func print(randomInputs: Bool) {
