@@ -33,7 +33,8 @@ typedef struct scoreboard {
     const npu_program *program;
     const npu_config *config;
     core_clock *cores;
-    uint8_t **touched; /* a bit per line of each slot; NULL if the slots do not fit in L2 together */
+    /* By slot and line: bytes that have gone over the port to device memory. NULL if the slots do not fit in L2 together. */
+    uint8_t **fetched;
     npu_counters counters;
     double device_share, l2_share; /* bytes per second of one core */
 } scoreboard;
@@ -45,22 +46,34 @@ typedef struct traffic {
 
 /* --- traffic of shared memories ------------------------------------------------------------------------------------------ */
 
-/* One burst of `bytes` at `begin`: lines that the program has touched before come from L2. */
+/* What is left of `wanted` bytes of a line that has not gone over the port before; it counts as gone from now on. */
+static uint64_t take(uint8_t *fetched, uint64_t wanted) {
+    uint64_t left = LINE - *fetched, taken = wanted < left ? wanted : left;
+    *fetched += (uint8_t)taken;
+    return taken;
+}
+
+/* One burst of `bytes` at `begin`: what the program has touched before comes from L2. A line that several bursts share counts once, to each by its part. */
 static void burst(scoreboard *board, uint32_t slot, uint64_t begin, uint64_t bytes, traffic *traffic) {
-    double moved = bytes < LINE ? LINE : (double)bytes;
-    if (!board->touched) {
-        traffic->device += moved;
+    uint64_t moved = bytes < LINE ? LINE : bytes, fresh = 0;
+    if (!board->fetched) {
+        traffic->device += (double)moved;
         return;
     }
-    uint64_t first = begin / LINE, last = (begin + bytes - 1) / LINE, fresh = 0;
-    uint8_t *bits = board->touched[slot];
-    for (uint64_t line = first; line <= last; ++line) {
-        fresh += !(bits[line / 8] >> (line % 8) & 1);
-        bits[line / 8] |= (uint8_t)(1u << (line % 8));
+    uint64_t first = begin / LINE, last = (begin + bytes - 1) / LINE;
+    uint8_t *lines = board->fetched[slot];
+    if (bytes < LINE) {
+        for (uint64_t line = first; line <= last; ++line) fresh += take(&lines[line], moved - fresh);
+    } else {
+        fresh += take(&lines[first], LINE - begin % LINE);
+        for (uint64_t line = first + 1; line < last; ++line) {
+            fresh += LINE - (uint64_t)lines[line];
+            lines[line] = LINE;
+        }
+        if (last > first) fresh += take(&lines[last], (begin + bytes - 1) % LINE + 1);
     }
-    double share = moved * (double)fresh / (double)(last - first + 1);
-    traffic->device += share;
-    traffic->l2 += moved - share;
+    traffic->device += (double)fresh;
+    traffic->l2 += (double)(moved - fresh);
 }
 
 typedef struct step {
@@ -101,7 +114,7 @@ static traffic copy_traffic(scoreboard *board, const npu_copy *copy) {
         run += (steps[count].count - 1) * (uint64_t)steps[count].stride;
     }
     traffic result = {0, 0};
-    if (board->touched) {
+    if (board->fetched) {
         bursts(board, place.slot, place.offset, run, steps, count, &result);
     } else {
         double runs = 1;
@@ -151,7 +164,7 @@ static double local_bytes(const npu_copy *copy) {
 /* Seconds on the port and the latency behind it. */
 static double move(scoreboard *board, traffic traffic, double local, bool writes, double *latency) {
     const npu_config *config = board->config;
-    *latency = traffic.device > 0 || !board->touched ? config->device_latency : config->l2_latency;
+    *latency = traffic.device > 0 || !board->fetched ? config->device_latency : config->l2_latency;
     if (writes)
         board->counters.device_written += (uint64_t)traffic.device;
     else
@@ -314,11 +327,11 @@ static bool prepare(scoreboard *board) {
     uint64_t footprint = 0;
     for (size_t i = 0; i < program->slot_count; ++i) footprint += program->slot_bytes[i];
     if (footprint > program->config.l2_bytes) return true;
-    board->touched = calloc(program->slot_count + 1, sizeof *board->touched);
-    if (!board->touched) return false;
+    board->fetched = calloc(program->slot_count + 1, sizeof *board->fetched);
+    if (!board->fetched) return false;
     for (size_t i = 0; i < program->slot_count; ++i) {
-        board->touched[i] = calloc(program->slot_bytes[i] / LINE / 8 + 1, 1);
-        if (!board->touched[i]) return false;
+        board->fetched[i] = calloc(program->slot_bytes[i] / LINE + 1, 1);
+        if (!board->fetched[i]) return false;
     }
     return true;
 }
@@ -327,8 +340,8 @@ static void dispose(scoreboard *board) {
     for (uint32_t i = 0; board->cores && i < board->program->cores; ++i) {
         for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) free(board->cores[i].pages[space]);
     }
-    for (size_t i = 0; board->touched && i < board->program->slot_count; ++i) free(board->touched[i]);
-    free(board->touched);
+    for (size_t i = 0; board->fetched && i < board->program->slot_count; ++i) free(board->fetched[i]);
+    free(board->fetched);
     free(board->cores);
 }
 
