@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CSouthbridge
 package import Graph
+package import HardwareModel
 package import Operators
 package import Southbound
 package import Tensors
@@ -50,7 +51,7 @@ package struct PlacedNode {
     package let library: OperatorLibrary
     package let kernel: Kernel
     package let descriptor: NodeDescriptor
-    package let answer: SupportAnswer
+    package internal(set) var answer: SupportAnswer
 }
 
 /// A group of nodes that a plugin's own compiler has made one program of.
@@ -150,6 +151,8 @@ package struct Placement {
     /// Constants and the values of folded nodes.
     package internal(set) var values: [ValueID: HostTensor]
     package internal(set) var inference: GraphInference
+    /// Of values that are not row-major.
+    package internal(set) var layouts: [ValueID: Layout] = [:]
     /// Why groups that a plugin claimed go by kernels all the same, for a person.
     package internal(set) var remarks: [String] = []
 

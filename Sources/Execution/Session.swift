@@ -95,7 +95,8 @@ package final class Session: Sendable {
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try GraphInference(graph, inputs: types, values: values)
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        var placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        if rules.optimizing { try LayoutSelection(devices: devices).apply(to: &placement) }
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")

@@ -85,6 +85,7 @@ class GraphsHandle: @unchecked Sendable {
 /// What `sb_kernel.context` points to.
 class KernelHandle: Handle, @unchecked Sendable {
     func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support { abstract() }
+    func preferredLayouts(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> PreferredLayouts? { abstract() }
     func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle { abstract() }
     var declaration: KernelDeclaration { abstract() }
 }

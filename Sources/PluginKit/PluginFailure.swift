@@ -57,6 +57,8 @@ enum MinimumSize {
     static let attribute = 72
     static let node = 104
     static let support = 48
+    /// As of version 0.3.
+    static let supportWithLayouts = 72
     static let launch = 120
     static let graph = 64
     static let programInfo = 24

@@ -107,6 +107,9 @@ final class TypedKernel<Device: PluginKit.Device, Kernel: PluginKit.Kernel<Devic
     override func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support {
         kernel.support(node, on: try TypedDevice<Device>.cast(device))
     }
+    override func preferredLayouts(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> PreferredLayouts? {
+        kernel.preferredLayouts(node, on: try TypedDevice<Device>.cast(device))
+    }
     override func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle {
         func state(_ prepared: some PreparedKernel) -> StateHandle { TypedState(prepared) }
         return state(try kernel.prepare(node, on: try TypedDevice<Device>.cast(device)))

@@ -17,13 +17,9 @@ enum { PAGE = 512, LINE = 64, LOCAL_RUN = 32 };
 /* Cycles that a unit takes before the first element comes out. */
 static const double matrix_start = 8, vector_start = 8;
 
-/* When a page of local memory can be read, and when it can be overwritten. */
-typedef struct page {
-    double written, released;
-} page;
-
+/* By space and page of local memory: when it can be read, and when it can be overwritten. */
 typedef struct core_clock {
-    page *pages[NPU_SPACE_COUNT];
+    double *written[NPU_SPACE_COUNT], *released[NPU_SPACE_COUNT];
     double engines[NPU_ENGINE_COUNT];
     double port, finish;
     size_t at;
@@ -37,6 +33,7 @@ typedef struct scoreboard {
     uint8_t **fetched;
     npu_counters counters;
     double device_share, l2_share; /* bytes per second of one core */
+    double reached;                /* by the core that is furthest */
 } scoreboard;
 
 /* What a copy moves: bytes of device memory and of L2. */
@@ -205,6 +202,25 @@ static double fill_cycles(scoreboard *board, const npu_fill *fill) {
     return vector_start + ceil((double)fill->run * (double)fill->count / 4 / board->config->vector_float32_rate);
 }
 
+static double later(double a, double b) {
+    return a > b ? a : b;
+}
+
+/* The latest of `begin` and the times of pages from `first` to `last`. */
+static double latest(const double *times, uint64_t first, uint64_t last, double begin) {
+    double lanes[4] = {begin, begin, begin, begin};
+    uint64_t at = first;
+    for (; at + 4 <= last + 1; at += 4) {
+        for (int lane = 0; lane < 4; ++lane) lanes[lane] = later(times[at + (uint64_t)lane], lanes[lane]);
+    }
+    for (; at <= last; ++at) lanes[0] = later(times[at], lanes[0]);
+    return later(later(lanes[0], lanes[1]), later(lanes[2], lanes[3]));
+}
+
+static void postpone(double *times, uint64_t first, uint64_t last, double time) {
+    for (uint64_t at = first; at <= last; ++at) times[at] = later(times[at], time);
+}
+
 /* --- the scoreboard ---------------------------------------------------------------------------------------------------------- */
 
 static void advance(scoreboard *board, uint32_t index, const npu_instruction *instruction, npu_tracer tracer, void *context) {
@@ -215,12 +231,9 @@ static void advance(scoreboard *board, uint32_t index, const npu_instruction *in
     double begin = core->engines[engine];
     for (int i = 0; i < count; ++i) {
         if (accesses[i].address.space == NPU_DEVICE) continue;
-        page *pages = core->pages[accesses[i].address.space];
-        uint64_t last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
-        for (uint64_t at = accesses[i].address.offset / PAGE; at <= last; ++at) {
-            begin = fmax(begin, pages[at].written);
-            if (accesses[i].writes) begin = fmax(begin, pages[at].released);
-        }
+        uint64_t first = accesses[i].address.offset / PAGE, last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
+        begin = latest(core->written[accesses[i].address.space], first, last, begin);
+        if (accesses[i].writes) begin = latest(core->released[accesses[i].address.space], first, last, begin);
     }
     double seconds = 0, latency = 0;
     bool uses_port = false;
@@ -266,28 +279,26 @@ static void advance(scoreboard *board, uint32_t index, const npu_instruction *in
     }
     double end = begin + seconds, done = end + latency;
     core->engines[engine] = end;
-    core->finish = fmax(core->finish, done);
+    core->finish = later(core->finish, done);
+    board->reached = later(board->reached, done);
     for (int i = 0; i < count; ++i) {
         if (accesses[i].address.space == NPU_DEVICE) continue;
-        page *pages = core->pages[accesses[i].address.space];
-        uint64_t last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
-        for (uint64_t at = accesses[i].address.offset / PAGE; at <= last; ++at) {
-            if (accesses[i].writes)
-                pages[at].written = fmax(pages[at].written, done);
-            else
-                pages[at].released = fmax(pages[at].released, end);
-        }
+        uint64_t first = accesses[i].address.offset / PAGE, last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
+        if (accesses[i].writes)
+            postpone(core->written[accesses[i].address.space], first, last, done);
+        else
+            postpone(core->released[accesses[i].address.space], first, last, end);
     }
     board->counters.busy[engine] += (uint64_t)ceil(seconds * board->config->clock);
     ++board->counters.instructions;
     if (tracer) tracer(context, index, engine, instruction, begin, end);
 }
 
-/* All cores up to their next barrier, an instruction each in turn, so that no core pays for all first touches. */
-static void run_segment(scoreboard *board, npu_tracer tracer, void *context) {
+/* All cores up to their next barrier, an instruction each in turn, so that no core pays for all first touches. Ends early at `limit`. */
+static void run_segment(scoreboard *board, double limit, npu_tracer tracer, void *context) {
     uint32_t cores = board->program->cores;
     bool moved = true;
-    for (uint32_t turn = 0; moved; ++turn) {
+    for (uint32_t turn = 0; moved && board->reached < limit; ++turn) {
         moved = false;
         for (uint32_t i = 0; i < cores; ++i) {
             uint32_t index = (i + turn) % cores;
@@ -320,8 +331,10 @@ static bool prepare(scoreboard *board) {
     if (!board->cores) return false;
     for (uint32_t i = 0; i < program->cores; ++i) {
         for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) {
-            board->cores[i].pages[space] = calloc(program->config.space_bytes[space] / PAGE + 1, sizeof(page));
-            if (!board->cores[i].pages[space]) return false;
+            size_t pages = program->config.space_bytes[space] / PAGE + 1;
+            board->cores[i].written[space] = calloc(pages, sizeof(double));
+            board->cores[i].released[space] = calloc(pages, sizeof(double));
+            if (!board->cores[i].written[space] || !board->cores[i].released[space]) return false;
         }
     }
     uint64_t footprint = 0;
@@ -338,14 +351,17 @@ static bool prepare(scoreboard *board) {
 
 static void dispose(scoreboard *board) {
     for (uint32_t i = 0; board->cores && i < board->program->cores; ++i) {
-        for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) free(board->cores[i].pages[space]);
+        for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) {
+            free(board->cores[i].written[space]);
+            free(board->cores[i].released[space]);
+        }
     }
     for (size_t i = 0; board->fetched && i < board->program->slot_count; ++i) free(board->fetched[i]);
     free(board->fetched);
     free(board->cores);
 }
 
-double npu_time(const npu_program *program, npu_counters *counters, npu_tracer tracer, void *context) {
+double npu_time(const npu_program *program, double limit, npu_counters *counters, npu_tracer tracer, void *context) {
     const npu_config *config = &program->config;
     scoreboard board = {.program = program, .config = config};
     board.device_share = config->device_bandwidth / program->cores;
@@ -353,7 +369,11 @@ double npu_time(const npu_program *program, npu_counters *counters, npu_tracer t
     double seconds = INFINITY;
     if (prepare(&board)) {
         for (bool more = true; more;) {
-            run_segment(&board, tracer, context);
+            run_segment(&board, limit, tracer, context);
+            if (board.reached >= limit) {
+                seconds = INFINITY;
+                break;
+            }
             more = false;
             for (uint32_t i = 0; i < program->cores; ++i) more = more || board.cores[i].at < program->lists[i].count;
             seconds = meet(&board);

@@ -52,10 +52,10 @@ package final class NPUPlugin: Plugin {
         let float32 = try options.choice(
             Self.float32Option, Dictionary(uniqueKeysWithValues: Profile.Float32.allCases.map { ($0.rawValue, $0) }))
         let count = try options.integer(Self.devicesOption, in: 1...8)
-        profile = try Profile(options.string(Self.profileOption), float32: float32, devices: count)
-        board = Board(profile, count: count)
         let asked = try options.integer(Self.threadsOption, in: 0...1024)
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked
+        profile = try Profile(options.string(Self.profileOption), float32: float32, devices: count, threads: threads)
+        board = Board(profile, count: count)
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])
         seed = try options.integer(Self.seedOption, in: 0...Int.max)
         compilesGraphs = try options.boolean(Self.graphsOption)

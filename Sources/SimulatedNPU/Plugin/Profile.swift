@@ -45,6 +45,8 @@ package final class Profile: @unchecked Sendable {
     let config: npu_config
     let peers: PeerLink
     let float32: Float32
+    /// That look for fast programs at once.
+    let threads: Int
     let lowerings = LoweringCache()
     /// The fastest blockings of products that were asked for before.
     private let blockings = Mutex<[String: ProductBlocking]>([:])
@@ -52,7 +54,7 @@ package final class Profile: @unchecked Sendable {
     /// - Parameters:
     ///   - nameOrPath: a profile that comes with the project, or a YAML file.
     ///   - devices: how many of the chip there are.
-    init(_ nameOrPath: String, float32: Float32, devices: Int) throws(PluginFailure) {
+    init(_ nameOrPath: String, float32: Float32, devices: Int, threads: Int) throws(PluginFailure) {
         var described: DeviceModel
         do throws(DescriptionError) {
             described = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
@@ -62,6 +64,7 @@ package final class Profile: @unchecked Sendable {
         let faults = described.faults(deviceCount: devices) + described.contradictions
         guard faults.isEmpty else { throw .invalid("option 'profile': '\(described.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
+        self.threads = max(min(threads, 8), 1)
         config = try npu_config(described)
         // A description of one chip names one peer at most; all pairs are alike. Without one the way goes through the switch that the host hangs on.
         let link = described.links.first { $0.kind == .peer && $0.bandwidthBytesPerSecond > 0 }

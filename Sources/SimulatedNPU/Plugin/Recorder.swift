@@ -115,7 +115,7 @@ extension TileProgram {
         let trace = Trace()
         trace.lanes = [[EngineActivity]](repeating: [], count: Int(npu_program_cores(raw)) * engines.count)
         _ = npu_time(
-            raw, nil,
+            raw, .infinity, nil,
             { context, core, engine, instruction, begin, end in
                 let trace = Unmanaged<Trace>.fromOpaque(context!).takeUnretainedValue()
                 let lane = Int(core) * 4 + Int(engine.rawValue)
