@@ -143,7 +143,7 @@ package struct ConformanceRun {
         _ settings: RunSettings, _ negotiation: WorkerReply?, _ digest: String?, _ cases: [Case], _ started: Date
     ) throws(ConformanceError) -> RunHeader {
         let identity = negotiation?.identity
-        let isSimulated = negotiation?.devices.contains(where: \.isSimulated) ?? false
+        let isSimulated = negotiation?.devices?.contains(where: \.isSimulated) ?? false
         let plugin = Report.Plugin(
             name: identity?.name ?? configuration.plugin.displayName, vendor: identity?.vendor, version: identity?.version,
             abi: identity?.abi, path: configuration.plugin.path, digest: digest,
