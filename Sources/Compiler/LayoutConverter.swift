@@ -26,12 +26,12 @@ final class LayoutConverter {
 
     init(_ devices: [Device]) { self.devices = devices }
 
-    /// Expected nanoseconds; infinite where no kernel does it or tells its cost.
+    /// Expected nanoseconds, the launch among them; infinite where no kernel does it or tells its cost.
     func cost(_ type: InferredOutput, from: Int, to: Int, on device: Int) throws -> Double {
         let question = Question(device: device, dataType: type.dataType, shape: type.shape, from: from, to: to)
         if let known = costs[question] { return known }
         let cost = try conversion(type, from: from, to: to, on: device)?.answer.costNanoseconds ?? 0
-        costs[question] = cost > 0 ? cost : .infinity
+        costs[question] = cost > 0 ? cost + Double(devices[device].model.launchLatencyPicoseconds) / 1000 : .infinity
         return costs[question]!
     }
 

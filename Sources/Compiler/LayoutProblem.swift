@@ -1,90 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-import Graph
-import Operators
-import Southbound
 
-/// Kernels that would rather have other layouts, each to be granted or not, and what every choice costs.
-struct LayoutProblem {
-    struct Member {
-        let step: Int
-        let wish: LayoutWish
-        /// What granting the wish costs, conversions apart; usually below 0.
-        let change: Double
-    }
-
-    /// A value between a member and whoever reads it.
-    private struct Link {
-        /// The member that makes it, and the layout it would have; nil: it is row-major.
-        var maker: (member: Int, layout: Int)?
-        /// Members that read it, and the layout that each would have it in.
-        var readers: [(member: Int, layout: Int)] = []
+/// Kernels that would rather have other layouts, each to be granted its wish or not, and what every choice costs, in nanoseconds.
+package struct LayoutProblem {
+    /// A value between those that would have it in a layout and everybody else.
+    package struct Link {
+        /// The kernel that makes it, and the layout it would make it in; nil: it is made row-major.
+        package var maker: (member: Int, layout: Int)?
+        /// Kernels that would read it in a layout.
+        package var readers: [(member: Int, layout: Int)] = []
         /// Somebody reads it row-major, whatever is chosen.
-        var isRowMajor = false
-        var pack = 0.0
-        var unpack = 0.0
+        package var isRowMajor = false
+        /// A conversion from row-major to the layout, and back.
+        package var pack = 0.0
+        package var unpack = 0.0
+
+        package init() {}
     }
 
-    private(set) var members: [Member] = []
-    /// By step.
-    private(set) var position: [Int: Int] = [:]
-    private var links: [Link] = []
-    /// By member: its links.
-    private var linksOf: [[Int]] = []
+    /// By kernel: what granting its wish costs, conversions apart; usually below 0.
+    private let changes: [Double]
+    private let links: [Link]
+    /// By kernel: its links.
+    private var linksOf: [[Int]]
 
-    init(_ placement: Placement, _ wishes: [Int: LayoutWish], _ converter: LayoutConverter) throws {
-        let graph = placement.graph
-        for (step, wish) in wishes.sorted(by: { $0.key < $1.key }) {
-            guard case .node(let placed) = placement.steps[step] else { continue }
-            // What is known before the run stays as it is.
-            let isFixed = zip(placement.steps[step].inputs(graph), wish.inputs).contains { $0.map { placement.values[$0] != nil } ?? false && $1 != 0 }
-            if isFixed { continue }
-            position[step] = members.count
-            members.append(Member(step: step, wish: wish, change: wish.costNanoseconds - placed.answer.costNanoseconds))
-        }
-        linksOf = [[Int]](repeating: [], count: members.count)
-        try connect(placement, converter)
-    }
-
-    private mutating func connect(_ placement: Placement, _ converter: LayoutConverter) throws {
-        let graph = placement.graph
-        var found: [ValueID: Int] = [:]
-        var devices: [ValueID: Int] = [:]
-        func link(_ value: ValueID, _ links: inout [Link]) -> Int {
-            if let index = found[value] { return index }
-            links.append(Link())
-            found[value] = links.count - 1
-            return links.count - 1
-        }
-        for (index, step) in placement.steps.enumerated() {
-            let member = position[index]
-            for (place, input) in step.inputs(graph).enumerated() {
-                guard let input else { continue }
-                let layout = member.map { members[$0].wish.inputs[place] } ?? 0
-                let number = link(input, &links)
-                if let member, layout != 0 {
-                    links[number].readers.append((member, layout))
-                    devices[input] = step.device
-                    linksOf[member].append(number)
-                } else {
-                    links[number].isRowMajor = true
-                }
-            }
-            guard let member else { continue }
-            for (place, output) in step.outputs(graph).enumerated() {
-                guard let output, members[member].wish.outputs[place] != 0 else { continue }
-                let number = link(output, &links)
-                links[number].maker = (member, members[member].wish.outputs[place])
-                devices[output] = step.device
-                linksOf[member].append(number)
-            }
-        }
-        for output in graph.outputs { if let number = found[output] { links[number].isRowMajor = true } }
-        for (value, number) in found {
-            guard let layout = links[number].maker?.layout ?? links[number].readers.first?.layout, let device = devices[value],
-                let type = placement.types[value.index]
-            else { continue }
-            links[number].pack = try converter.cost(type, from: 0, to: layout, on: device)
-            links[number].unpack = try converter.cost(type, from: layout, to: 0, on: device)
+    package init(changes: [Double], links: [Link]) {
+        self.changes = changes
+        self.links = links
+        linksOf = [[Int]](repeating: [], count: changes.count)
+        for (number, link) in links.enumerated() {
+            for member in Set(link.readers.map(\.member) + [link.maker?.member].compactMap { $0 }) { linksOf[member].append(number) }
         }
     }
 
@@ -96,13 +40,13 @@ struct LayoutProblem {
         return (unpacks ? link.unpack : 0) + link.pack * Double(wanted.count { $0 != 0 && $0 != made })
     }
 
-    func cost(_ chosen: [Bool]) -> Double {
-        members.indices.reduce(0) { $0 + (chosen[$1] ? members[$1].change : 0) } + links.reduce(0) { $0 + cost($1, chosen) }
+    package func cost(_ chosen: [Bool]) -> Double {
+        changes.indices.reduce(0) { $0 + (chosen[$1] ? changes[$1] : 0) } + links.reduce(0) { $0 + cost($1, chosen) }
     }
 
     /// Which wishes are granted.
-    func solve() -> [Bool] {
-        let none = [Bool](repeating: false, count: members.count)
+    package func solve() -> [Bool] {
+        let none = [Bool](repeating: false, count: changes.count)
         var best = improved(alongTrees())
         if cost(best) >= cost(none) { best = none }
         return best
@@ -112,8 +56,8 @@ struct LayoutProblem {
 
     /// The best choice if no value had more than one reader that matters: members joined by values into a forest, from the leaves to the roots and back.
     private func alongTrees() -> [Bool] {
-        var edges = [[(other: Int, link: Int)]](repeating: [], count: members.count)
-        var leader = Array(members.indices)
+        var edges = [[(other: Int, link: Int)]](repeating: [], count: changes.count)
+        var leader = Array(changes.indices)
         func root(_ member: Int) -> Int {
             var member = member
             while leader[member] != member {
@@ -132,9 +76,9 @@ struct LayoutProblem {
                 isEdge.insert([number, reader])
             }
         }
-        var chosen = [Bool](repeating: false, count: members.count)
+        var chosen = [Bool](repeating: false, count: changes.count)
         var isDone = chosen
-        for start in members.indices where !isDone[start] {
+        for start in changes.indices where !isDone[start] {
             var order: [(member: Int, parent: (other: Int, link: Int)?)] = [(start, nil)]
             isDone[start] = true
             var next = 0
@@ -171,7 +115,7 @@ struct LayoutProblem {
 
     /// What granting a wish costs if all neighbours outside of the forest are refused theirs.
     private func alone(_ member: Int, _ isEdge: Set<[Int]>) -> Double {
-        members[member].change
+        changes[member]
             + linksOf[member].reduce(0) { sum, number in
                 let link = links[number]
                 if link.maker?.member == member { return sum + (link.isRowMajor ? link.unpack : 0) }
@@ -194,10 +138,10 @@ struct LayoutProblem {
         var chosen = start
         for _ in 0..<4 {
             var isChanged = false
-            for member in members.indices {
+            for member in changes.indices {
                 let around = Set(linksOf[member])
                 func local() -> Double {
-                    (chosen[member] ? members[member].change : 0) + around.reduce(0) { $0 + cost(links[$1], chosen) }
+                    (chosen[member] ? changes[member] : 0) + around.reduce(0) { $0 + cost(links[$1], chosen) }
                 }
                 let before = local()
                 chosen[member].toggle()

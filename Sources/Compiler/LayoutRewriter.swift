@@ -52,7 +52,8 @@ struct LayoutRewriter {
         let answer = try placed.library.support([placed.descriptor], on: converter.device(placed.device))[0]
         guard answer.isSupported else {
             throw GraphError(
-                "\(placed.library.plugin.name)/\(placed.kernel.name) refuses the layouts that it has asked for (SB-OPS-014): \(answer.message)")
+                "\(placed.library.plugin.name)/\(placed.kernel.name) refuses the layouts that it has asked for (SB-OPS-014): \(answer.message)"
+            )
         }
         placed.answer = answer
         steps.append(.node(placed))
@@ -83,17 +84,21 @@ struct LayoutRewriter {
 
     /// Makes sure that the value exists row-major.
     private mutating func unpack(_ value: ValueID) throws {
-        guard let (layout, placed) = missing.removeValue(forKey: value), let source = packed[Key(value: value, layout: layout)] else { return }
+        guard let (layout, placed) = missing.removeValue(forKey: value), let source = packed[Key(value: value, layout: layout)] else {
+            return
+        }
         try convert(source, to: value, from: layout, 0, like: placed)
     }
 
     private mutating func convert(_ source: ValueID, to target: ValueID, from: Int, _ to: Int, like placed: PlacedNode) throws {
         let name = placement.graph[source].name
-        guard let type = placement.types[source.index], let conversion = try converter.conversion(type, from: from, to: to, on: placed.device)
+        guard let type = placement.types[source.index],
+            let conversion = try converter.conversion(type, from: from, to: to, on: placed.device)
         else { throw GraphError("nothing converts '\(name)' between the layouts \(from) and \(to) of the device") }
         let node = placement.graph.addNode(
             Node(
-                name: "\(name)/layout", domain: "southbridge", operatorName: "ConvertLayout", opset: 1, inputs: [source], outputs: [target]))
+                name: "\(name)/layout", domain: "southbridge", operatorName: "ConvertLayout", opset: 1, inputs: [source], outputs: [target])
+        )
         steps.append(
             .node(
                 PlacedNode(

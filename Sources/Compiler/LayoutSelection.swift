@@ -22,12 +22,13 @@ package struct LayoutSelection {
         let wishes = try wishes(of: placement)
         if wishes.isEmpty { return 0 }
         let converter = LayoutConverter(devices)
-        let problem = try LayoutProblem(placement, wishes, converter)
-        let chosen = problem.solve()
-        if !chosen.contains(true) { return 0 }
+        let steps = wishes.keys.sorted()
+        let chosen = try problem(placement, wishes, steps, converter).solve()
+        let granted = Set(zip(steps, chosen).filter(\.1).map(\.0))
+        if granted.isEmpty { return 0 }
         var rewriter = LayoutRewriter(placement, converter)
         for (index, step) in placement.steps.enumerated() {
-            try rewriter.add(step, wish: problem.position[index].flatMap { chosen[$0] ? problem.members[$0].wish : nil })
+            try rewriter.add(step, wish: granted.contains(index) ? wishes[index] : nil)
         }
         placement = rewriter.finish()
         return rewriter.conversions
@@ -50,9 +51,55 @@ package struct LayoutSelection {
         var wishes: [Int: LayoutWish] = [:]
         for index in asked.sorted() {
             guard case .node(let placed) = placement.steps[index] else { continue }
-            wishes[index] = try placed.library.support([placed.descriptor], on: devices[placed.device], askingForLayouts: true)[0].wish
+            let wish = try placed.library.support([placed.descriptor], on: devices[placed.device], askingForLayouts: true)[0].wish
+            // What is known before the run stays as it is.
+            let isFree = zip(placement.graph[placed.node].inputs, wish?.inputs ?? []).allSatisfy { input, layout in
+                layout == 0 || input.map { placement.values[$0] == nil } ?? true
+            }
+            if isFree { wishes[index] = wish }
         }
         return wishes
+    }
+
+    /// - Parameter steps: of the kernels with wishes, in order: the problem's kernels.
+    private func problem(
+        _ placement: Placement, _ wishes: [Int: LayoutWish], _ steps: [Int], _ converter: LayoutConverter
+    ) throws -> LayoutProblem {
+        let graph = placement.graph
+        let members = Dictionary(uniqueKeysWithValues: steps.enumerated().map { ($1, $0) })
+        var changes: [Double] = []
+        var links: [ValueID: LayoutProblem.Link] = [:]
+        var sites: [ValueID: Int] = [:]
+        for (index, step) in placement.steps.enumerated() {
+            let wish = wishes[index]
+            for (place, input) in step.inputs(graph).enumerated() {
+                guard let input else { continue }
+                if let member = members[index], let layout = wish?.inputs[place], layout != 0 {
+                    links[input, default: .init()].readers.append((member, layout))
+                    sites[input] = step.device
+                } else {
+                    links[input, default: .init()].isRowMajor = true
+                }
+            }
+            guard let member = members[index], let wish, case .node(let placed) = step else { continue }
+            changes.append(wish.costNanoseconds - placed.answer.costNanoseconds)
+            for (output, layout) in zip(step.outputs(graph), wish.outputs) where layout != 0 {
+                guard let output else { continue }
+                links[output, default: .init()].maker = (member, layout)
+                sites[output] = step.device
+            }
+        }
+        for output in graph.outputs { links[output]?.isRowMajor = true }
+        var concerned: [LayoutProblem.Link] = []
+        for (value, site) in sites.sorted(by: { $0.key.index < $1.key.index }) {
+            guard var link = links[value], let layout = link.maker?.layout ?? link.readers.first?.layout,
+                let type = placement.types[value.index]
+            else { continue }
+            link.pack = try converter.cost(type, from: 0, to: layout, on: site)
+            link.unpack = try converter.cost(type, from: layout, to: 0, on: site)
+            concerned.append(link)
+        }
+        return LayoutProblem(changes: changes, links: concerned)
     }
 }
 

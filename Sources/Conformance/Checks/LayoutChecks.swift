@@ -19,7 +19,8 @@ let layoutChecks: [Check] = [
                     let packed = try trial.convert(try trial.tensor(plain, sent), to: .init(type, shape, layout))
                     let back = try trial.convert(packed, to: plain)
                     try expectEqual(
-                        try trial.bytes(of: back), sent, "\(type.name) of shape \(shape), packed in the layout '\(layout.name)' and unpacked again")
+                        try trial.bytes(of: back), sent,
+                        "\(type.name) of shape \(shape), packed in the layout '\(layout.name)' and unpacked again")
                 }
             }
         }
@@ -163,7 +164,8 @@ struct LayoutTrial {
             func layout(_ value: Int) throws -> Layout? {
                 if value == 0 { return nil }
                 guard let found = device.model.layouts.first(where: { $0.value == value }) else {
-                    throw CheckFailure.failed(.declaration, "\(subject) would rather have the layout \(value), which the device does not list")
+                    throw CheckFailure.failed(
+                        .declaration, "\(subject) would rather have the layout \(value), which the device does not list")
                 }
                 return found
             }
