@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CSouthbridge
 package import Graph
+package import HardwareModel
 package import Operators
 package import Southbound
 package import Tensors
@@ -68,9 +69,9 @@ package struct PlacedNode {
     package let library: OperatorLibrary
     package let kernel: Kernel
     package let descriptor: NodeDescriptor
-    package let answer: SupportAnswer
+    package internal(set) var answer: SupportAnswer
     /// Of one launch.
-    package let cost: CostEstimate
+    package internal(set) var cost: CostEstimate
 }
 
 /// A group of nodes that a plugin's own compiler has made one program of.
@@ -176,6 +177,8 @@ package struct Placement {
     /// Constants of more bytes are not shown to plugins before the run.
     var largestKnownConstant = Int.max
     package internal(set) var inference: GraphInference
+    /// Of values that are not row-major.
+    package internal(set) var layouts: [ValueID: Layout] = [:]
     /// Why groups that a plugin claimed go by kernels all the same, for a person.
     package internal(set) var remarks: [String] = []
     /// How the devices were chosen, where cost decided.

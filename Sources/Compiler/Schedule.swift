@@ -145,7 +145,7 @@ package struct Schedule: Sendable {
     }
 
     private func byteCount(of value: ValueID, _ graph: Graph, _ placement: Placement) throws(GraphError) -> Int {
-        guard let size = placement.types[value.index]?.byteCount else {
+        guard let size = placement.byteCount(of: value) else {
             throw GraphError("'\(graph[value].name)' has no size in bytes")
         }
         return size

@@ -139,7 +139,9 @@ package final class Session: Sendable {
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
         let inference = try phaseTimes.measure("infer shapes") { try GraphInference(graph, inputs: types, values: values) }
         return try phaseTimes.measure("partition") {
-            try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
+            var placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
+            if rules.optimizing { try LayoutSelection(devices: devices).apply(to: &placement) }
+            return placement
         }
     }
 

@@ -38,7 +38,8 @@ extension DeviceModel {
         DeviceModel(
             id: try fields.text(.id), name: try fields.text(.name), family: try fields.choice(.family, of: Family.self),
             driver: try fields.text(.driver, default: ""), firmware: try fields.text(.firmware, default: ""),
-            serial: try fields.text(.serial, default: ""), spaces: try fields.list(.spaces, MemorySpace.read),
+            serial: try fields.text(.serial, default: ""), isSimulated: try fields.flag(.isSimulated, default: false),
+            spaces: try fields.list(.spaces, MemorySpace.read),
             units: try fields.list(.units, ComputeUnit.read), links: try fields.list(.links, Link.read),
             layouts: try fields.list(.layouts, Layout.read),
             launchLatencyPicoseconds: try fields.quantity(.launchLatencyPicoseconds, .picoseconds),

@@ -10,6 +10,7 @@ extension DeviceModel {
         for (key, value) in [(CodingKeys.driver, driver), (.firmware, firmware), (.serial, serial)] where !value.isEmpty {
             text.add(key, quoted(value))
         }
+        if isSimulated { text.add(CodingKeys.isSimulated, "true") }
         text.add(CodingKeys.spaces, spaces.map(\.block))
         text.add(CodingKeys.units, units.map(\.block))
         text.add(CodingKeys.links, links.map(\.block))

@@ -12,6 +12,8 @@ package struct DeviceModel: Codable, Sendable, Hashable {
     package var driver: String
     package var firmware: String
     package var serial: String
+    /// Results are real, times and counters are those of a model.
+    package var isSimulated: Bool
     /// Space 0 is the one in which tensors are kept.
     package var spaces: [MemorySpace]
     package var units: [ComputeUnit]
@@ -26,7 +28,8 @@ package struct DeviceModel: Codable, Sendable, Hashable {
 
     package init(
         id: String, name: String, family: Family, driver: String = "", firmware: String = "", serial: String = "",
-        spaces: [MemorySpace] = [.unknown], units: [ComputeUnit] = [], links: [Link] = [], layouts: [Layout] = [],
+        isSimulated: Bool = false, spaces: [MemorySpace] = [.unknown], units: [ComputeUnit] = [], links: [Link] = [],
+        layouts: [Layout] = [],
         launchLatencyPicoseconds: Int = 0, queueDepth: Int = 0, largestRank: Int = 0
     ) {
         self.id = id
@@ -35,6 +38,7 @@ package struct DeviceModel: Codable, Sendable, Hashable {
         self.driver = driver
         self.firmware = firmware
         self.serial = serial
+        self.isSimulated = isSimulated
         self.spaces = spaces
         self.units = units
         self.links = links
@@ -47,19 +51,22 @@ package struct DeviceModel: Codable, Sendable, Hashable {
     package enum Family: String, Codable, Sendable, Hashable, CaseIterable { case cpu, gpgpu, npu, other }
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, name, family, driver, firmware, serial, spaces, units, links, layouts
+        case id, name, family, driver, firmware, serial
+        case isSimulated = "simulated"
+        case spaces, units, links, layouts
         case launchLatencyPicoseconds, queueDepth, largestRank
     }
 }
 
 extension DeviceModel {
-    /// Reports of older versions have no layouts and limits.
+    /// Reports of older versions have no layouts and limits, and do not say what is simulated.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             id: try container.decode(String.self, forKey: .id), name: try container.decode(String.self, forKey: .name),
             family: try container.decode(Family.self, forKey: .family), driver: try container.decode(String.self, forKey: .driver),
             firmware: try container.decode(String.self, forKey: .firmware), serial: try container.decode(String.self, forKey: .serial),
+            isSimulated: try container.decodeIfPresent(Bool.self, forKey: .isSimulated) ?? false,
             spaces: try container.decode([MemorySpace].self, forKey: .spaces),
             units: try container.decode([ComputeUnit].self, forKey: .units), links: try container.decode([Link].self, forKey: .links),
             layouts: try container.decodeIfPresent([Layout].self, forKey: .layouts) ?? [],

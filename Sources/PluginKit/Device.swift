@@ -19,6 +19,12 @@ package protocol Device: AnyObject, Sendable {
     /// Without a stream the copy is complete on return.
     func copy(_ bytes: UInt64, from source: Location<Buffer>, to destination: Location<Buffer>, on stream: Stream?) throws(PluginFailure)
     func fill(_ bytes: UInt64, of destination: Location<Buffer>, with byte: UInt8, on stream: Stream?) throws(PluginFailure)
+    /// Whether devices of one started plugin copy from each other. By default not: the host then does it.
+    static var copiesFromPeers: Bool { get }
+    /// From a buffer of another device, or of another opening, into one of this device. Throws `unsupported` where there is no way between them.
+    func copy(
+        _ bytes: UInt64, from source: Place<Buffer>, of peer: Self, to destination: Place<Buffer>, on stream: Stream?
+    ) throws(PluginFailure)
     /// Bytes of memory space `space` that this opening has allocated now.
     func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64
     func makeStream() throws(PluginFailure) -> Stream
@@ -32,6 +38,12 @@ extension Device {
     package func hostAddress(of buffer: Buffer) throws(PluginFailure) -> UnsafeMutableRawPointer {
         throw .unsupported("this device's memory is not visible to the host")
     }
+    package static var copiesFromPeers: Bool { false }
+    package func copy(
+        _ bytes: UInt64, from source: Place<Buffer>, of peer: Self, to destination: Place<Buffer>, on stream: Stream?
+    ) throws(PluginFailure) {
+        throw .unsupported("this device does not copy from others")
+    }
 }
 
 /// One end of a copy.
@@ -39,6 +51,17 @@ package enum Location<Buffer> {
     case buffer(Buffer, offset: UInt64)
     /// An address in host memory, offset included.
     case host(UnsafeMutableRawPointer)
+}
+
+/// A byte of a buffer.
+package struct Place<Buffer> {
+    package let buffer: Buffer
+    package let offset: UInt64
+
+    package init(_ buffer: Buffer, offset: UInt64) {
+        self.buffer = buffer
+        self.offset = offset
+    }
 }
 
 /// An in-order queue of a device, used by one thread at a time. Released when the host has destroyed it.
@@ -49,6 +72,16 @@ package protocol Stream: AnyObject, Sendable {
     var isFinished: Bool { get }
     /// The host's last use: waits for the stream's work.
     func destroy()
+    /// Whether work can be dropped. By default not: the host then waits for it.
+    static var isCancellable: Bool { get }
+    /// Drops the work that has not begun, without waiting; called by any thread, also while another one synchronizes. If anything was dropped the next
+    /// `synchronize` throws `cancelled`.
+    func cancel() throws(PluginFailure)
+}
+
+extension Stream {
+    package static var isCancellable: Bool { false }
+    package func cancel() throws(PluginFailure) { throw .unsupported("this stream's work cannot be dropped") }
 }
 
 /// A point in a stream.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSouthbridge
 
-func driverTable() -> sb_driver {
+/// - Parameter copiesFromPeers: whether the plugin's devices do.
+func driverTable(copiesFromPeers: Bool) -> sb_driver {
     var table = sb_driver()
     table.size = MemoryLayout<sb_driver>.size
     table.open = { instance, index, result, error in
@@ -66,10 +67,21 @@ func driverTable() -> sb_driver {
             result.pointee = try DeviceHandle.required(device, "device").usage(ofSpace: Int(space))
         }
     }
+    if copiesFromPeers {
+        table.copy_peer = { device, stream, destination, peer, source, bytes, error in
+            status(error) { () throws(PluginFailure) in
+                let device = try DeviceHandle.required(device, "device")
+                let peer = try DeviceHandle.required(peer, "other device")
+                if bytes == 0 { return }
+                try device.copy(bytes, from: source, of: peer, to: destination, on: StreamHandle.unretained(stream))
+            }
+        }
+    }
     return table
 }
 
-func streamsTable(_ execution: Execution) -> sb_streams {
+/// - Parameter isCancellable: whether the plugin's streams are.
+func streamsTable(_ execution: Execution, isCancellable: Bool) -> sb_streams {
     var table = sb_streams()
     table.size = MemoryLayout<sb_streams>.size
     table.execution = execution.rawValue
@@ -86,6 +98,11 @@ func streamsTable(_ execution: Execution) -> sb_streams {
     table.query = { stream, error in
         status(error) { () throws(PluginFailure) in
             if try !StreamHandle.required(stream, "stream").isFinished { throw .notReady("the stream has work left") }
+        }
+    }
+    if isCancellable {
+        table.cancel = { stream, error in
+            status(error) { () throws(PluginFailure) in try StreamHandle.required(stream, "stream").cancel() }
         }
     }
     return table

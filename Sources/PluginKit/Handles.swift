@@ -38,6 +38,9 @@ class DeviceHandle: Handle, @unchecked Sendable {
         abstract()
     }
     func fill(_ bytes: UInt64, of destination: sb_location, with byte: UInt8, on stream: StreamHandle?) throws(PluginFailure) { abstract() }
+    func copy(_ bytes: UInt64, from source: sb_location, of peer: DeviceHandle, to destination: sb_location, on stream: StreamHandle?)
+        throws(PluginFailure)
+    { abstract() }
     func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { abstract() }
     func makeStream() throws(PluginFailure) -> StreamHandle { abstract() }
     func makeEvent() throws(PluginFailure) -> EventHandle { abstract() }
@@ -50,6 +53,7 @@ class StreamHandle: Handle, @unchecked Sendable {
     func synchronize() throws(PluginFailure) { abstract() }
     var isFinished: Bool { abstract() }
     func destroy() { abstract() }
+    func cancel() throws(PluginFailure) { abstract() }
 }
 
 class EventHandle: Handle, @unchecked Sendable {
@@ -81,6 +85,7 @@ class GraphsHandle: @unchecked Sendable {
 /// What `sb_kernel.context` points to.
 class KernelHandle: Handle, @unchecked Sendable {
     func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support { abstract() }
+    func preferredLayouts(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> PreferredLayouts? { abstract() }
     func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle { abstract() }
     var declaration: KernelDeclaration { abstract() }
 }

@@ -9,6 +9,7 @@ extension HardwareDescription {
         result.id = memory.string(id)
         result.name = memory.string(name)
         result.family = family.rawValue
+        result.flags = isSimulated ? SB_HARDWARE_FLAG_SIMULATED : 0
         result.driver = memory.string(driver)
         result.firmware = memory.string(firmware)
         result.serial = memory.string(serial)

@@ -92,6 +92,8 @@ package struct HardwareDescription: Sendable {
     package var driver = ""
     package var firmware = ""
     package var serial = ""
+    /// Results are real, times and counters are those of a model.
+    package var isSimulated = false
     /// Space 0 is the one in which the stack keeps tensors.
     package var spaces: [Space] = []
     package var units: [Unit] = []

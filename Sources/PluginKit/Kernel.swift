@@ -7,8 +7,28 @@ package protocol Kernel<Device>: Sendable {
     var declaration: KernelDeclaration { get }
     /// Asked only about nodes of the declared operator, versions and data types. The answer depends on nothing but the node.
     func support(_ node: NodeView, on device: Device) -> Support
+    /// Asked about nodes that it supports with row-major tensors alone, of kernels with the flag `layouts`: the layouts that it would rather have. By default none.
+    func preferredLayouts(_ node: NodeView, on device: Device) -> PreferredLayouts?
     /// Called once for a supported node; whatever a launch can do without belongs here. `node` is valid until the call returns.
     func prepare(_ node: NodeView, on device: Device) throws(PluginFailure) -> any PreparedKernel
+}
+
+extension Kernel {
+    package func preferredLayouts(_ node: NodeView, on device: Device) -> PreferredLayouts? { nil }
+}
+
+/// Layouts of a node's tensors, 0 for row-major: one of the device's for each input and output.
+package struct PreferredLayouts: Sendable {
+    package var inputs: [UInt32]
+    package var outputs: [UInt32]
+    /// Expected nanoseconds with them; 0 is unknown.
+    package var cost: Double
+
+    package init(inputs: [UInt32], outputs: [UInt32], cost: Double) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.cost = cost
+    }
 }
 
 /// A node that is ready to be launched, any number of times, also at once on several streams. Launches allocate nothing.
@@ -65,6 +85,8 @@ package struct KernelFlags: OptionSet, Sendable {
     package static let reportsShape = KernelFlags(rawValue: SB_KERNEL_FLAG_REPORTS_SHAPE)
     package static let deterministic = KernelFlags(rawValue: SB_KERNEL_FLAG_DETERMINISTIC)
     package static let generic = KernelFlags(rawValue: SB_KERNEL_FLAG_GENERIC)
+    /// May be asked about tensors in layouts of the device. Kernels without it never see one.
+    package static let layouts = KernelFlags(rawValue: SB_KERNEL_FLAG_LAYOUTS)
 }
 
 /// The answer about one node.

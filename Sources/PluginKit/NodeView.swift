@@ -42,6 +42,12 @@ package struct NodeView {
     package func input(_ index: Int) -> TensorView? { index >= 0 && index < inputCount ? TensorView(raw.pointee.inputs[index]) : nil }
     package func output(_ index: Int) -> TensorView? { index >= 0 && index < outputCount ? TensorView(raw.pointee.outputs[index]) : nil }
 
+    /// Whether every tensor is row-major.
+    package var isRowMajor: Bool {
+        let all = (0..<inputCount).map { input($0) } + (0..<outputCount).map { output($0) }
+        return all.allSatisfy { $0 == nil || $0!.layout == SB_LAYOUT_ROW_MAJOR }
+    }
+
     /// `SB_TYPE_*` by which kernels are chosen: that of the first input, or of the first output if there is no input.
     package var dataType: UInt32? { (inputCount > 0 ? input(0) : output(0))?.dataType }
 }

@@ -20,15 +20,20 @@ func operatorsTable(kernels: UnsafePointer<UnsafePointer<sb_kernel>?>, count: In
                 let node = try NodeView(validating: nodes![index])
                 asked.append((node, try kernel(of: node, in: instance), answer))
             }
-            var given: [Support] = []
-            for (node, kernel, _) in asked {
+            var given: [(Support, PreferredLayouts?)] = []
+            for (node, kernel, answer) in asked {
                 if let refusal = kernel.declaration.refusal(of: node) {
-                    given.append(refusal)
+                    given.append((refusal, nil))
                 } else {
-                    given.append(try kernel.support(node, on: device))
+                    let support = try kernel.support(node, on: device)
+                    let isWanted = support.isYes && kernel.declaration.flags.contains(.layouts) && wantsLayouts(answer) && node.isRowMajor
+                    given.append((support, isWanted ? try kernel.preferredLayouts(node, on: device) : nil))
                 }
             }
-            for ((_, _, answer), support) in zip(asked, given) { support.write(to: answer) }
+            for ((node, _, answer), (support, preferred)) in zip(asked, given) {
+                support.write(to: answer)
+                preferred?.write(to: answer, of: node)
+            }
         }
     }
     table.prepare = { instance, device, node, result, error in
@@ -67,6 +72,11 @@ private func kernel(of node: NodeView, in instance: InstanceHandle) throws(Plugi
     return Unmanaged<KernelHandle>.fromOpaque(context).takeUnretainedValue()
 }
 
+/// The host's struct reaches to the members of version 0.3, and has places for layouts.
+private func wantsLayouts(_ answer: UnsafeMutablePointer<sb_support>) -> Bool {
+    answer.pointee.size >= MinimumSize.supportWithLayouts && answer.pointee.input_layouts != nil && answer.pointee.output_layouts != nil
+}
+
 extension KernelDeclaration {
     /// Why a kernel is not asked about this node at all; nil if the operator, version and data type are those that it declares.
     fileprivate func refusal(of node: NodeView) -> Support? {
@@ -79,11 +89,22 @@ extension KernelDeclaration {
         guard let type = node.dataType, type < 64, dataTypes & (1 << UInt64(type)) != 0 else {
             return .no(.dataType, "'\(name)' does not take data type \(node.dataType.map(String.init) ?? "none")")
         }
+        guard flags.contains(.layouts) || node.isRowMajor else { return .no(.layout, "'\(name)' takes row-major tensors alone") }
         return nil
     }
 }
 
+extension PreferredLayouts {
+    fileprivate func write(to answer: UnsafeMutablePointer<sb_support>, of node: NodeView) {
+        for (index, layout) in inputs.prefix(node.inputCount).enumerated() { answer.pointee.input_layouts[index] = layout }
+        for (index, layout) in outputs.prefix(node.outputCount).enumerated() { answer.pointee.output_layouts[index] = layout }
+        answer.pointee.layout_cost = cost
+    }
+}
+
 extension Support {
+    fileprivate var isYes: Bool { if case .yes = self { true } else { false } }
+
     fileprivate func write(to answer: UnsafeMutablePointer<sb_support>) {
         switch self {
         case .yes(let workspace, let cost):

@@ -21,6 +21,7 @@ package struct PluginFailure: Error, Sendable, CustomStringConvertible {
     package static func unsupported(_ message: String) -> PluginFailure { .init(code: SB_ERROR_UNSUPPORTED, message) }
     package static func outOfMemory(_ message: String) -> PluginFailure { .init(code: SB_ERROR_OUT_OF_MEMORY, message, mayRetry: true) }
     package static func notReady(_ message: String) -> PluginFailure { .init(code: SB_ERROR_NOT_READY, message, mayRetry: true) }
+    package static func cancelled(_ message: String) -> PluginFailure { .init(code: SB_ERROR_CANCELLED, message, mayRetry: true) }
     package static func `internal`(_ message: String) -> PluginFailure { .init(code: SB_ERROR_INTERNAL, message) }
 
     package var description: String { message }
@@ -56,6 +57,8 @@ enum MinimumSize {
     static let attribute = 72
     static let node = 104
     static let support = 48
+    /// As of version 0.3.
+    static let supportWithLayouts = 72
     static let launch = 120
     static let graph = 64
     static let programInfo = 24

@@ -31,8 +31,12 @@ package final class PluginTable: @unchecked Sendable {
         kernels = UnsafeMutableBufferPointer(start: memory.array(values), count: values.count)
 
         var groups = [
-            sb_group(name: memory.string("driver"), version: 1, reserved: 0, table: memory.value(driverTable())),
-            sb_group(name: memory.string("streams"), version: 1, reserved: 0, table: memory.value(streamsTable(Plugin.execution))),
+            sb_group(
+                name: memory.string("driver"), version: 1, reserved: 0,
+                table: memory.value(driverTable(copiesFromPeers: Plugin.Device.copiesFromPeers))),
+            sb_group(
+                name: memory.string("streams"), version: 1, reserved: 0,
+                table: memory.value(streamsTable(Plugin.execution, isCancellable: Plugin.Device.Stream.isCancellable))),
             sb_group(name: memory.string("events"), version: 1, reserved: 0, table: memory.value(eventsTable())),
         ]
         if !values.isEmpty {

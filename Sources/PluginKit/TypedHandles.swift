@@ -27,6 +27,12 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
     override func fill(_ bytes: UInt64, of destination: sb_location, with byte: UInt8, on stream: StreamHandle?) throws(PluginFailure) {
         try device.fill(bytes, of: location(destination), with: byte, on: typed(stream))
     }
+    override func copy(
+        _ bytes: UInt64, from source: sb_location, of peer: DeviceHandle, to destination: sb_location, on stream: StreamHandle?
+    ) throws(PluginFailure) {
+        try device.copy(
+            bytes, from: place(source), of: TypedDevice<Device>.cast(peer), to: place(destination), on: typed(stream))
+    }
     override func usage(ofSpace space: Int) throws(PluginFailure) -> UInt64 { try device.usage(ofSpace: space) }
     override func makeStream() throws(PluginFailure) -> StreamHandle { TypedStream<Device>(try device.makeStream()) }
     override func makeEvent() throws(PluginFailure) -> EventHandle { TypedEvent<Device>(try device.makeEvent()) }
@@ -41,6 +47,11 @@ final class TypedDevice<Device: PluginKit.Device>: DeviceHandle, @unchecked Send
     private func typed(_ stream: StreamHandle?) throws(PluginFailure) -> Device.Stream? {
         guard let stream else { return nil }
         return try TypedStream<Device>.cast(stream)
+    }
+
+    private func place(_ end: sb_location) throws(PluginFailure) -> Place<Device.Buffer> {
+        guard let buffer = end.buffer else { throw .invalid("a copy between devices needs a buffer at either end") }
+        return Place(.behind(buffer), offset: end.offset)
     }
 
     private func location(_ end: sb_location) throws(PluginFailure) -> Location<Device.Buffer> {
@@ -65,6 +76,7 @@ final class TypedStream<Device: PluginKit.Device>: StreamHandle, @unchecked Send
     override func synchronize() throws(PluginFailure) { try stream.synchronize() }
     override var isFinished: Bool { stream.isFinished }
     override func destroy() { stream.destroy() }
+    override func cancel() throws(PluginFailure) { try stream.cancel() }
 }
 
 final class TypedEvent<Device: PluginKit.Device>: EventHandle, @unchecked Sendable {
@@ -94,6 +106,9 @@ final class TypedKernel<Device: PluginKit.Device, Kernel: PluginKit.Kernel<Devic
     override var declaration: KernelDeclaration { cached }
     override func support(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> Support {
         kernel.support(node, on: try TypedDevice<Device>.cast(device))
+    }
+    override func preferredLayouts(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> PreferredLayouts? {
+        kernel.preferredLayouts(node, on: try TypedDevice<Device>.cast(device))
     }
     override func prepare(_ node: NodeView, on device: DeviceHandle) throws(PluginFailure) -> StateHandle {
         func state(_ prepared: some PreparedKernel) -> StateHandle { TypedState(prepared) }

@@ -36,7 +36,7 @@ extension BenchReport {
     }
 
     private var header: String {
-        var lines = ["\(plugin.device)  \(plugin.model.name)"]
+        var lines = ["\(plugin.device)  \(plugin.model.name)\(plugin.model.isSimulated ? " (simulated: its clock is a model's)" : "")"]
         for (word, roofline) in [("declared", plugin.declared), ("measured", plugin.measured)] {
             var facts = roofline.dataTypes.map { "\($0) \(operationRateText(roofline.peak(of: $0) ?? 0, $0))" }
             if roofline.bytesPerSecond > 0 { facts.insert("memory \(Quantity.bytesPerSecond.shown(roofline.bytesPerSecond))", at: 0) }

@@ -21,7 +21,8 @@ extension PluginReader {
                 ? .cpu : record.family == SB_FAMILY_GPGPU ? .gpgpu : record.family == SB_FAMILY_NPU ? .npu : .other,
             driver: try text(record.driver, "\(subject): its driver's version"),
             firmware: try text(record.firmware, "\(subject): its firmware's version"),
-            serial: try text(record.serial, "\(subject): its serial number"), spaces: [])
+            serial: try text(record.serial, "\(subject): its serial number"),
+            isSimulated: record.flags & SB_HARDWARE_FLAG_SIMULATED != 0, spaces: [])
         for pointer in try array(record.spaces, count: record.space_count, atMost: Self.mostParts, "\(subject): memory spaces") {
             model.spaces.append(try space(pointer, "\(subject): memory space \(model.spaces.count)"))
         }

@@ -31,6 +31,7 @@ package struct Kernel: @unchecked Sendable {
         package static let reportsShape = Flags(rawValue: SB_KERNEL_FLAG_REPORTS_SHAPE)
         package static let deterministic = Flags(rawValue: SB_KERNEL_FLAG_DETERMINISTIC)
         package static let generic = Flags(rawValue: SB_KERNEL_FLAG_GENERIC)
+        package static let layouts = Flags(rawValue: SB_KERNEL_FLAG_LAYOUTS)
     }
 
     package func wantsOnHost(input: Int) -> Bool { input < 64 && hostInputs & (1 << UInt64(input)) != 0 }

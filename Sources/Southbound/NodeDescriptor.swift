@@ -9,8 +9,11 @@ package struct TensorDescriptor: Sendable {
     package var shape: [Int]
     /// The value, if it is known before the run. The caller keeps the memory alive.
     package nonisolated(unsafe) var host: UnsafeRawPointer?
+    /// 0 for row-major, else one of the device's.
+    package var layout: Int
 
-    package init(_ dataType: DataType, _ shape: [Int], host: UnsafeRawPointer? = nil) {
+    package init(_ dataType: DataType, _ shape: [Int], host: UnsafeRawPointer? = nil, layout: Int = 0) {
+        self.layout = layout
         self.dataType = dataType
         self.shape = shape
         self.host = host

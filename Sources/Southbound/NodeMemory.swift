@@ -29,7 +29,7 @@ final class NodeMemory: @unchecked Sendable {
             sb_tensor(
                 size: MemoryLayout<sb_tensor>.size, data_type: descriptor.dataType.rawValue, rank: UInt32(descriptor.shape.count),
                 shape: memory.array(descriptor.shape.map(Int64.init)), strides: nil, buffer: nil, offset: 0,
-                host: UnsafeMutableRawPointer(mutating: descriptor.host), layout: SB_LAYOUT_ROW_MAJOR, reserved: 0))
+                host: UnsafeMutableRawPointer(mutating: descriptor.host), layout: UInt32(descriptor.layout), reserved: 0))
     }
 
     /// - Parameters:

@@ -41,8 +41,15 @@ package final class OperatorLibrary: @unchecked Sendable {
     }
 
     /// Asks the plugin about a batch of nodes. The answers are in the order of the nodes.
-    package func support(_ nodes: [NodeDescriptor], on device: Device) throws(PluginError) -> [SupportAnswer] {
+    /// - Parameter askingForLayouts: whether kernels may say which layouts they would rather have.
+    package func support(
+        _ nodes: [NodeDescriptor], on device: Device, askingForLayouts: Bool = false
+    ) throws(PluginError) -> [SupportAnswer] {
         if nodes.isEmpty { return [] }
+        let wishes = CMemory()
+        func places(_ count: Int) -> UnsafeMutablePointer<UInt32>? {
+            askingForLayouts ? wishes.array([UInt32](repeating: 0, count: max(count, 1))) : nil
+        }
         let capacity = 500
         let messages = UnsafeMutablePointer<CChar>.allocate(capacity: capacity * nodes.count)
         let answers = UnsafeMutablePointer<sb_support>.allocate(capacity: nodes.count)
@@ -55,7 +62,8 @@ package final class OperatorLibrary: @unchecked Sendable {
             (answers + index).initialize(
                 to: sb_support(
                     size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: messages + index * capacity, capacity: capacity,
-                    workspace: 0, cost: 0, input_layouts: nil, output_layouts: nil, layout_cost: 0))
+                    workspace: 0, cost: 0, input_layouts: places(nodes[index].inputs.count),
+                    output_layouts: places(nodes[index].outputs.count), layout_cost: 0))
         }
         let nodePointers: [UnsafePointer<sb_node>?] = nodes.map(\.pointer)
         let answerPointers: [UnsafeMutablePointer<sb_support>?] = nodes.indices.map { answers + $0 }
@@ -66,7 +74,9 @@ package final class OperatorLibrary: @unchecked Sendable {
         }
         return nodes.indices.map { index in
             let text = UnsafeRawBufferPointer(start: messages + index * capacity, count: capacity).prefix { $0 != 0 }
-            return SupportAnswer(answers[index], message: String(decoding: text, as: UTF8.self))
+            var answer = SupportAnswer(answers[index], message: String(decoding: text, as: UTF8.self))
+            if askingForLayouts && answer.isSupported { answer.wish = LayoutWish(answers[index], of: nodes[index]) }
+            return answer
         }
     }
 
@@ -79,6 +89,22 @@ package final class OperatorLibrary: @unchecked Sendable {
             }
         }
         return PreparedState(library: self, device: device, handle: handle)
+    }
+}
+
+/// Layouts that a kernel would rather have, by input and output; 0 is row-major.
+package struct LayoutWish: Sendable, Hashable {
+    package let inputs: [Int]
+    package let outputs: [Int]
+    /// Expected with them.
+    package let costNanoseconds: Double
+
+    /// Nil if nothing is wished, or its cost is unknown.
+    fileprivate init?(_ record: sb_support, of node: NodeDescriptor) {
+        inputs = (0..<node.inputs.count).map { index in record.input_layouts.map { Int($0[index]) } ?? 0 }
+        outputs = (0..<node.outputs.count).map { index in record.output_layouts.map { Int($0[index]) } ?? 0 }
+        costNanoseconds = record.layout_cost
+        guard (inputs + outputs).contains(where: { $0 != 0 }), costNanoseconds > 0, costNanoseconds.isFinite else { return nil }
     }
 }
 
@@ -95,6 +121,8 @@ package struct SupportAnswer: Sendable, Hashable {
     package let workspaceBytes: Int
     /// Expected; 0 is unknown.
     package let costNanoseconds: Double
+    /// What it would rather have; nil: nothing else, or it was not asked.
+    package fileprivate(set) var wish: LayoutWish?
 
     init(_ record: sb_support, message: String) {
         let cost = record.cost.isFinite ? max(0, record.cost) : 0

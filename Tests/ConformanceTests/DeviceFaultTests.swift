@@ -20,6 +20,8 @@ import Testing
     static let faults = [
         Fault(
             option: "out-of-memory:2", suite: "driver", filter: "driver/memory/*", status: .failed, failure: .errorCode, text: "out of memory"),
+        Fault(option: "flip:1", suite: "layouts", filter: "layouts/convert/*", status: .failed, failure: .memory, text: "bytes differ"),
+        Fault(option: "flip:1", suite: "layouts", filter: "layouts/kernels/*", status: .failed, failure: .memory, text: "the packed result"),
         Fault(option: "flip:1", suite: "golden", filter: "golden/Add/float*", status: .failed, failure: .numeric, text: "1 of "),
         Fault(option: "hang:1", suite: "golden", filter: "golden/Add/float32*", status: .timedOut, failure: nil, text: "no answer"),
         Fault(option: "lost:1", suite: "golden", filter: "golden/Add/float32*", status: .failed, failure: .errorCode, text: "the device is lost"),

@@ -8,9 +8,12 @@ import Testing
 final class PluginUnderTest {
     private var host = UnsafeMutablePointer<sb_host>.allocate(capacity: 1)
     private let plugin: UnsafePointer<sb_plugin>
-    private var instance: OpaquePointer?
+    private(set) var instance: OpaquePointer?
     private(set) var device: OpaquePointer?
-    private let driver: UnsafePointer<sb_driver>
+    private var others: [OpaquePointer] = []
+    let driver: UnsafePointer<sb_driver>
+    let streams: UnsafePointer<sb_streams>
+    let events: UnsafePointer<sb_events>
     private let operators: UnsafePointer<sb_operators>
 
     init(_ options: [String: String]) throws {
@@ -20,15 +23,19 @@ final class PluginUnderTest {
         host.pointee.log = { _, _, _ in }
         host.pointee.clock = { _ in 0 }
         var entered: UnsafePointer<sb_plugin>?
-        typealias EntryPoint = @convention(c) (
-            UnsafePointer<sb_host>?, UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?, UnsafeMutablePointer<sb_error>?
-        ) -> Int32
-        let library = try #require(dlopen(products.appending(path: "libsouthbridge_npu.so").path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)))
+        typealias EntryPoint =
+            @convention(c) (
+                UnsafePointer<sb_host>?, UnsafeMutablePointer<UnsafePointer<sb_plugin>?>?, UnsafeMutablePointer<sb_error>?
+            ) -> Int32
+        let library = try #require(
+            dlopen(products.appending(path: "libsouthbridge_npu.so").path, RTLD_NOW | RTLD_LOCAL | Int32(RTLD_NODELETE)))
         let entry = unsafeBitCast(try #require(dlsym(library, SB_ENTRY_POINT)), to: EntryPoint.self)
         try #require(entry(host, &entered, nil) == SB_OK)
         let table = try #require(entered)
         plugin = table
         driver = try #require(table.group("driver")).assumingMemoryBound(to: sb_driver.self)
+        streams = try #require(table.group("streams")).assumingMemoryBound(to: sb_streams.self)
+        events = try #require(table.group("events")).assumingMemoryBound(to: sb_events.self)
         operators = try #require(table.group("operators")).assumingMemoryBound(to: sb_operators.self)
         let memory = TestMemory()
         let values = options.map { sb_option(name: memory.string($0), value: memory.string($1)) }
@@ -36,24 +43,60 @@ final class PluginUnderTest {
         let (status, text) = withError { table.pointee.start(host, values, values.count, &started, $0) }
         try #require(status == SB_OK, Comment(rawValue: text))
         instance = started
-        var opened: OpaquePointer?
-        let (answer, why) = withError { driver.pointee.open(started, 0, &opened, $0) }
-        try #require(answer == SB_OK, Comment(rawValue: why))
-        device = opened
         withExtendedLifetime(memory) {}
+        device = try open(0)
     }
 
     deinit {
-        if let device { driver.pointee.close(device) }
+        for device in others { driver.pointee.close(device) }
         if let instance { plugin.pointee.stop(instance) }
         host.deallocate()
     }
 
+    /// Closed with the plugin.
+    func open(_ index: UInt32) throws -> OpaquePointer {
+        var opened: OpaquePointer?
+        let (answer, why) = withError { driver.pointee.open(instance, index, &opened, $0) }
+        try #require(answer == SB_OK, Comment(rawValue: why))
+        let device = try #require(opened)
+        others.append(device)
+        return device
+    }
+
     /// The handle of a new buffer; never given back.
-    func allocate(_ bytes: UInt64) throws -> OpaquePointer {
+    func allocate(_ bytes: UInt64, on device: OpaquePointer? = nil) throws -> OpaquePointer {
         var buffer: OpaquePointer?
-        try #require(driver.pointee.allocate(device, 0, bytes, 64, &buffer, nil) == SB_OK)
+        try #require(driver.pointee.allocate(device ?? self.device, 0, bytes, 64, &buffer, nil) == SB_OK)
         return try #require(buffer)
+    }
+
+    func makeStream(_ device: OpaquePointer? = nil) throws -> OpaquePointer {
+        var stream: OpaquePointer?
+        try #require(streams.pointee.create(device ?? self.device, &stream, nil) == SB_OK)
+        return try #require(stream)
+    }
+
+    func makeEvent(_ device: OpaquePointer? = nil) throws -> OpaquePointer {
+        var event: OpaquePointer?
+        try #require(events.pointee.create(device ?? self.device, &event, nil) == SB_OK)
+        return try #require(event)
+    }
+
+    /// The status of a fill of the whole buffer.
+    func fill(_ buffer: OpaquePointer, bytes: UInt64, with byte: UInt8, on stream: OpaquePointer?) -> Int32 {
+        driver.pointee.fill(device, stream, sb_location(buffer: buffer, host: nil, offset: 0), byte, bytes, nil)
+    }
+
+    /// The buffer's first bytes, read past the streams.
+    func read(_ buffer: OpaquePointer, count: Int, on device: OpaquePointer? = nil) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let status = bytes.withUnsafeMutableBytes {
+            driver.pointee.copy(
+                device ?? self.device, nil, sb_location(buffer: nil, host: $0.baseAddress, offset: 0),
+                sb_location(buffer: buffer, host: nil, offset: 0), UInt64(count), nil)
+        }
+        try #require(status == SB_OK)
+        return bytes
     }
 
     /// Expected nanoseconds of a node, by the first kernel that supports it; nil if none does.

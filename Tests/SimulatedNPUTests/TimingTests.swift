@@ -114,4 +114,28 @@ import Testing
         #expect(abs(seconds * 1e9 - (65536 + 100 + 16384 + 50)) < 1)
         #expect((counters.device_read, counters.l2_read) == (1 << 16, 1 << 16))
     }
+
+    /// Pieces that share lines with their neighbours move every byte once; what comes again is in L2.
+    @Test func sharedLinesCountOnce() {
+        var config = roundConfig()
+        config.l2_bytes = 1 << 20
+        let program = TestProgram(config, slots: [6400, 6400])
+        for piece in 0..<64 { program.copy(to: place(NPU_L1, piece * 100), from: device(0, piece * 100), bytes: 100) }
+        for piece in 0..<64 { program.copy(to: device(1, piece * 100), from: place(NPU_L1, piece * 100), bytes: 100) }
+        program.copy(to: place(NPU_L1, 0), from: device(0), bytes: 6400)
+        #expect(program.fault() == nil)
+        let counters = program.time().counters
+        #expect((counters.device_read, counters.device_written, counters.l2_read) == (6400, 6400, 6400))
+    }
+
+    /// Less than a line takes a whole one, the first time.
+    @Test func smallBurstsTakeLines() {
+        var config = roundConfig()
+        config.l2_bytes = 1 << 20
+        let program = TestProgram(config, slots: [256])
+        for piece in 0..<8 { program.copy(to: place(NPU_L1, piece * 64), from: device(0, piece * 32), bytes: 4) }
+        #expect(program.fault() == nil)
+        let counters = program.time().counters
+        #expect((counters.device_read, counters.l2_read) == (256, 256))
+    }
 }

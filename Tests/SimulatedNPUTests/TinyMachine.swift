@@ -36,7 +36,7 @@ final class TestProgram {
 
     func time() -> (seconds: Double, counters: npu_counters) {
         var counters = npu_counters()
-        let seconds = npu_time(raw, &counters, nil, nil)
+        let seconds = npu_time(raw, .infinity, &counters, nil, nil)
         return (seconds, counters)
     }
 

@@ -56,14 +56,14 @@ extension StepGraph {
             step.workspaceBytes = placed.workspaceBytes
             if placed.kernel?.flags.contains(.inPlace) == true, let first = values.first ?? nil, let output = step.outputs.first,
                 values.count(where: { $0 == first }) == 1,
-                placement.types[first]?.byteCount == placement.types[output]?.byteCount
+                placement.byteCount(of: ValueID(first)) == placement.byteCount(of: ValueID(output))
             {
                 step.inPlaceInput = first
             }
             return step
         }
         self.init(
-            steps, byteCounts: placement.types.map { $0?.byteCount ?? 0 },
+            steps, byteCounts: placement.types.indices.map { placement.byteCount(of: ValueID($0)) ?? 0 },
             kept: graph.outputs.filter { !isKnown($0) }.map { sources[$0].index })
     }
 }

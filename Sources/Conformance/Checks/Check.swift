@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Southbound
 
-/// One check of the levels `load` and `driver`: code that runs in a worker, against the plugin itself.
+/// One check of the levels `load` and `driver`, or of the suite `layouts`: code that runs in a worker, against the plugin itself.
 package struct Check: Sendable {
-    /// `suite/group/case`; the suite is named after the level.
+    /// `suite/group/case`; of the levels `load` and `driver` the suite is named after the level.
     package let id: String
     package let level: Level
     /// The sentences of `southbridge.h` that it tests.
@@ -27,7 +27,7 @@ package struct Check: Sendable {
         + loadHardwareChecks
         + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks
         + streamChecks + eventChecks
-        + threadChecks + limitChecks + lifecycleChecks
+        + threadChecks + limitChecks + lifecycleChecks + layoutChecks
     /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
     package static func rememberProcess() { _ = ProcessState.initial }
 

@@ -23,7 +23,7 @@ struct CaseList {
         trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
         if settings.tier == .smoke {
             let members = GroupTrust.smokeTier(GeneratedCase.all())
-            chosen.removeAll { $0.level >= .operators && !($0.suite == "probes" || members.contains($0.id) || $0.isFirstOfItsGraph) }
+            chosen.removeAll { $0.level >= .operators && !(["probes", "layouts"].contains($0.suite) || members.contains($0.id) || $0.isFirstOfItsGraph) }
         }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
@@ -69,6 +69,7 @@ struct CaseList {
                     }
                 }
             ),
+            ("layouts", .operators, { Case.checks().filter { $0.level == .operators } }),
             ("probes", .operators, { operators(Probe.all, ["SB-NUM-001"]) { ($0.id, .probe($0)) } }),
             (
                 "onnx", .operators,

@@ -143,9 +143,11 @@ package struct ConformanceRun {
         _ settings: RunSettings, _ negotiation: WorkerReply?, _ digest: String?, _ cases: [Case], _ started: Date
     ) throws(ConformanceError) -> RunHeader {
         let identity = negotiation?.identity
+        let isSimulated = negotiation?.devices?.contains(where: \.isSimulated) ?? false
         let plugin = Report.Plugin(
             name: identity?.name ?? configuration.plugin.displayName, vendor: identity?.vendor, version: identity?.version,
-            abi: identity?.abi, path: configuration.plugin.path, digest: digest, reached: settings.worker == nil ? .native : .bridged)
+            abi: identity?.abi, path: configuration.plugin.path, digest: digest,
+            reached: settings.worker != nil ? .bridged : isSimulated ? .virtual : .native)
         do {
             let devices = try (negotiation?.devices ?? []).enumerated().map { index, model in
                 guard case .object(let object) = try JSONValue(encoding: model) else { throw CocoaError(.coderInvalidValue) }

@@ -79,6 +79,24 @@ static float zero_point(const npu_address place, bool used, uint64_t index, unsi
     return used ? (float)((const int32_t *)(memory[place.space] + place.offset))[index] : 0;
 }
 
+/* Moves `rows` rows of COLUMNS sums from column `first` between the accumulators of rows from `row` on and a block of them. */
+static void exchange(const npu_config *config, const npu_matrix *matrix, unsigned char *accumulators, uint64_t row, uint64_t rows,
+                     uint64_t first, uint64_t columns, unsigned char *sums, bool stores) {
+    const uint64_t row_tiles = npu_tiles(matrix->m, config->tile_m), width = config->tile_n;
+    for (uint64_t i = 0; i < rows; ++i) {
+        const uint64_t m = row + i;
+        for (uint64_t column = 0; column < columns;) {
+            const uint64_t n = first + column, inside = n % width;
+            const uint64_t count = width - inside < columns - column ? width - inside : columns - column;
+            const uint64_t tile = n / width * row_tiles + m / config->tile_m;
+            unsigned char *place = accumulators + ((tile * config->tile_m + m % config->tile_m) * width + inside) * 4;
+            unsigned char *sum = sums + (i * COLUMNS + column) * 4;
+            memcpy(stores ? place : sum, stores ? sum : place, count * 4);
+            column += count;
+        }
+    }
+}
+
 /* a as [m/ROWS][k][ROWS] */
 static void lay_out_a(const npu_config *config, const npu_matrix *matrix, unsigned char *const memory[NPU_SPACE_COUNT], float *target) {
     uint64_t width = npu_width(matrix->a_type), row_tiles = npu_tiles(matrix->m, config->tile_m);
@@ -127,7 +145,7 @@ static void lay_out_b(const npu_config *config, const npu_matrix *matrix, unsign
 
 bool npu_matrix_run(const npu_config *config, const npu_matrix *matrix, unsigned char *const memory[NPU_SPACE_COUNT],
                     npu_scratch *scratch) {
-    uint64_t k = matrix->k, row_blocks = npu_tiles(matrix->m, ROWS), row_tiles = npu_tiles(matrix->m, config->tile_m);
+    uint64_t k = matrix->k, row_blocks = npu_tiles(matrix->m, ROWS);
     if (!reserve(&scratch->a, &scratch->a_count, row_blocks * ROWS * k) || !reserve(&scratch->b, &scratch->b_count, k * COLUMNS))
         return false;
     bool floats = matrix->a_type == NPU_FLOAT16 || matrix->a_type == NPU_BFLOAT16;
@@ -143,21 +161,8 @@ bool npu_matrix_run(const npu_config *config, const npu_matrix *matrix, unsigned
             _Alignas(64) int32_t totals[ROWS][COLUMNS];
             memset(sums, 0, sizeof sums);
             memset(totals, 0, sizeof totals);
-            unsigned char *places[ROWS][COLUMNS];
-            for (uint64_t row = 0; row < rows; ++row) {
-                uint64_t m = each * ROWS + row;
-                for (uint64_t column = 0; column < columns; ++column) {
-                    uint64_t n = first + column;
-                    uint64_t tile = n / config->tile_n * row_tiles + m / config->tile_m;
-                    places[row][column] =
-                        accumulators + ((tile * config->tile_m + m % config->tile_m) * config->tile_n + n % config->tile_n) * 4;
-                    if (!matrix->accumulate) continue;
-                    if (floats)
-                        memcpy(&sums[row][column], places[row][column], 4);
-                    else
-                        memcpy(&totals[row][column], places[row][column], 4);
-                }
-            }
+            unsigned char *results = floats ? (unsigned char *)sums : (unsigned char *)totals;
+            if (matrix->accumulate) exchange(config, matrix, accumulators, each * ROWS, rows, first, columns, results, false);
             if (floats) {
                 block(a, scratch->b, k, sums[0]);
             } else {
@@ -168,11 +173,7 @@ bool npu_matrix_run(const npu_config *config, const npu_matrix *matrix, unsigned
                         totals[0][i] = (int32_t)((uint32_t)totals[0][i] + (uint32_t)(int32_t)sums[0][i]);
                 }
             }
-            for (uint64_t row = 0; row < rows; ++row) {
-                for (uint64_t column = 0; column < columns; ++column) {
-                    memcpy(places[row][column], floats ? (void *)&sums[row][column] : (void *)&totals[row][column], 4);
-                }
-            }
+            exchange(config, matrix, accumulators, each * ROWS, rows, first, columns, results, true);
         }
     }
     return true;

@@ -17,13 +17,9 @@ enum { PAGE = 512, LINE = 64, LOCAL_RUN = 32 };
 /* Cycles that a unit takes before the first element comes out. */
 static const double matrix_start = 8, vector_start = 8;
 
-/* When a page of local memory can be read, and when it can be overwritten. */
-typedef struct page {
-    double written, released;
-} page;
-
+/* By space and page of local memory: when it can be read, and when it can be overwritten. */
 typedef struct core_clock {
-    page *pages[NPU_SPACE_COUNT];
+    double *written[NPU_SPACE_COUNT], *released[NPU_SPACE_COUNT];
     double engines[NPU_ENGINE_COUNT];
     double port, finish;
     size_t at;
@@ -33,9 +29,11 @@ typedef struct scoreboard {
     const npu_program *program;
     const npu_config *config;
     core_clock *cores;
-    uint8_t **touched; /* a bit per line of each slot; NULL if the slots do not fit in L2 together */
+    /* By slot and line: bytes that have gone over the port to device memory. NULL if the slots do not fit in L2 together. */
+    uint8_t **fetched;
     npu_counters counters;
     double device_share, l2_share; /* bytes per second of one core */
+    double reached;                /* by the core that is furthest */
 } scoreboard;
 
 /* What a copy moves: bytes of device memory and of L2. */
@@ -45,22 +43,34 @@ typedef struct traffic {
 
 /* --- traffic of shared memories ------------------------------------------------------------------------------------------ */
 
-/* One burst of `bytes` at `begin`: lines that the program has touched before come from L2. */
+/* What is left of `wanted` bytes of a line that has not gone over the port before; it counts as gone from now on. */
+static uint64_t take(uint8_t *fetched, uint64_t wanted) {
+    uint64_t left = LINE - *fetched, taken = wanted < left ? wanted : left;
+    *fetched += (uint8_t)taken;
+    return taken;
+}
+
+/* One burst of `bytes` at `begin`: what the program has touched before comes from L2. A line that several bursts share counts once, to each by its part. */
 static void burst(scoreboard *board, uint32_t slot, uint64_t begin, uint64_t bytes, traffic *traffic) {
-    double moved = bytes < LINE ? LINE : (double)bytes;
-    if (!board->touched) {
-        traffic->device += moved;
+    uint64_t moved = bytes < LINE ? LINE : bytes, fresh = 0;
+    if (!board->fetched) {
+        traffic->device += (double)moved;
         return;
     }
-    uint64_t first = begin / LINE, last = (begin + bytes - 1) / LINE, fresh = 0;
-    uint8_t *bits = board->touched[slot];
-    for (uint64_t line = first; line <= last; ++line) {
-        fresh += !(bits[line / 8] >> (line % 8) & 1);
-        bits[line / 8] |= (uint8_t)(1u << (line % 8));
+    uint64_t first = begin / LINE, last = (begin + bytes - 1) / LINE;
+    uint8_t *lines = board->fetched[slot];
+    if (bytes < LINE) {
+        for (uint64_t line = first; line <= last; ++line) fresh += take(&lines[line], moved - fresh);
+    } else {
+        fresh += take(&lines[first], LINE - begin % LINE);
+        for (uint64_t line = first + 1; line < last; ++line) {
+            fresh += LINE - (uint64_t)lines[line];
+            lines[line] = LINE;
+        }
+        if (last > first) fresh += take(&lines[last], (begin + bytes - 1) % LINE + 1);
     }
-    double share = moved * (double)fresh / (double)(last - first + 1);
-    traffic->device += share;
-    traffic->l2 += moved - share;
+    traffic->device += (double)fresh;
+    traffic->l2 += (double)(moved - fresh);
 }
 
 typedef struct step {
@@ -101,7 +111,7 @@ static traffic copy_traffic(scoreboard *board, const npu_copy *copy) {
         run += (steps[count].count - 1) * (uint64_t)steps[count].stride;
     }
     traffic result = {0, 0};
-    if (board->touched) {
+    if (board->fetched) {
         bursts(board, place.slot, place.offset, run, steps, count, &result);
     } else {
         double runs = 1;
@@ -151,7 +161,7 @@ static double local_bytes(const npu_copy *copy) {
 /* Seconds on the port and the latency behind it. */
 static double move(scoreboard *board, traffic traffic, double local, bool writes, double *latency) {
     const npu_config *config = board->config;
-    *latency = traffic.device > 0 || !board->touched ? config->device_latency : config->l2_latency;
+    *latency = traffic.device > 0 || !board->fetched ? config->device_latency : config->l2_latency;
     if (writes)
         board->counters.device_written += (uint64_t)traffic.device;
     else
@@ -192,6 +202,25 @@ static double fill_cycles(scoreboard *board, const npu_fill *fill) {
     return vector_start + ceil((double)fill->run * (double)fill->count / 4 / board->config->vector_float32_rate);
 }
 
+static double later(double a, double b) {
+    return a > b ? a : b;
+}
+
+/* The latest of `begin` and the times of pages from `first` to `last`. */
+static double latest(const double *times, uint64_t first, uint64_t last, double begin) {
+    double lanes[4] = {begin, begin, begin, begin};
+    uint64_t at = first;
+    for (; at + 4 <= last + 1; at += 4) {
+        for (int lane = 0; lane < 4; ++lane) lanes[lane] = later(times[at + (uint64_t)lane], lanes[lane]);
+    }
+    for (; at <= last; ++at) lanes[0] = later(times[at], lanes[0]);
+    return later(later(lanes[0], lanes[1]), later(lanes[2], lanes[3]));
+}
+
+static void postpone(double *times, uint64_t first, uint64_t last, double time) {
+    for (uint64_t at = first; at <= last; ++at) times[at] = later(times[at], time);
+}
+
 /* --- the scoreboard ---------------------------------------------------------------------------------------------------------- */
 
 static void advance(scoreboard *board, uint32_t index, const npu_instruction *instruction, npu_tracer tracer, void *context) {
@@ -202,12 +231,9 @@ static void advance(scoreboard *board, uint32_t index, const npu_instruction *in
     double begin = core->engines[engine];
     for (int i = 0; i < count; ++i) {
         if (accesses[i].address.space == NPU_DEVICE) continue;
-        page *pages = core->pages[accesses[i].address.space];
-        uint64_t last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
-        for (uint64_t at = accesses[i].address.offset / PAGE; at <= last; ++at) {
-            begin = fmax(begin, pages[at].written);
-            if (accesses[i].writes) begin = fmax(begin, pages[at].released);
-        }
+        uint64_t first = accesses[i].address.offset / PAGE, last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
+        begin = latest(core->written[accesses[i].address.space], first, last, begin);
+        if (accesses[i].writes) begin = latest(core->released[accesses[i].address.space], first, last, begin);
     }
     double seconds = 0, latency = 0;
     bool uses_port = false;
@@ -253,28 +279,26 @@ static void advance(scoreboard *board, uint32_t index, const npu_instruction *in
     }
     double end = begin + seconds, done = end + latency;
     core->engines[engine] = end;
-    core->finish = fmax(core->finish, done);
+    core->finish = later(core->finish, done);
+    board->reached = later(board->reached, done);
     for (int i = 0; i < count; ++i) {
         if (accesses[i].address.space == NPU_DEVICE) continue;
-        page *pages = core->pages[accesses[i].address.space];
-        uint64_t last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
-        for (uint64_t at = accesses[i].address.offset / PAGE; at <= last; ++at) {
-            if (accesses[i].writes)
-                pages[at].written = fmax(pages[at].written, done);
-            else
-                pages[at].released = fmax(pages[at].released, end);
-        }
+        uint64_t first = accesses[i].address.offset / PAGE, last = (accesses[i].address.offset + accesses[i].bytes - 1) / PAGE;
+        if (accesses[i].writes)
+            postpone(core->written[accesses[i].address.space], first, last, done);
+        else
+            postpone(core->released[accesses[i].address.space], first, last, end);
     }
     board->counters.busy[engine] += (uint64_t)ceil(seconds * board->config->clock);
     ++board->counters.instructions;
     if (tracer) tracer(context, index, engine, instruction, begin, end);
 }
 
-/* All cores up to their next barrier, an instruction each in turn, so that no core pays for all first touches. */
-static void run_segment(scoreboard *board, npu_tracer tracer, void *context) {
+/* All cores up to their next barrier, an instruction each in turn, so that no core pays for all first touches. Ends early at `limit`. */
+static void run_segment(scoreboard *board, double limit, npu_tracer tracer, void *context) {
     uint32_t cores = board->program->cores;
     bool moved = true;
-    for (uint32_t turn = 0; moved; ++turn) {
+    for (uint32_t turn = 0; moved && board->reached < limit; ++turn) {
         moved = false;
         for (uint32_t i = 0; i < cores; ++i) {
             uint32_t index = (i + turn) % cores;
@@ -307,32 +331,37 @@ static bool prepare(scoreboard *board) {
     if (!board->cores) return false;
     for (uint32_t i = 0; i < program->cores; ++i) {
         for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) {
-            board->cores[i].pages[space] = calloc(program->config.space_bytes[space] / PAGE + 1, sizeof(page));
-            if (!board->cores[i].pages[space]) return false;
+            size_t pages = program->config.space_bytes[space] / PAGE + 1;
+            board->cores[i].written[space] = calloc(pages, sizeof(double));
+            board->cores[i].released[space] = calloc(pages, sizeof(double));
+            if (!board->cores[i].written[space] || !board->cores[i].released[space]) return false;
         }
     }
     uint64_t footprint = 0;
     for (size_t i = 0; i < program->slot_count; ++i) footprint += program->slot_bytes[i];
     if (footprint > program->config.l2_bytes) return true;
-    board->touched = calloc(program->slot_count + 1, sizeof *board->touched);
-    if (!board->touched) return false;
+    board->fetched = calloc(program->slot_count + 1, sizeof *board->fetched);
+    if (!board->fetched) return false;
     for (size_t i = 0; i < program->slot_count; ++i) {
-        board->touched[i] = calloc(program->slot_bytes[i] / LINE / 8 + 1, 1);
-        if (!board->touched[i]) return false;
+        board->fetched[i] = calloc(program->slot_bytes[i] / LINE + 1, 1);
+        if (!board->fetched[i]) return false;
     }
     return true;
 }
 
 static void dispose(scoreboard *board) {
     for (uint32_t i = 0; board->cores && i < board->program->cores; ++i) {
-        for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) free(board->cores[i].pages[space]);
+        for (int space = NPU_L1; space < NPU_SPACE_COUNT; ++space) {
+            free(board->cores[i].written[space]);
+            free(board->cores[i].released[space]);
+        }
     }
-    for (size_t i = 0; board->touched && i < board->program->slot_count; ++i) free(board->touched[i]);
-    free(board->touched);
+    for (size_t i = 0; board->fetched && i < board->program->slot_count; ++i) free(board->fetched[i]);
+    free(board->fetched);
     free(board->cores);
 }
 
-double npu_time(const npu_program *program, npu_counters *counters, npu_tracer tracer, void *context) {
+double npu_time(const npu_program *program, double limit, npu_counters *counters, npu_tracer tracer, void *context) {
     const npu_config *config = &program->config;
     scoreboard board = {.program = program, .config = config};
     board.device_share = config->device_bandwidth / program->cores;
@@ -340,7 +369,11 @@ double npu_time(const npu_program *program, npu_counters *counters, npu_tracer t
     double seconds = INFINITY;
     if (prepare(&board)) {
         for (bool more = true; more;) {
-            run_segment(&board, tracer, context);
+            run_segment(&board, limit, tracer, context);
+            if (board.reached >= limit) {
+                seconds = INFINITY;
+                break;
+            }
             more = false;
             for (uint32_t i = 0; i < program->cores; ++i) more = more || board.cores[i].at < program->lists[i].count;
             seconds = meet(&board);

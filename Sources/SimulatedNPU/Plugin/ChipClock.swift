@@ -5,7 +5,7 @@ import SimulatedNPUMachine
 struct CommandTiming: Sendable {
     /// What a command occupies, and for how long, in seconds.
     struct Duration {
-        enum Part { case link, memory, cores }
+        enum Part { case link, peers, memory, cores }
         let part: Part
         let busy: Double
         /// After which its result is there, on top.
@@ -13,12 +13,16 @@ struct CommandTiming: Sendable {
     }
 
     let config: npu_config
+    let peers: PeerLink
 
-    /// Over the link to the host, or from device memory to device memory.
-    func copy(_ byteCount: UInt64, overLink: Bool) -> Duration {
-        overLink
-            ? Duration(part: .link, busy: Double(byteCount) / config.link_bandwidth, latency: config.link_latency)
-            : Duration(part: .memory, busy: 2 * Double(byteCount) / config.device_bandwidth, latency: config.device_latency)
+    func copy(_ byteCount: UInt64, _ route: CopyRoute) -> Duration {
+        switch route {
+        case .withinDevice:
+            Duration(part: .memory, busy: 2 * Double(byteCount) / config.device_bandwidth, latency: config.device_latency)
+        case .fromPeer: Duration(part: .peers, busy: Double(byteCount) / peers.bandwidth, latency: peers.latency)
+        case .toDevice, .fromDevice, .withinHost:
+            Duration(part: .link, busy: Double(byteCount) / config.link_bandwidth, latency: config.link_latency)
+        }
     }
 
     func fill(_ byteCount: UInt64) -> Duration {
@@ -28,9 +32,15 @@ struct CommandTiming: Sendable {
     func program(_ seconds: Double) -> Duration { Duration(part: .cores, busy: config.launch_latency + seconds, latency: 0) }
 }
 
+/// The way between two devices: bytes per second, seconds.
+struct PeerLink: Sendable {
+    let bandwidth, latency: Double
+}
+
 /// When the parts of the chip are free.
 struct ChipClock {
     private var link = 0.0
+    private var peers = 0.0
     private var memory = 0.0
     private var cores = 0.0
 
@@ -43,6 +53,7 @@ struct ChipClock {
         }
         return switch duration.part {
         case .link: take(&link)
+        case .peers: take(&peers)
         case .memory: take(&memory)
         case .cores: take(&cores)
         }

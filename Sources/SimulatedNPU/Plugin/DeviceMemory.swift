@@ -61,6 +61,8 @@ final class DeviceMemory: @unchecked Sendable {
         munmap(devices, Self.distance + ledger.capacity)
     }
 
+    func holds(_ buffer: NPUBuffer) -> Bool { buffer.memory === self }
+
     var usage: Int { monitor.locked { used } }
 
     /// The first free stretch that is large enough.
@@ -130,7 +132,7 @@ package final class NPUBuffer: Buffer, @unchecked Sendable {
     /// What the chip calls it, and what the host gets as a handle; no address of the host's.
     let address: UnsafeRawPointer
     let byteCount: Int
-    private let memory: DeviceMemory
+    fileprivate let memory: DeviceMemory
 
     fileprivate init(_ memory: DeviceMemory, address: UnsafeMutableRawPointer, byteCount: Int) {
         self.memory = memory

@@ -21,10 +21,14 @@ final class Dispatcher: @unchecked Sendable {
     private let watchdog: Double
     private var recorder: Recorder
     private var isLost = false
-    private var isHanging = false
+    /// Whose command does not end.
+    private var hanging: NPUStream?
+    /// Commands that a stream holds before a call waits; 0: any number.
+    private let queueDepth: Int
 
     /// - Parameter machine: an `npu_machine`, the dispatcher's from now on.
-    init(machine: OpaquePointer, timing: CommandTiming, order: DispatchOrder, faults: FaultPlan, watchdog: Double) {
+    init(machine: OpaquePointer, timing: CommandTiming, queueDepth: Int, order: DispatchOrder, faults: FaultPlan, watchdog: Double) {
+        self.queueDepth = queueDepth
         self.faults = faults
         self.watchdog = watchdog
         self.machine = machine
@@ -60,7 +64,7 @@ final class Dispatcher: @unchecked Sendable {
 
     func queue(_ command: Command, on stream: NPUStream, taking duration: CommandTiming.Duration) throws(PluginFailure) {
         try monitor.locked { () throws(PluginFailure) in
-            try start()
+            try prepare(stream)
             let span = clock.place(duration, from: stream.time)
             stream.time = span.upperBound + duration.latency
             stream.append(command, span: span)
@@ -70,7 +74,7 @@ final class Dispatcher: @unchecked Sendable {
 
     func record(_ event: NPUEvent, on stream: NPUStream) throws(PluginFailure) {
         try monitor.locked { () throws(PluginFailure) in
-            try start()
+            try prepare(stream)
             let mark = Mark(stream, time: stream.time)
             mark.isReached = faults.strikes(.lateEvent)
             event.mark = mark
@@ -82,7 +86,8 @@ final class Dispatcher: @unchecked Sendable {
     func hold(_ stream: NPUStream, for event: NPUEvent) throws(PluginFailure) {
         try monitor.locked { () throws(PluginFailure) in
             guard let mark = event.mark else { return }
-            try start()
+            guard event.dispatcher === self else { throw .invalid("the event belongs to another device than the stream") }
+            try prepare(stream)
             stream.time = max(stream.time, mark.time)
             stream.append(.wait(mark))
             if order.isPrompt { monitor.broadcast() }
@@ -155,7 +160,7 @@ final class Dispatcher: @unchecked Sendable {
         defer { demands.removeAll { $0 === demand } }
         monitor.broadcast()
         while !isMet() {
-            if !isHanging || watchdog == 0 {
+            if hanging == nil || watchdog == 0 {
                 monitor.wait()
             } else if !monitor.wait(seconds: watchdog) {
                 throw .timeout(watchdog)
@@ -163,7 +168,26 @@ final class Dispatcher: @unchecked Sendable {
         }
     }
 
+    /// Drops the stream's work that has not begun, and breaks off what hangs.
+    func cancel(_ stream: NPUStream) {
+        monitor.locked {
+            let hangs = hanging === stream
+            if hangs { hanging = nil }
+            guard stream.drop() || hangs else { return }
+            stream.failure = stream.failure ?? .cancelled("the stream's work was dropped on request")
+            monitor.broadcast()
+        }
+    }
+
     // MARK: The thread
+
+    /// Returns once the stream takes another command.
+    private func prepare(_ stream: NPUStream) throws(PluginFailure) {
+        try start()
+        guard queueDepth > 0 else { return }
+        try demand(Demand(stream: stream, mark: nil)) { stream.count < queueDepth }
+        if isLost { throw .deviceLost }
+    }
 
     private func start() throws(PluginFailure) {
         if isLost { throw .deviceLost }
@@ -196,7 +220,7 @@ final class Dispatcher: @unchecked Sendable {
             let span = stream.nextSpan
             stream.removeNext()
             stream.isRunning = true
-            if command.isWork && faults.strikes(.hang) { hang() }
+            if command.isWork && faults.strikes(.hang) && !hang(stream) { return }
             if command.isWork && faults.strikes(.lost) { isLost = true }
             if isLost { stream.failure = stream.failure ?? .deviceLost }
             if stream.failure == nil || !command.isWork {
@@ -215,11 +239,12 @@ final class Dispatcher: @unchecked Sendable {
         }
     }
 
-    /// Until the device is closed.
-    private func hang() {
-        isHanging = true
+    /// Until the stream is cancelled. False if the device is closed before that.
+    private func hang(_ stream: NPUStream) -> Bool {
+        hanging = stream
         monitor.broadcast()
-        while !isLeaving { monitor.wait() }
+        while !isLeaving && hanging != nil { monitor.wait() }
+        return !isLeaving
     }
 
     private func run(_ command: Command) -> PluginFailure? {
@@ -239,15 +264,5 @@ final class Dispatcher: @unchecked Sendable {
         case .record, .wait: break
         }
         return nil
-    }
-}
-
-extension Command {
-    /// Skipped on a poisoned stream.
-    fileprivate var isWork: Bool {
-        switch self {
-        case .copy, .fill, .launch: true
-        case .record, .wait: false
-        }
     }
 }

@@ -10,6 +10,10 @@ struct LoweredKernel: Kernel {
     /// How the node becomes a part of a larger program; nil if it stays a program of its own.
     let fusion: Fusion?
     private let lower: @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
+    private let prefer: (@Sendable (NodeView, Profile) -> Layouts?)?
+
+    /// Of a node's inputs and outputs.
+    typealias Layouts = (inputs: [UInt32], outputs: [UInt32])
 
     /// What a fused program is made of.
     enum Fusion: Sendable {
@@ -20,16 +24,17 @@ struct LoweredKernel: Kernel {
     }
 
     init(
-        _ operatorName: String, name: String? = nil, since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = .deterministic,
+        _ operatorName: String, name: String? = nil, domain: String = "", since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = .deterministic,
         hostInputs: Set<Int> = [], numerics: sb_numerics? = nil, fusion: Fusion? = nil,
-        lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
+        prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil, lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     ) {
         declaration = KernelDeclaration(
-            name: name ?? operatorName, operatorName: operatorName, since: UInt32(since), until: UInt32(until),
+            name: name ?? operatorName, domain: domain, operatorName: operatorName, since: UInt32(since), until: UInt32(until),
             dataTypes: types.reduce(0) { $0 | 1 << UInt64($1.rawValue) }, flags: flags,
             hostInputs: hostInputs.reduce(0) { $0 | 1 << UInt64($1) },
             numerics: numerics)
         self.fusion = fusion
+        self.prefer = prefer
         self.lower = lower
     }
 
@@ -41,6 +46,14 @@ struct LoweredKernel: Kernel {
             return .yes()
         } catch {
             return .no(error.reason, error.text)
+        }
+    }
+
+    func preferredLayouts(_ node: NodeView, on device: NPUDevice) -> PreferredLayouts? {
+        guard let layouts = prefer?(node, device.profile) else { return nil }
+        return node.with(inputs: layouts.inputs, outputs: layouts.outputs) { node in
+            guard let lowering = try? lowering(of: node, device.profile) else { return nil }
+            return PreferredLayouts(inputs: layouts.inputs, outputs: layouts.outputs, cost: lowering.program.seconds * 1e9)
         }
     }
 

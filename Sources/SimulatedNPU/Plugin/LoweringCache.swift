@@ -42,6 +42,7 @@ final class LoweringCache: Sendable {
                 continue
             }
             text += " \(tensor.dataType)\(Array(tensor.shape))"
+            if tensor.layout != SB_LAYOUT_ROW_MAJOR { text += "@\(tensor.layout)" }
             if tensor.strides != nil { return nil }
             guard let host = tensor.host else { continue }
             let bytes = tensor.count * (DataType(rawValue: tensor.dataType)?.bits ?? 0) / 8

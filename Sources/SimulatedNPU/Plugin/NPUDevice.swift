@@ -4,8 +4,19 @@ import HardwareModel
 package import PluginKit
 import SimulatedNPUMachine
 
-/// An opening of the chip.
+/// The chips of one started plugin, and what all openings of each hold together.
+final class Board: Sendable {
+    let ledgers: [DeviceMemory.Ledger]
+
+    init(_ profile: Profile, count: Int) {
+        ledgers = (0..<count).map { _ in DeviceMemory.Ledger(capacity: Int(profile.config.device_bytes)) }
+    }
+}
+
+/// An opening of a chip.
 package final class NPUDevice: ObservedDevice {
+    private let board: Board
+    private let index: Int
     let profile: Profile
     /// Whether the compiler claims anything.
     let compilesGraphs: Bool
@@ -13,7 +24,12 @@ package final class NPUDevice: ObservedDevice {
     private let dispatcher: Dispatcher
     private let faults: FaultPlan
 
-    init(_ profile: Profile, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher, faults: FaultPlan) {
+    init(
+        _ profile: Profile, _ index: Int, of board: Board, compilesGraphs: Bool, memory: DeviceMemory, dispatcher: Dispatcher,
+        faults: FaultPlan
+    ) {
+        self.board = board
+        self.index = index
         self.faults = faults
         self.profile = profile
         self.compilesGraphs = compilesGraphs
@@ -44,15 +60,36 @@ package final class NPUDevice: ObservedDevice {
             case (false, true): .fromDevice
             case (false, false): .withinDevice
             }
+        try move(Int(bytes), from: from, to: to, route, on: stream)
+    }
+
+    package static let copiesFromPeers = true
+
+    package func copy(
+        _ bytes: UInt64, from source: Place<NPUBuffer>, of peer: NPUDevice, to destination: Place<NPUBuffer>, on stream: NPUStream?
+    ) throws(PluginFailure) {
+        guard peer.board === board else { throw .unsupported("nothing connects devices of two started plugins") }
+        guard peer.memory.holds(source.buffer), memory.holds(destination.buffer) else {
+            throw .invalid("a buffer of a copy between devices does not belong to the device that it is said to")
+        }
+        let from = try Location.buffer(source.buffer, offset: source.offset).reach(bytes)
+        let to = try Location.buffer(destination.buffer, offset: destination.offset).reach(bytes)
+        try peer.dispatcher.check()
+        try move(Int(bytes), from: from, to: to, peer.index == index ? .withinDevice : .fromPeer, on: stream)
+    }
+
+    private func move(
+        _ byteCount: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer, _ route: CopyRoute, on stream: NPUStream?
+    ) throws(PluginFailure) {
         guard let stream else {
             try dispatcher.check()
-            memcpy(to, from, Int(bytes) - (faults.strikes(.wrongCopy) ? 1 : 0))
-            dispatcher.count(route, Int(bytes))
+            memcpy(to, from, byteCount - (faults.strikes(.wrongCopy) ? 1 : 0))
+            dispatcher.count(route, byteCount)
             return
         }
         try dispatcher.queue(
-            .copy(to: to, from: from, byteCount: Int(bytes), route), on: stream,
-            taking: dispatcher.timing.copy(bytes, overLink: route != .withinDevice))
+            .copy(to: to, from: from, byteCount: byteCount, route), on: stream,
+            taking: dispatcher.timing.copy(UInt64(byteCount), route))
     }
 
     package func fill(_ bytes: UInt64, of destination: Location<NPUBuffer>, with byte: UInt8, on stream: NPUStream?) throws(PluginFailure) {

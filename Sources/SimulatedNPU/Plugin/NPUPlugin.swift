@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import CSouthbridge
 import Glibc
+import HardwareModel
 package import PluginKit
 import SimulatedNPUMachine
 
@@ -10,10 +11,12 @@ package final class NPUPlugin: Plugin {
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
     package static let options = [
-        profileOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption,
+        profileOption, devicesOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption,
     ]
     private static let profileOption = OptionSchema(
         name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")
+    private static let devicesOption = OptionSchema(
+        name: "devices", kind: .integer, defaultValue: "1", help: "chips, 1 to 8, each with its own memory and clock, linked to each other")
     private static let threadsOption = OptionSchema(
         name: "threads", kind: .integer, defaultValue: "0",
         help: "threads that simulate; 0: one per processor. Results and cycles do not depend on it")
@@ -41,39 +44,42 @@ package final class NPUPlugin: Plugin {
     private let isAdversarial: Bool
     private let seed: Int
     private let compilesGraphs: Bool
-    private let ledger: DeviceMemory.Ledger
+    private let board: Board
     private let faults: FaultPlan
     private let watchdog: Int
 
     package init(host: HostServices, options: OptionValues) throws(PluginFailure) {
         let float32 = try options.choice(
             Self.float32Option, Dictionary(uniqueKeysWithValues: Profile.Float32.allCases.map { ($0.rawValue, $0) }))
-        profile = try Profile(options.string(Self.profileOption), float32: float32)
+        let count = try options.integer(Self.devicesOption, in: 1...8)
         let asked = try options.integer(Self.threadsOption, in: 0...1024)
         threads = asked == 0 ? max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) : asked
+        profile = try Profile(options.string(Self.profileOption), float32: float32, devices: count, threads: threads)
+        board = Board(profile, count: count)
         isAdversarial = try options.choice(Self.orderingOption, ["prompt": false, "adversarial": true])
         seed = try options.integer(Self.seedOption, in: 0...Int.max)
         compilesGraphs = try options.boolean(Self.graphsOption)
         faults = try FaultPlan(options)
         watchdog = try options.integer(Self.watchdogOption, in: 0...86400)
-        ledger = DeviceMemory.Ledger(capacity: Int(profile.config.device_bytes))
     }
 
-    package var deviceCount: Int { 1 }
+    package var deviceCount: Int { board.ledgers.count }
 
-    package func hardware(of index: Int) -> HardwareDescription { profile.description }
+    package func hardware(of index: Int) -> HardwareDescription { profile.description(of: index, among: deviceCount) }
 
     package func open(_ index: Int) throws(PluginFailure) -> NPUDevice {
-        let memory = try DeviceMemory(ledger: ledger)
+        let memory = try DeviceMemory(ledger: board.ledgers[index])
         var config = profile.config
         guard let machine = npu_machine_create(&config, UInt32(threads), isAdversarial) else {
             throw .outOfMemory("the system has no memory for the chip's local memories")
         }
         let dispatcher = Dispatcher(
-            machine: machine, timing: CommandTiming(config: config),
-            order: isAdversarial ? .adversarial(seed: UInt64(seed)) : .prompt(), faults: faults,
+            machine: machine, timing: CommandTiming(config: config, peers: profile.peers),
+            queueDepth: profile.model.queueDepth,
+            order: isAdversarial ? .adversarial(seed: UInt64(seed) &+ UInt64(index)) : .prompt(), faults: faults,
             watchdog: Double(watchdog))
-        return NPUDevice(profile, compilesGraphs: compilesGraphs, memory: memory, dispatcher: dispatcher, faults: faults)
+        return NPUDevice(
+            profile, index, of: board, compilesGraphs: compilesGraphs, memory: memory, dispatcher: dispatcher, faults: faults)
     }
 }
 

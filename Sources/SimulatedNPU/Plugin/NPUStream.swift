@@ -2,7 +2,7 @@
 package import PluginKit
 import SimulatedNPUMachine
 
-enum CopyRoute { case toDevice, fromDevice, withinDevice, withinHost }
+enum CopyRoute { case toDevice, fromDevice, withinDevice, withinHost, fromPeer }
 
 /// What a stream's queue holds.
 enum Command {
@@ -12,6 +12,14 @@ enum Command {
     case launch(ResidentProgram, [npu_binding], correlation: UInt64)
     case record(Mark)
     case wait(Mark)
+
+    /// Skipped on a poisoned stream, dropped from a cancelled one.
+    var isWork: Bool {
+        switch self {
+        case .copy, .fill, .launch: true
+        case .record, .wait: false
+        }
+    }
 }
 
 /// An in-order queue of the chip. Everything in it belongs to the dispatcher, under its lock.
@@ -31,6 +39,8 @@ package final class NPUStream: Stream, @unchecked Sendable {
 
     var next: Command? { head < commands.count ? commands[head].command : nil }
     var nextSpan: ClosedRange<Double> { commands[head].span }
+    /// Commands that have not begun.
+    var count: Int { commands.count - head }
     var isIdle: Bool { head == commands.count && !isRunning }
 
     func append(_ command: Command, span: ClosedRange<Double>? = nil) { commands.append((command, span ?? time...time)) }
@@ -43,11 +53,22 @@ package final class NPUStream: Stream, @unchecked Sendable {
         }
     }
 
+    /// Drops all work that has not begun, and what it would have waited for; marks stay, so that nobody waits for them in vain. False, and nothing has changed, if
+    /// there was no work.
+    func drop() -> Bool {
+        guard commands[head...].contains(where: { $0.command.isWork }) else { return false }
+        commands = commands[head...].filter { if case .record = $0.command { true } else { false } }
+        head = 0
+        return true
+    }
+
     package func synchronize() throws(PluginFailure) {
         if let failure = try dispatcher.finish(self) { throw failure }
     }
     package var isFinished: Bool { dispatcher.isFinished(self) }
     package func destroy() { dispatcher.remove(self) }
+    package static let isCancellable = true
+    package func cancel() { dispatcher.cancel(self) }
 }
 
 /// A place in a stream that an event was recorded at.

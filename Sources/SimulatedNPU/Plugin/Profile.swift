@@ -43,23 +43,34 @@ package final class Profile: @unchecked Sendable {
 
     let model: DeviceModel
     let config: npu_config
+    let peers: PeerLink
     let float32: Float32
+    /// That look for fast programs at once.
+    let threads: Int
     let lowerings = LoweringCache()
     /// The fastest blockings of products that were asked for before.
     private let blockings = Mutex<[String: ProductBlocking]>([:])
 
-    /// - Parameter nameOrPath: a profile that comes with the project, or a YAML file.
-    init(_ nameOrPath: String, float32: Float32) throws(PluginFailure) {
+    /// - Parameters:
+    ///   - nameOrPath: a profile that comes with the project, or a YAML file.
+    ///   - devices: how many of the chip there are.
+    init(_ nameOrPath: String, float32: Float32, devices: Int, threads: Int) throws(PluginFailure) {
         var described: DeviceModel
         do throws(DescriptionError) {
             described = try HardwareProfile.read(nameOrPath, of: "npu", besideLibraryAt: String(cString: npu_library_path()))
         } catch {
             throw .invalid("option 'profile': \(error)")
         }
-        let faults = described.faults(deviceCount: 1) + described.contradictions
+        let faults = described.faults(deviceCount: devices) + described.contradictions
         guard faults.isEmpty else { throw .invalid("option 'profile': '\(described.name)': \(faults.joined(separator: "; "))") }
         self.float32 = float32
+        self.threads = max(min(threads, 8), 1)
         config = try npu_config(described)
+        // A description of one chip names one peer at most; all pairs are alike. Without one the way goes through the switch that the host hangs on.
+        let link = described.links.first { $0.kind == .peer && $0.bandwidthBytesPerSecond > 0 }
+        peers = PeerLink(
+            bandwidth: link.map { Double($0.bandwidthBytesPerSecond) } ?? config.link_bandwidth,
+            latency: link.map { Double($0.latencyPicoseconds) * 1e-12 } ?? config.link_latency)
         // What the matrix unit does with a float32 follows from the option.
         for index in described.units.indices where described.units[index].kind == .matrix && config.bfloat16_rate > 0 {
             described.units[index].rates.removeAll { $0.dataType == DataType.float32.name }
@@ -80,18 +91,27 @@ package final class Profile: @unchecked Sendable {
     func blocking(for signature: String) -> ProductBlocking? { blockings.withLock { $0[signature] } }
     func remember(_ blocking: ProductBlocking, for signature: String) { blockings.withLock { $0[signature] = blocking } }
 
-    var description: HardwareDescription {
-        var result = HardwareDescription(id: model.id, name: model.name, family: .npu)
+    /// Device `index` of `count`: the chip's links to the host, and one to each other device.
+    func description(of index: Int, among count: Int) -> HardwareDescription {
+        var result = HardwareDescription(id: index == 0 ? model.id : "\(model.id)-\(index)", name: model.name, family: .npu)
         result.driver = model.driver
         result.firmware = model.firmware
         result.serial = model.serial
         result.spaces = model.spaces.map(HardwareDescription.Space.init)
         result.units = model.units.map(HardwareDescription.Unit.init)
-        result.links = model.links.map { link in
+        result.isSimulated = true
+        result.links = model.links.filter { $0.kind == .host }.map { link in
             var result = HardwareDescription.Link(kind: .host)
             result.bandwidth = UInt64(link.bandwidthBytesPerSecond)
             result.picosecondsLatency = UInt64(link.latencyPicoseconds)
             return result
+        }
+        for peer in 0..<count where peer != index {
+            var link = HardwareDescription.Link(kind: .peer)
+            link.peer = UInt32(peer)
+            link.bandwidth = UInt64(peers.bandwidth)
+            link.picosecondsLatency = UInt64((peers.latency * 1e12).rounded())
+            result.links.append(link)
         }
         result.layouts = model.layouts.map {
             HardwareDescription.Layout(

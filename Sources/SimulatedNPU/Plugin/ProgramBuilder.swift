@@ -167,13 +167,13 @@ final class ProgramBuilder {
         npu_program_append(raw, 0, &instruction)
     }
 
-    /// The program, checked. Throws what the check finds, which is a fault of the lowering and never one of the node.
-    func finish() throws(Refusal) -> Lowering {
+    /// The program, checked, infinitely slow if it takes `limit` seconds or more. Throws what the check finds, which is a fault of the lowering and never one of the node.
+    func finish(limit: Double = .infinity) throws(Refusal) -> Lowering {
         if let fault = npu_program_check(raw, slotBytes, slotBytes.count) { throw Refusal(.other, String(cString: fault)) }
         let firstOutput = sources.indices.first {
             if case .output = sources[$0] { slotBytes[$0] > 0 } else { false }
         }
-        let program = TileProgram(raw, slotBytes: slotBytes.map(Int.init), firstOutput: firstOutput)
+        let program = TileProgram(raw, slotBytes: slotBytes.map(Int.init), firstOutput: firstOutput, limit: limit)
         var config = profile.config
         raw = npu_program_create(&config, 1)
         return Lowering(program: program, sources: sources, slotBytes: slotBytes.map(Int.init), workspace: workspace)

@@ -9,6 +9,7 @@ struct Recorder {
     private var total = npu_counters()
     private var toDevice: UInt64 = 0
     private var fromDevice: UInt64 = 0
+    private var fromPeers: UInt64 = 0
     private var activities: [Activity] = []
 
     init(config: npu_config) { self.config = config }
@@ -22,6 +23,7 @@ struct Recorder {
             counter("matrix_busy", "cycles", total.busy.2), counter("vector_busy", "cycles", total.busy.3),
             counter("device_read", "bytes", total.device_read), counter("device_written", "bytes", total.device_written),
             counter("l2_read", "bytes", total.l2_read), counter("link_to_device", "bytes", toDevice), counter("link_from_device", "bytes", fromDevice),
+            counter("link_from_peers", "bytes", fromPeers),
             counter("matrix_operations", "operations", total.matrix_operations), counter("vector_operations", "operations", total.vector_operations),
             counter("instructions", "", total.instructions), counter("programs", "", total.programs),
             Counter(name: "matrix_utilization", unit: "%", value: .gauge(capacity > 0 ? 100 * Double(total.busy.2) / capacity : .nan)),
@@ -36,6 +38,7 @@ struct Recorder {
     mutating func count(_ route: CopyRoute, _ byteCount: Int) {
         if case .toDevice = route { toDevice += UInt64(byteCount) }
         if case .fromDevice = route { fromDevice += UInt64(byteCount) }
+        if case .fromPeer = route { fromPeers += UInt64(byteCount) }
     }
 
     /// - Parameter span: when the command occupies its part of the chip, in seconds.
@@ -43,7 +46,12 @@ struct Recorder {
         switch command {
         case .copy(_, _, let byteCount, let route):
             count(route, byteCount)
-            let lane = if case .withinDevice = route { "memory" } else { "link" }
+            let lane =
+                switch route {
+                case .withinDevice: "memory"
+                case .fromPeer: "peer link"
+                case .toDevice, .fromDevice, .withinHost: "link"
+                }
             add(lane, "copy", span) { $0.bytes = UInt64(byteCount) }
         case .fill(_, _, let byteCount): add("memory", "fill", span) { $0.bytes = UInt64(byteCount) }
         case .launch(let resident, _, let correlation):
@@ -107,7 +115,7 @@ extension TileProgram {
         let trace = Trace()
         trace.lanes = [[EngineActivity]](repeating: [], count: Int(npu_program_cores(raw)) * engines.count)
         _ = npu_time(
-            raw, nil,
+            raw, .infinity, nil,
             { context, core, engine, instruction, begin, end in
                 let trace = Unmanaged<Trace>.fromOpaque(context!).takeUnretainedValue()
                 let lane = Int(core) * 4 + Int(engine.rawValue)

@@ -12,13 +12,13 @@ package final class TileProgram: @unchecked Sendable {
     let firstOutput: Int?
     private let slotBytes: [Int]
 
-    /// Takes over an `npu_program` that has passed its check.
-    init(_ raw: OpaquePointer, slotBytes: [Int], firstOutput: Int?) {
+    /// Takes over an `npu_program` that has passed its check. A program that takes `limit` seconds or more is infinitely slow.
+    init(_ raw: OpaquePointer, slotBytes: [Int], firstOutput: Int?, limit: Double = .infinity) {
         self.raw = raw
         self.slotBytes = slotBytes
         self.firstOutput = firstOutput
         var counters = npu_counters()
-        seconds = npu_time(raw, &counters, nil, nil)
+        seconds = npu_time(raw, limit, &counters, nil, nil)
         self.counters = counters
     }
 

@@ -132,7 +132,7 @@ struct DevicesCommand: ParsableCommand {
 extension DeviceModel {
     /// The model for a person, several lines.
     fileprivate func text(titled title: String) -> String {
-        var lines = ["\(title)  \(name) (\(family.rawValue))"]
+        var lines = ["\(title)  \(name) (\(family.rawValue)\(isSimulated ? ", simulated" : ""))"]
         lines += spaces.map { "  memory  \($0.name): \($0.facts.joined(separator: ", "))" }
         for unit in units {
             let clock = unit.clockHertz > 0 ? " at \(Quantity.hertz.shown(unit.clockHertz))" : ""

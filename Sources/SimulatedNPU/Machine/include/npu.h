@@ -212,8 +212,9 @@ typedef struct npu_counters {
 /* An instruction on the clock, in seconds from the start of the program. */
 typedef void (*npu_tracer)(void *context, uint32_t core, npu_engine engine, const npu_instruction *instruction, double begin, double end);
 
-/* How long the program takes from its first instruction to its last, in seconds, and what it counts. Depends on nothing but config and program. */
-double npu_time(const npu_program *program, npu_counters *counters, npu_tracer tracer, void *context);
+/* How long the program takes from its first instruction to its last, in seconds, and what it counts. Depends on nothing but config and program. Infinity, and counts
+ * that mean nothing, if that is `limit` or more. */
+double npu_time(const npu_program *program, double limit, npu_counters *counters, npu_tracer tracer, void *context);
 
 /* --- function ---------------------------------------------------------------------------------------------------------------- */
 

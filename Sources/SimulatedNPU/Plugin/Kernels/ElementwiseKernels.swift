@@ -38,18 +38,62 @@ func elementwiseKernel(
     numerics: sb_numerics? = nil,
     inputs count: Int? = nil, _ expression: @escaping @Sendable (NodeView, [Term]) throws(Refusal) -> Term
 ) -> LoweredKernel {
-    vectorKernel(
-        operatorName, since: since, until: until, types: types, flags: flags, numerics: numerics, fusion: .elementwise(inputs: count, expression)
-    ) { node, lowering throws(Refusal) in
-        let y = try node.operand(output: 0)
+    LoweredKernel(
+        operatorName, since: since, until: until, types: types, flags: flags.union(.layouts), numerics: numerics,
+        fusion: .elementwise(inputs: count, expression), prefer: { node, profile in node.elementwiseLayouts(inputs: count, profile) }
+    ) { node, profile throws(Refusal) in
+        var lowering = VectorLowering()
+        let y = try node.packed(output: 0, profile)
         var (accesses, terms): ([Access], [Term]) = ([], [])
         for index in 0..<(count ?? node.inputCount) {
-            let x = try node.operand(input: index)
-            accesses.append(try lowering.input(index, x, strides: broadcastStrides(x.shape, to: y.shape)))
+            let x = try node.packed(input: index, profile)
+            accesses.append(try lowering.input(index, x, strides: x.strides(in: y)))
             terms.append(.input(index, accesses[index].type))
         }
         let result = try expression(node, terms)
-        lowering.add(VectorPhase(y.shape, inputs: accesses, outputs: [(result, try lowering.output(0, y))]))
+        let sizes = y.fractal?.sizes ?? y.shape
+        lowering.add(VectorPhase(sizes, inputs: accesses, outputs: [(result, try lowering.output(0, y, strides: denseStrides(sizes)))]))
+        return try lowering.build(profile)
+    }
+}
+
+extension Operand {
+    /// Strides by which an elementwise operation reads this operand while it goes through `result` as that lies in memory. In the chip's layout an operand is one value,
+    /// one line of whole panels, or like the result.
+    fileprivate func strides(in result: Operand) throws(Refusal) -> [Int] {
+        guard let form = result.fractal else {
+            try require(fractal == nil, .layout, "a packed operand of a row-major result")
+            return try broadcastStrides(shape, to: result.shape)
+        }
+        if fractal == form && shape == result.shape { return denseStrides(form.sizes) }
+        try require(fractal == nil && isLine(of: form, result.shape), .layout, "an operand that is not packed as the result is")
+        return count == 1 ? [0, 0, 0, 0] : [0, form.width, 0, 1]
+    }
+
+    /// Whether it is the same for all rows, and can be read so beside a packed result.
+    fileprivate func isLine(of form: Fractal, _ result: [Int]) -> Bool {
+        guard shape.count <= result.count else { return false }
+        return count == 1 || (count == form.columns && shape.last == form.columns && form.columns % form.width == 0)
+    }
+}
+
+extension NodeView {
+    /// All that has the result's shape in the chip's layout. Nil for a result that is no matrix, and where an operand could not stay as it is.
+    fileprivate func elementwiseLayouts(inputs count: Int?, _ profile: Profile) -> LoweredKernel.Layouts? {
+        guard let layout = profile.productLayout, let y = try? operand(output: 0), y.shape.count >= 2, y.count > 0,
+            let form = profile.fractal(y.shape, layout)
+        else { return nil }
+        var inputs = [UInt32](repeating: 0, count: inputCount)
+        for index in 0..<(count ?? inputCount) {
+            guard let x = try? operand(input: index) else { return nil }
+            if x.shape == y.shape && x.view.host == nil {
+                inputs[index] = layout
+            } else if !x.isLine(of: form, y.shape) {
+                return nil
+            }
+        }
+        guard inputs.contains(layout) else { return nil }
+        return (inputs, [layout] + [UInt32](repeating: 0, count: outputCount - 1))
     }
 }
 

@@ -4,12 +4,12 @@ import SimulatedNPUMachine
 import Tensors
 
 let matrixKernels: [LoweredKernel] =
-    LoweredKernel.floatProduct("MatMul", since: 1) { node, profile throws(Refusal) in
-        let (a, b, y) = (try node.operand(input: 0), try node.operand(input: 1), try node.operand(output: 0))
+    LoweredKernel.floatProduct("MatMul", since: 1, prefer: { $0.productLayouts($1) }) { node, profile throws(Refusal) in
+        let (a, b, y) = (try node.packed(input: 0, profile), try node.packed(input: 1, profile), try node.packed(output: 0, profile))
         return try stackedProduct(a, b, y, 0, 1, profile)
     }
-    + LoweredKernel.floatProduct("Gemm", since: 7) { node, profile throws(Refusal) in
-        let (a, b, y) = (try node.operand(input: 0), try node.operand(input: 1), try node.operand(output: 0))
+    + LoweredKernel.floatProduct("Gemm", since: 7, prefer: { $0.productLayouts($1) }) { node, profile throws(Refusal) in
+        let (a, b, y) = (try node.packed(input: 0, profile), try node.packed(input: 1, profile), try node.packed(output: 0, profile))
         try require(a.shape.count == 2 && b.shape.count == 2 && y.shape.count == 2, .shape, "not two axes")
         let (transposeA, transposeB) = (node.int("transA") ?? 0 != 0, node.int("transB") ?? 0 != 0)
         let k = transposeA ? a.shape[0] : a.shape[1]
@@ -35,9 +35,9 @@ let matrixKernels: [LoweredKernel] =
         }
         return ProductProblem(
             m: y.shape[0], n: y.shape[1], k: k,
-            a: a.matrix(0, row: transposeA ? 1 : a.shape[1], column: transposeA ? a.shape[1] : 1, offsets: [0]),
-            b: b.matrix(1, row: transposeB ? 1 : b.shape[1], column: transposeB ? b.shape[1] : 1, offsets: [0]), arithmetic: arithmetic,
-            output: .init(bytes: y.bytes, type: y.type, rowStride: y.shape[1], offsets: [0]), epilogue: epilogue)
+            a: try a.side(0, isTransposed: transposeA, matrices: [0], profile),
+            b: try b.side(1, isTransposed: transposeB, matrices: [0], profile), arithmetic: arithmetic,
+            output: try y.result(matrices: 1, profile), epilogue: epilogue)
     }
     + [
         LoweredKernel("MatMulInteger", since: 10, types: [.int8, .uint8]) { node, profile throws(Refusal) in
@@ -69,14 +69,15 @@ private func stackedProduct(_ a: Operand, _ b: Operand, _ y: Operand, _ inputA: 
     }
     let shape = try StackedProduct(a.shape, b.shape)
     var (m, left, right) = (shape.m, shape.left, shape.right)
-    if left == Array(left.indices) && right.allSatisfy({ $0 == 0 }) && !left.isEmpty {
+    let isPacked = [a, b, y].contains { $0.fractal != nil }
+    if !isPacked && left == Array(left.indices) && right.allSatisfy({ $0 == 0 }) && !left.isEmpty {
         // One matrix on the right: the stack on the left is one tall matrix.
         (m, left, right) = (m * left.count, [0], [0])
     }
     return ProductProblem(
-        m: m, n: shape.n, k: shape.k, a: a.matrix(inputA, row: shape.k, column: 1, offsets: left.map { $0 * shape.m * shape.k }),
-        b: b.matrix(inputB, row: shape.n, column: 1, offsets: right.map { $0 * shape.k * shape.n }), arithmetic: arithmetic,
-        output: .init(bytes: y.bytes, type: y.type, rowStride: shape.n, offsets: left.indices.map { $0 * shape.m * shape.n }),
+        m: m, n: shape.n, k: shape.k, a: try a.side(inputA, matrix: shape.m * shape.k, row: shape.k, matrices: left, profile),
+        b: try b.side(inputB, matrix: shape.k * shape.n, row: shape.n, matrices: right, profile), arithmetic: arithmetic,
+        output: try y.result(matrix: shape.m * shape.n, row: shape.n, matrices: left.count, profile),
         epilogue: .none(arithmetic))
 }
 
@@ -88,7 +89,51 @@ extension Operand {
     }
 }
 
+extension Operand {
+    /// A side of a product: which matrix of the stack each product takes, row-major of `matrix` elements and `row` to a row, or in panels.
+    fileprivate func side(_ input: Int, matrix: Int, row: Int, matrices: [Int], _ profile: Profile) throws(Refusal) -> ProductOperand {
+        guard let form = fractal else { return self.matrix(input, row: row, column: 1, offsets: matrices.map { $0 * matrix }) }
+        try requireProductLayout(profile)
+        return ProductOperand(source: .panels(height: form.height), input: input, bytes: bytes, offsets: matrices.map { $0 * form.matrix })
+    }
+
+    /// A matrix of its own, perhaps read with rows and columns swapped.
+    fileprivate func side(_ input: Int, isTransposed: Bool, matrices: [Int], _ profile: Profile) throws(Refusal) -> ProductOperand {
+        guard isTransposed else { return try side(input, matrix: 0, row: shape[1], matrices: matrices, profile) }
+        try require(fractal == nil, .layout, "a packed matrix that is to be transposed")
+        return matrix(input, row: 1, column: shape[1], offsets: matrices)
+    }
+
+    fileprivate func result(matrix: Int, row: Int, matrices: Int, _ profile: Profile) throws(Refusal) -> ProductProblem.Output {
+        guard let form = fractal else {
+            return .init(bytes: bytes, type: type, rowStride: row, offsets: (0..<matrices).map { $0 * matrix })
+        }
+        try requireProductLayout(profile)
+        return .init(
+            bytes: bytes, type: type, rowStride: 0, offsets: (0..<matrices).map { $0 * form.matrix }, panelHeight: form.height)
+    }
+
+    fileprivate func result(matrices: Int, _ profile: Profile) throws(Refusal) -> ProductProblem.Output {
+        try result(matrix: 0, row: shape[1], matrices: matrices, profile)
+    }
+
+    private func requireProductLayout(_ profile: Profile) throws(Refusal) {
+        try require(view.layout == profile.productLayout && shape.count >= 2, .layout, "a layout that the matrix unit does not take")
+    }
+}
+
 extension NodeView {
+    /// Both sides, unless they are constants, which are packed once anyway, and the result in the chip's layout.
+    fileprivate func productLayouts(_ profile: Profile) -> LoweredKernel.Layouts? {
+        guard let layout = profile.productLayout, int("transA") ?? 0 == 0, int("transB") ?? 0 == 0, let a = input(0), let b = input(1),
+            let y = output(0), min(a.rank, b.rank, y.rank) >= 2, y.count > 0
+        else { return nil }
+        var inputs = [UInt32](repeating: 0, count: inputCount)
+        inputs[0] = a.host == nil ? layout : 0
+        inputs[1] = b.host == nil ? layout : 0
+        return (inputs, [layout])
+    }
+
     /// A scale of quantised values: one, or one per row or column of the result.
     func scale(_ index: Int, rows: Int?, columns: Int?, batches: Int) throws(Refusal) -> Epilogue.Input {
         let scale = try operand(input: index)

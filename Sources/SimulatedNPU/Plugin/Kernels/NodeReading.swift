@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSouthbridge
 import PluginKit
 import Tensors
 
@@ -11,14 +12,21 @@ struct Operand {
     let view: TensorView
     let type: DataType
     let shape: [Int]
+    /// As it lies in device memory; nil: row-major.
+    let fractal: Fractal?
     var count: Int { view.count }
     var width: Int { type.bits / 8 }
-    var bytes: Int { count * width }
+    var bytes: Int { (fractal?.count ?? count) * width }
 }
 
 extension NodeView {
-    func operand(input index: Int) throws(Refusal) -> Operand { try described(input(index), "input \(index)") }
-    func operand(output index: Int) throws(Refusal) -> Operand { try described(output(index), "output \(index)") }
+    func operand(input index: Int) throws(Refusal) -> Operand { try rowMajor(input(index), "input \(index)") }
+    func operand(output index: Int) throws(Refusal) -> Operand { try rowMajor(output(index), "output \(index)") }
+
+    private func rowMajor(_ tensor: TensorView?, _ what: String) throws(Refusal) -> Operand {
+        try require(tensor?.layout ?? SB_LAYOUT_ROW_MAJOR == SB_LAYOUT_ROW_MAJOR, .layout, "\(what) is not row-major")
+        return try described(tensor, what)
+    }
 
     /// Outputs beyond the first `count` must have been left out.
     func requireOutputs(_ count: Int) throws(Refusal) {
@@ -55,6 +63,17 @@ extension NodeView {
         try require(tensor.strides == nil, .layout, "\(what) has strides")
         try require(type.bits >= 8, .dataType, "\(what) has elements narrower than a byte")
         try require(tensor.count < Int.max / 16, .shape, "\(what) has too many elements")
-        return Operand(view: tensor, type: type, shape: tensor.shape.map { Int($0) })
+        return Operand(view: tensor, type: type, shape: tensor.shape.map { Int($0) }, fractal: nil)
+    }
+
+    /// As `operand`, also in the chip's layout.
+    func packed(input index: Int, _ profile: Profile) throws(Refusal) -> Operand { try packed(input(index), "input \(index)", profile) }
+    func packed(output index: Int, _ profile: Profile) throws(Refusal) -> Operand { try packed(output(index), "output \(index)", profile) }
+
+    private func packed(_ tensor: TensorView?, _ what: String, _ profile: Profile) throws(Refusal) -> Operand {
+        let plain = try described(tensor, what)
+        guard let layout = tensor?.layout, layout != SB_LAYOUT_ROW_MAJOR else { return plain }
+        guard let form = profile.fractal(plain.shape, layout) else { throw Refusal(.layout, "\(what) has the layout \(layout)") }
+        return Operand(view: plain.view, type: plain.type, shape: plain.shape, fractal: form)
     }
 }

@@ -6,21 +6,22 @@ import Tensors
 extension LoweredKernel {
     /// A kernel of products of floats: one declaration for 16 bits, and one for each way of multiplying float32.
     static func floatProduct(
-        _ operatorName: String, since: Int, problem: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> ProductProblem
+        _ operatorName: String, since: Int, prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil, problem: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> ProductProblem
     ) -> [LoweredKernel] {
+        let flags: KernelFlags = prefer == nil ? .deterministic : [.deterministic, .layouts]
         let wide = Profile.Float32.allCases.map { way in
             LoweredKernel(
-                operatorName, name: "\(operatorName).\(way)", since: since, types: [.float32],
+                operatorName, name: "\(operatorName).\(way)", since: since, types: [.float32], flags: flags,
                 numerics: sb_numerics(
                     size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.inputBits,
-                    flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: 0), fusion: .product(problem)
+                    flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: 0), fusion: .product(problem), prefer: prefer
             ) { node, profile throws(Refusal) in
                 try require(profile.float32 == way, .other, "the option 'float32' asks for the other way of multiplying float32")
                 return try problem(node, profile).lower(profile)
             }
         }
         return wide + [
-            LoweredKernel(operatorName, since: since, types: [.float16, .bfloat16], fusion: .product(problem)) { node, profile throws(Refusal) in
+            LoweredKernel(operatorName, since: since, types: [.float16, .bfloat16], flags: flags, fusion: .product(problem), prefer: prefer) { node, profile throws(Refusal) in
                 try problem(node, profile).lower(profile)
             }
         ]

@@ -159,6 +159,11 @@ final class BlockLoader {
                 builder.vector(core: core, NPU_V_COPY, to: place.operand(type), padding, count: all)
             }
             builder.patch(core: core, patch)
+        case .panels(let panelHeight):
+            let (row, column, rows, columns) = side == .a ? (key.outer, key.k, extent, depth) : (key.k, key.outer, depth, extent)
+            fetchPanels(
+                from: source + (key.offset + column * panelHeight + row * tile.n) * bytes, panelHeight, rows: rows,
+                panels: divideUp(columns, by: tile.n), to: place)
         case .matrix(let row, let column):
             let (firstRow, firstColumn, rows, columns) = side == .a ? (key.outer, key.k, extent, depth) : (key.k, key.outer, depth, extent)
             let from = source + (key.offset + firstRow * row + firstColumn * column) * bytes
@@ -182,6 +187,26 @@ final class BlockLoader {
             if whole > 0 { move(0, tiles: whole, width: width) }
             if columns % width > 0 { move(whole, tiles: 1, width: columns % width) }
         }
+    }
+}
+
+extension BlockLoader {
+    /// Panels side by side make a tile's width. What fills the last one up is copied along, and counts for nothing.
+    private func fetchPanels(from: npu_address, _ panelHeight: Int, rows: Int, panels: Int, to place: npu_address) {
+        let (bytes, unit) = (type.bits / 8, tile.n)
+        let width = side == .a ? tile.k : tile.n
+        let height = roundUp(rows, to: side == .a ? tile.m : tile.k)
+        let abreast = width / unit
+        func move(_ first: Int, tiles: Int, abreast: Int) {
+            builder.copy(
+                core: core, to: place + first * unit * height * bytes, from: from + first * unit * panelHeight * bytes, width: unit * bytes,
+                [
+                    (tiles, height * width * bytes, width * panelHeight * bytes), (abreast, unit * bytes, unit * panelHeight * bytes),
+                    (rows, width * bytes, unit * bytes),
+                ])
+        }
+        if panels / abreast > 0 { move(0, tiles: panels / abreast, abreast: abreast) }
+        if panels % abreast > 0 { move(panels / abreast * abreast, tiles: 1, abreast: panels % abreast) }
     }
 }
 

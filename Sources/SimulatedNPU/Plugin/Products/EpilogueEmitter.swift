@@ -112,6 +112,13 @@ final class EpilogueEmitter {
             for index in inputs.indices where plan.inputs.contains(index + 1) { load(index, item, first, count, to: places.inputs[index]) }
             for step in plan.steps { execute(step, item, first, count, places, accumulators) }
             let width = problem.output.type.bits / 8
+            if let height = problem.output.panelHeight {
+                let panel = count * tile.n * width
+                builder.copy(
+                    core: core, to: target(item, row: first), from: places.output, run: panel,
+                    [CopyDimension(count: divideUp(item.columns, by: tile.n), to: height * tile.n * width, from: panel)])
+                continue
+            }
             builder.copy(
                 core: core, to: target(item, row: first), from: places.output, run: item.columns * width,
                 [CopyDimension(count: count, to: problem.output.rowStride * width, from: item.columns * width)])
@@ -119,11 +126,20 @@ final class EpilogueEmitter {
     }
 
     private func target(_ item: ProductEmitter.Item, row: Int) -> npu_address {
-        output + (problem.output.offsets[item.batch] + (item.m + row) * problem.output.rowStride + item.n) * (problem.output.type.bits / 8)
+        if let height = problem.output.panelHeight {
+            return output + (problem.output.offsets[item.batch] + item.n * height + (item.m + row) * tile.n) * (problem.output.type.bits / 8)
+        }
+        return output + (problem.output.offsets[item.batch] + (item.m + row) * problem.output.rowStride + item.n) * (problem.output.type.bits / 8)
     }
 
     private func storePlain(_ item: ProductEmitter.Item, _ accumulators: npu_address) {
         let height = roundUp(item.rows, to: tile.m)
+        if let panelHeight = problem.output.panelHeight {
+            builder.copy(
+                core: core, to: target(item, row: 0), from: accumulators, run: item.rows * tile.n * 4,
+                [CopyDimension(count: divideUp(item.columns, by: tile.n), to: panelHeight * tile.n * 4, from: height * tile.n * 4)])
+            return
+        }
         let whole = item.columns / tile.n
         func move(_ first: Int, tiles: Int, columns: Int) {
             builder.copy(
@@ -160,8 +176,10 @@ final class EpilogueEmitter {
     ) {
         var readsAccumulators = false
         for case .place(.input(0)) in step.operands { readsAccumulators = true }
+        let writesPanels = problem.output.panelHeight != nil && step.destination == .output(0)
+        if writesPanels, count == roundUp(item.rows, to: tile.m), executeWhole(step, item, places, accumulators) { return }
         let columns = step.extent.contains(.columns) ? item.columns : 1
-        let width = readsAccumulators ? tile.n : columns
+        let width = readsAccumulators || writesPanels ? tile.n : columns
         for column in stride(from: 0, to: columns, by: width) {
             var flags = step.flags
             var operands = [npu_operand](repeating: npu_operand(), count: 3)
@@ -172,17 +190,34 @@ final class EpilogueEmitter {
                     let height = roundUp(item.rows, to: tile.m)
                     operands[index] = (accumulators + (column / tile.n * height + first) * tile.n * 4).operand(
                         problem.arithmetic.accumulator, rowStride: tile.n)
-                case .place(let place): operands[index] = self.operand(place, places, item.columns, column)
+                case .place(let place): operands[index] = self.operand(place, places, item.columns, column, rows: count)
                 }
             }
             builder.vector(
-                core: core, step.operation, to: operand(step.destination, places, item.columns, column), operands[0], operands[1],
+                core: core, step.operation, to: operand(step.destination, places, item.columns, column, rows: count), operands[0], operands[1],
                 operands[2],
                 rows: step.extent.contains(.rows) ? count : 1, count: min(width, columns - column), flags: flags, parameter: step.parameter)
         }
     }
 
-    private func operand(_ place: VectorPlan.Place, _ places: Places, _ columns: Int, _ column: Int) -> npu_operand {
+    /// A step from the accumulators of a block to all panels of its result, which have the same order: one instruction. False if it is none.
+    private func executeWhole(_ step: VectorPlan.Step, _ item: ProductEmitter.Item, _ places: Places, _ accumulators: npu_address) -> Bool {
+        var flags = step.flags
+        var operands = [npu_operand](repeating: npu_operand(), count: 3)
+        for (index, operand) in step.operands.enumerated() {
+            switch operand {
+            case .constant: flags |= NPU_VECTOR_CONSTANT_A << UInt32(index)
+            case .place(.input(0)): operands[index] = accumulators.operand(problem.arithmetic.accumulator)
+            case .place: return false
+            }
+        }
+        builder.vector(
+            core: core, step.operation, to: places.output.operand(problem.output.type), operands[0], operands[1], operands[2],
+            count: roundUp(item.rows, to: tile.m) * roundUp(item.columns, to: tile.n), flags: flags, parameter: step.parameter)
+        return true
+    }
+
+    private func operand(_ place: VectorPlan.Place, _ places: Places, _ columns: Int, _ column: Int, rows: Int) -> npu_operand {
         let (address, type, extent): (npu_address, npu_type, Extent)
         switch place {
         case .input(let index):
@@ -190,6 +225,9 @@ final class EpilogueEmitter {
             (address, type, extent) = (places.inputs[index - 1], npu_type(input.type.rawValue), input.extent)
         case .register(let index):
             (address, type, extent) = (places.registers[index], plan.registers[index].type, plan.registers[index].extent)
+        case .output where problem.output.panelHeight != nil:
+            let width = problem.output.type.bits / 8
+            return (places.output + column * rows * width).operand(problem.output.type, rowStride: tile.n)
         case .output: (address, type, extent) = (places.output, npu_type(problem.output.type.rawValue), .all)
         }
         let (hasRows, hasColumns) = (extent.contains(.rows), extent.contains(.columns))

@@ -76,14 +76,24 @@ extension ProductProblem {
         var refusal: Refusal?
         // Those that could be fastest first; once the best is faster than the rest can be, they need no program.
         let candidates = ProductBlocking.candidates(for: self, profile).map { (blocking: $0, least: leastSeconds($0, profile.config)) }
-        for (blocking, least) in candidates.sorted(by: { $0.least < $1.least }) {
-            if let best, best.lowering.program.seconds <= least { break }
-            do throws(Refusal) {
-                let lowering = try ProductEmitter(self, blocking, profile).emit()
-                if best == nil || lowering.program.seconds < best!.lowering.program.seconds { best = (blocking, lowering) }
-            } catch {
-                refusal = error
+        let sorted = candidates.sorted { $0.least < $1.least }
+        // Some at a time; which is taken depends on their order alone.
+        var next = 0
+        while next < sorted.count {
+            let limit = best?.lowering.program.seconds ?? .infinity
+            if limit <= sorted[next].least { break }
+            let tried = sorted[next..<min(next + profile.threads, sorted.count)]
+            let results = concurrently(tried.count) { index in
+                Result { () throws(Refusal) in try ProductEmitter(self, tried[tried.startIndex + index].blocking, profile).emit(limit: limit) }
             }
+            for (candidate, result) in zip(tried, results) {
+                switch result {
+                case .success(let lowering):
+                    if lowering.program.seconds < best?.lowering.program.seconds ?? .infinity { best = (candidate.blocking, lowering) }
+                case .failure(let error): refusal = error
+                }
+            }
+            next += tried.count
         }
         guard let best else { throw refusal ?? Refusal(.memory, "the chip's local memories are too small for a product") }
         profile.remember(best.blocking, for: key)
@@ -110,6 +120,7 @@ extension ProductProblem {
                 switch operand.source {
                 case .matrix(let row, let column): "\(row),\(column)"
                 case .patches(let patch): "\(patch)"
+                case .panels(let height): "panels \(height)"
                 }
             return "\(source) \(operand.offsets) \(operand.constant != nil) \(operand.zeroPoint?.count ?? 0) \(operand.bytes)"
         }

@@ -82,13 +82,13 @@ final class ProductEmitter {
         return (count, max(min((room - count * kept) / other, otherBlocks + 1), 1))
     }
 
-    func emit() throws(Refusal) -> Lowering {
+    func emit(limit: Double = .infinity) throws(Refusal) -> Lowering {
         let items = items
         for core in 0..<builder.cores {
             let mine = items[(items.count * core / builder.cores)..<(items.count * (core + 1) / builder.cores)]
             if !mine.isEmpty { emit(core, mine) }
         }
-        return try builder.finish()
+        return try builder.finish(limit: limit)
     }
 
     private var items: [Item] {

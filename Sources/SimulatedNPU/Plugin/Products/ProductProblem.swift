@@ -18,7 +18,7 @@ struct ProductProblem {
         if case .input(0) = epilogue.term.kind { output.type == arithmetic.accumulator } else { false }
     }
 
-    /// Row-major, the columns side by side.
+    /// Row-major, the columns side by side; or panels of the chip's layout.
     struct Output {
         /// Which output of the node.
         var index = 0
@@ -28,6 +28,8 @@ struct ProductProblem {
         var rowStride: Int
         /// Where each batch begins, in elements.
         var offsets: [Int]
+        /// Rows of a panel, where the result is in panels.
+        var panelHeight: Int?
     }
 }
 
@@ -38,6 +40,8 @@ struct ProductOperand {
         case matrix(row: Int, column: Int)
         /// What the windows of a convolution see (of b only); addresses and ranges are left to be filled in.
         case patches(npu_patch)
+        /// Panels of the chip's layout, each of `height` rows and as wide as a tile's results.
+        case panels(height: Int)
     }
 
     var source: Source
