@@ -22,8 +22,19 @@ package struct PlacementRules: Sendable {
     package var compiling = true
     /// Passes rewrite the graph, and nodes that only give a value another shape run nowhere. Without it every node runs as the model has it.
     package var optimizing = true
+    /// Names of passes that are not run.
+    package var disabledPasses: Set<String> = []
+    /// After each pass what the graph computes is compared with what it computed before, on random inputs.
+    package var verifyingPasses = false
 
     package init() {}
+
+    /// Every node runs as the model has it.
+    package static var asGiven: PlacementRules {
+        var rules = PlacementRules()
+        rules.optimizing = false
+        return rules
+    }
 }
 
 /// Nobody runs a node; `refusals` says what each kernel that was asked answered.
@@ -152,6 +163,8 @@ package struct Placement {
     package internal(set) var inference: GraphInference
     /// Why groups that a plugin claimed go by kernels all the same, for a person.
     package internal(set) var remarks: [String] = []
+    /// What the passes before it came to.
+    package var passes = PassReport()
 
     /// Nothing is placed yet.
     package init(_ inference: GraphInference) {

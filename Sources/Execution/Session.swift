@@ -94,8 +94,14 @@ package final class Session: Sendable {
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
-        let inference = try GraphInference(graph, inputs: types, values: values)
-        let placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules).place(inference)
+        let catalog = OperatorCatalog.standard(with: devices, libraries)
+        let (inference, passes) = try Optimization(devices: devices, libraries: libraries, rules: rules, catalog: catalog)
+            .run(try GraphInference(graph, catalog: catalog, inputs: types, values: values), inputs: types, values: values) { [self] in
+                try runAlone($0, $1, $2, devices: devices, libraries: libraries)
+            }
+        var placement = try Placer(inference.graph, devices: devices, extraLibraries: libraries, rules: rules, catalog: catalog)
+            .place(inference)
+        placement.passes = passes
         guard strided else { return try Program(placement, devices: devices, inputs: inputs, guardBytes: guardBytes) }
         guard placement.steps.count == 1, placement.steps[0].kernel?.flags.contains(.strided) == true, graph.constants.isEmpty else {
             throw ExecutionError.input("strided inputs are for one node whose kernel takes strides")
@@ -145,7 +151,7 @@ package final class Session: Sendable {
 
 /// What a plan came to, for people and reports.
 package struct PlanSummary: Sendable {
-    /// The model's own nodes by the device that runs them; computed by the stack itself: `host`. A node that runs in parts on several devices counts for the
+    /// The model's own nodes by the device that runs them; computed by the stack itself, or left out by passes: `host`. A node that runs in parts on several devices counts for the
     /// least preferred of them, so that no device is credited with a node that it could not run alone.
     package let placement: [String: Int]
     /// Node by node: name, operator, device, library and kernel, in the order of the model's nodes; a node that runs in parts as these, named `node/part`.
@@ -156,6 +162,8 @@ package struct PlanSummary: Sendable {
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
     /// Why nodes that a plugin's compiler claimed go by kernels all the same, for a person.
     package let remarks: [String]
+    /// What the passes came to.
+    package let passes: PassReport
 }
 
 extension ExecutionError {

@@ -47,6 +47,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Do not use kernels that match (repeatable).", valueName: "kernel"))
     var deny: [String] = []
 
+    @Option(
+        name: .customLong("disable-pass"),
+        help: ArgumentHelp("Do not rewrite the graph with that pass, or with 'all' (repeatable).", valueName: "pass"))
+    var disabledPasses: [String] = []
+
+    @Flag(help: "Compare what the graph computes before and after each pass, on random inputs; takes long.")
+    var verifyPasses = false
+
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
 
@@ -56,7 +64,7 @@ struct RunCommand: ParsableCommand {
         completion: .file())
     var trace: String?
 
-    @Flag(help: "Say for every node where it ran.")
+    @Flag(help: "Say what each pass did, and for every node where it ran.")
     var verbose = false
 
     @OptionGroup var flags: PluginFlags
@@ -98,6 +106,11 @@ struct RunCommand: ParsableCommand {
             latency: RunResult.Latency(milliseconds), peakMemoryBytes: summary.byteCount, counters: counters.isEmpty ? nil : counters)
         if flags.json { return try printJSON(result) }
         if verbose {
+            for pass in summary.passes.entries {
+                print(
+                    "pass \(pass.name)\t\(pass.rewrites) rewrites, \(pass.nodesBefore) → \(pass.nodesAfter) nodes, \(thousandths(pass.seconds * 1000)) ms"
+                )
+            }
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
         result.print(randomInputs: graph.inputs.count > inputs.count)
@@ -115,6 +128,9 @@ struct RunCommand: ParsableCommand {
         }
         rules.preferred = prefer
         rules.denied = deny
+        rules.disabledPasses = Set(disabledPasses)
+        rules.optimizing = !disabledPasses.contains("all")
+        rules.verifyingPasses = verifyPasses
         return rules
     }
 
@@ -241,9 +257,11 @@ private struct RunResult: Encodable {
     }
 
     private func text(_ counter: Counters.Value) -> String {
-        let number = counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
+        let number =
+            counter.value == counter.value.rounded() && abs(counter.value) < 1e15 ? String(Int(counter.value)) : thousandths(counter.value)
         return counter.unit.isEmpty ? number : "\(number) \(counter.unit)"
     }
 
-    private func thousandths(_ value: Double) -> String { String((value * 1000).rounded() / 1000) }
 }
+
+private func thousandths(_ value: Double) -> String { String((value * 1000).rounded() / 1000) }
