@@ -14,7 +14,7 @@ package struct OperatorCatalog: Sendable {
         deformableConvolutionOperators,
         detectionOperators, signalOperators, controlFlowOperators, optionalOperators, textOperators, ngramOperators,
         featureOperators,
-        treeOperators, flexAttentionOperators,
+        treeOperators, flexAttentionOperators, fusedOperators,
     ])
 
     /// The newest operator-set version of the default domain that the catalogue follows, and the oldest.
