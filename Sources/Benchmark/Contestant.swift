@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Compiler
 import Conformance
 import Execution
 import Foundation
@@ -31,13 +32,13 @@ struct Contestant {
         let inputs = Dictionary(uniqueKeysWithValues: zip(graph.inputs.map { graph[$0].name }, tensors))
         let clock = ContinuousClock()
         let start = clock.now
-        let model = try Session(graph, devices: [device]).resident(inputs)
+        let model = try Session(graph, devices: [device], rules: .asGiven).resident(inputs)
         _ = try model.run(times: 1)
         first = (clock.now - start) / .seconds(1)
         let wanted = Double(device.model.rotationBytes)
         let most = min(Self.mostCopies, Self.mostBytes / max(model.summary.byteCount, 1))
         let count = max(min(Int((wanted / max(bytes, 1)).rounded(.up)), most), 1)
-        copies = [model] + (try (1..<max(count, 1)).map { _ in try Session(graph, devices: [device]).resident(inputs) })
+        copies = [model] + (try (1..<max(count, 1)).map { _ in try Session(graph, devices: [device], rules: .asGiven).resident(inputs) })
         // Warm: code, tables and pools, and every copy touched once.
         for copy in copies { _ = try copy.run(times: 1) }
         let timing = try sampleTiming()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Compiler
 import Conformance
 import Execution
 import Foundation
@@ -26,7 +27,7 @@ private func measureLaunch(of operatorName: String, on device: Device) throws ->
     let call = OperatorCall(definition, opset: OperatorCatalog.opsets.upperBound, inputs: definition.inputs.map { _ in one })
     let (graph, inputs) = call.graph()
     let given = Dictionary(uniqueKeysWithValues: zip(graph.inputs.map { graph[$0].name }, inputs))
-    let model = try Session(graph, devices: [device]).resident(given)
+    let model = try Session(graph, devices: [device], rules: .asGiven).resident(given)
     let (many, samples) = (1000, 50)
     _ = try model.run(times: many)
     var throughput = Samples(), submission = Samples(), roundTrip = Samples()

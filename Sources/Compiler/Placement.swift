@@ -38,8 +38,19 @@ package struct PlacementRules: Sendable {
     /// Constants of more bytes are not shown to plugins before the run, so that these do not keep copies of their own: their memory then stays with the stack,
     /// which can do without it for a while.
     package var largestKnownConstant = Int.max
+    /// Names of passes that are not run.
+    package var disabledPasses: Set<String> = []
+    /// After each pass what the graph computes is compared with what it computed before, on random inputs.
+    package var verifyingPasses = false
 
     package init() {}
+
+    /// Every node runs as the model has it.
+    package static var asGiven: PlacementRules {
+        var rules = PlacementRules()
+        rules.optimizing = false
+        return rules
+    }
 }
 
 /// Nobody runs a node; `refusals` says what each kernel that was asked answered.
@@ -183,6 +194,8 @@ package struct Placement {
     package internal(set) var remarks: [String] = []
     /// How the devices were chosen, where cost decided.
     package internal(set) var choice: PlacementChoice?
+    /// What the passes before it came to.
+    package var passes = PassReport()
 
     /// Nothing is placed yet.
     package init(_ inference: GraphInference) {

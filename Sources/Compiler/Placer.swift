@@ -10,7 +10,7 @@ import Tensors
 package struct Placer {
     let graph: Graph
     let devices: [Device]
-    let rules: PlacementRules
+    package let rules: PlacementRules
     let catalog: OperatorCatalog
     package let registry: KernelRegistry
     private let pins: [Pin]

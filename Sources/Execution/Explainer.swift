@@ -8,33 +8,26 @@ package import Tensors
 
 /// Plans a model as a session does, without running it, and says why.
 package struct Explainer {
-    private let graph: Graph
+    private let session: Session
     private let devices: [Device]
-    private let libraries: [OperatorLibrary]
     private let rules: PlacementRules
-    private let measured: any MeasuredCosts
 
     package init(
         _ graph: Graph, devices: [Device], libraries: [OperatorLibrary] = [], rules: PlacementRules,
         measured: any MeasuredCosts = NothingMeasured()
     ) {
-        self.graph = graph
+        session = Session(graph, devices: devices, libraries: libraries, rules: rules, measured: measured)
         self.devices = devices
-        self.libraries = libraries
         self.rules = rules
-        self.measured = measured
     }
 
     /// - Parameter inputs: by name; their shapes count, and their values where shapes depend on them.
     package func explain(_ inputs: [String: HostTensor]) throws(ExecutionError) -> Explanation {
-        let tensors = try Session(graph, devices: devices, libraries: libraries, rules: rules).check(inputs)
+        let tensors = try session.check(inputs)
         do {
-            let types = Dictionary(
-                zip(graph.inputs, tensors).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
-            let values = Dictionary(zip(graph.inputs, tensors), uniquingKeysWith: { first, _ in first })
-            let inference = try GraphInference(graph, inputs: types, values: values)
-            let placer = self.placer(rules)
-            var placement = try placer.place(inference)
+            let optimized = try session.optimize(tensors, rules)
+            let placer = session.placer(of: optimized, rules)
+            var placement = try session.place(optimized, with: placer)
             return Explanation(
                 strategy: rules.strategy.rawValue, devices: devices.map(\.name),
                 choice: placement.choice.map { choice in
@@ -46,14 +39,11 @@ package struct Explainer {
                         .filter(\.value.isFinite), isOptimal: choice.isOptimal)
                 },
                 nodes: try nodes(placer, &placement), copies: copies(placement, placer.registry.costs), memory: try memory(placement),
-                pins: try pins(inference, placement, placer), remarks: placement.remarks)
+                passes: placement.passes.entries.map(Explanation.Pass.init), pins: try pins(optimized, placement, placer),
+                remarks: placement.passes.remarks + placement.remarks)
         } catch {
             throw ExecutionError(error)
         }
-    }
-
-    private func placer(_ rules: PlacementRules) -> Placer {
-        Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured)
     }
 
     // MARK: Nodes
@@ -87,7 +77,9 @@ package struct Explainer {
                     .init(
                         name: graph[placed.node].name, operator: graph[placed.node].operatorName, device: device,
                         library: placed.library.plugin.name, kernel: placed.kernel.name,
-                        reason: isPart
+                        reason: graph[placed.node].operatorName == "ConvertLayout"
+                            ? "brings its input into the layout that is wanted next"
+                            : isPart
                             ? "a part of '\(graph[placed.source].name)', which has no kernel of its own"
                             : reason(step.device, placed.source, offers, placer),
                         seconds: placed.cost.seconds, origin: placed.cost.origin.rawValue, bids: isPart ? [] : offers.flatMap(self.bids)))
@@ -187,27 +179,31 @@ package struct Explainer {
     }
 
     private func memory(_ placement: Placement) throws -> [Explanation.Memory] {
-        let schedule = try Schedule(placement, devices: devices)
-        return devices.indices.compactMap { index in
-            let (slots, lifetimes) = schedule.arena(of: index)
-            guard !slots.isEmpty else { return nil }
-            let plan = ArenaPlan(lifetimes, alignment: devices[index].alignment)
-            return .init(
-                device: devices[index].name, space: devices[index].model.spaces[0].name, plannedBytes: plan.byteCount,
-                lowerBoundBytes: plan.lowerBound, steps: schedule.steps.count,
-                tensors: zip(lifetimes, plan.offsets).map { .init(offset: $1, bytes: $0.byteCount, first: $0.first, last: $0.last) })
+        let schedule = try Schedule.leastMemory(placement, devices: devices).schedule
+        return schedule.memoryPlans(placement, devices: devices).map { plan in
+            .init(
+                device: plan.device.map { devices[$0].name } ?? "host",
+                space: plan.device.map { devices[$0].model.spaces[plan.space].name } ?? "memory", plannedBytes: plan.byteCount,
+                lowerBoundBytes: plan.lowerBound, strategy: plan.strategy, steps: schedule.steps.count,
+                tensors: plan.lifetimes.indices.map { index in
+                    let lifetime = plan.lifetimes[index]
+                    return .init(
+                        name: plan.names[index], offset: plan.offsets[index], bytes: lifetime.byteCount, first: lifetime.first,
+                        last: lifetime.last)
+                })
         }
     }
 
     // MARK: Pins
 
     /// Each rule against a placement without it.
-    private func pins(_ inference: GraphInference, _ placement: Placement, _ placer: Placer) throws -> [Explanation.Pin] {
+    private func pins(_ optimized: Session.Optimized, _ placement: Placement, _ placer: Placer) throws -> [Explanation.Pin] {
         guard rules.strategy == .cost, let choice = placement.choice else { return [] }
+        let graph = optimized.inference.graph
         return try rules.pins.enumerated().map { index, pin in
             var without = rules
             without.pins.remove(at: index)
-            let free = try self.placer(without).place(inference).choice
+            let free = try session.placer(of: optimized, without).place(optimized.inference).choice
             let text = Compiler.Pin(pin).text
             return .init(
                 rule: text, nodes: graph.nodes.indices.filter { placer.pin(of: NodeID($0)) == text }.map { graph.nodes[$0].name },

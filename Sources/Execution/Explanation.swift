@@ -13,6 +13,7 @@ package struct Explanation: Codable, Sendable {
     package var nodes: [Node]
     package var copies: [Copy]
     package var memory: [Memory]
+    package var passes: [Pass]
     package var pins: [Pin]
     /// For a person: why claims of compilers did not count and the like.
     package var remarks: [String]
@@ -80,26 +81,51 @@ package struct Explanation: Codable, Sendable {
         package var plannedBytes: Int
         /// The largest sum of what lives at one step.
         package var lowerBoundBytes: Int
+        /// How the offsets were found.
+        package var strategy: String
         /// Of the whole run.
         package var steps: Int
         package var tensors: [Tensor]
 
         package enum CodingKeys: String, CodingKey {
-            case device, space, steps, tensors
+            case device, space, strategy, steps, tensors
             case plannedBytes = "planned_bytes"
             case lowerBoundBytes = "lower_bound_bytes"
         }
 
         package struct Tensor: Codable, Sendable {
+            package var name: String
             package var offset: Int
             package var bytes: Int
             /// Steps, both included.
             package var first: Int
             package var last: Int
 
-            package init(offset: Int, bytes: Int, first: Int, last: Int) {
-                (self.offset, self.bytes, self.first, self.last) = (offset, bytes, first, last)
+            package init(name: String, offset: Int, bytes: Int, first: Int, last: Int) {
+                (self.name, self.offset, self.bytes, self.first, self.last) = (name, offset, bytes, first, last)
             }
+        }
+    }
+
+    /// What a pass over the graph came to before nodes were placed.
+    package struct Pass: Codable, Sendable {
+        package var name: String
+        /// Of a pass that is not the stack's own.
+        package var plugin: String?
+        package var rewrites: Int
+        package var nodesBefore: Int
+        package var nodesAfter: Int
+        package var seconds: Double
+
+        package enum CodingKeys: String, CodingKey {
+            case name, plugin, rewrites, seconds
+            case nodesBefore = "nodes_before"
+            case nodesAfter = "nodes_after"
+        }
+
+        init(_ entry: PassReport.Entry) {
+            (name, plugin, rewrites, seconds) = (entry.name, entry.plugin, entry.rewrites, entry.seconds)
+            (nodesBefore, nodesAfter) = (entry.nodesBefore, entry.nodesAfter)
         }
     }
 

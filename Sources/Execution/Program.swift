@@ -228,32 +228,36 @@ extension PlanSummary {
         let graph = placement.graph
         var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
         var runners: [NodeID: Int] = [:]
+        func count(_ source: NodeID, on device: Int) {
+            for origin in graph.origins(of: source) { runners[origin] = max(runners[origin] ?? 0, device) }
+        }
         for step in placement.steps {
             switch step {
             case .node(let placed):
                 nodes.append(
                     (placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
-                runners[placed.source] = max(runners[placed.source] ?? 0, placed.device)
+                count(placed.source, on: placed.device)
             case .program(let placed):
                 let device = devices[placed.device]
                 for id in placed.nodes {
                     nodes.append((id, id, device.name, "\(device.plugin.name)/program"))
-                    runners[id] = placed.device
+                    count(id, on: placed.device)
                 }
             case .view(let view):
                 nodes.append((view.origin, view.node, devices[view.device].name, "view"))
-                runners[view.origin] = max(runners[view.origin] ?? 0, view.device)
+                count(view.origin, on: view.device)
             }
         }
         // Parts stay in the order in which they run.
         let order = nodes.indices.sorted { (nodes[$0].source.index, $0) < (nodes[$1].source.index, $1) }
         var counts = Dictionary(grouping: runners.values) { devices[$0].name }.mapValues(\.count)
-        if !placement.folded.isEmpty { counts["host", default: 0] += placement.folded.count }
+        let folded = graph.modelNodeCount.map { $0 - runners.count } ?? placement.folded.count
+        if folded > 0 { counts["host", default: 0] += folded }
         self.init(
             placement: counts,
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
             arenas: memory.plans.map { ($0.device.map { devices[$0].name } ?? "host", $0.byteCount, $0.lowerBound) },
-            waitCount: waitCount, remarks: placement.remarks + memory.remarks, memoryPlans: memory.plans, order: choice, spills: memory.schedule.spills)
+            waitCount: waitCount, remarks: placement.passes.remarks + placement.remarks + memory.remarks, memoryPlans: memory.plans, order: choice, spills: memory.schedule.spills, passes: placement.passes)
     }
 }

@@ -134,15 +134,40 @@ package final class Session: Sendable {
 
     /// Which node runs where for inputs of these shapes.
     func place(_ inputs: [HostTensor], _ rules: PlacementRules) throws -> Placement {
+        let optimized = try optimize(inputs, rules)
+        return try phaseTimes.measure("partition") { try place(optimized, with: placer(of: optimized, rules)) }
+    }
+
+    /// The graph after the passes, for inputs of some shapes.
+    struct Optimized {
+        let inference: GraphInference
+        let passes: PassReport
+        let catalog: OperatorCatalog
+    }
+
+    func optimize(_ inputs: [HostTensor], _ rules: PlacementRules) throws -> Optimized {
         let types = Dictionary(
             zip(graph.inputs, inputs).map { ($0, ConcreteType($1.dataType, $1.shape)) }, uniquingKeysWith: { first, _ in first })
         let values = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
-        let inference = try phaseTimes.measure("infer shapes") { try GraphInference(graph, inputs: types, values: values) }
-        return try phaseTimes.measure("partition") {
-            var placement = try Placer(graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured).place(inference)
-            if rules.optimizing { try LayoutSelection(devices: devices).apply(to: &placement) }
-            return placement
+        let catalog = OperatorCatalog.standard(with: devices, libraries)
+        let given = try phaseTimes.measure("infer shapes") { try GraphInference(graph, catalog: catalog, inputs: types, values: values) }
+        let (inference, passes) = try phaseTimes.measure("optimize") {
+            try Optimization(devices: devices, libraries: libraries, rules: rules, catalog: catalog)
+                .run(given, inputs: types, values: values) { [self] in try runAlone($0, $1, $2, devices: devices, libraries: libraries) }
         }
+        return Optimized(inference: inference, passes: passes, catalog: catalog)
+    }
+
+    func placer(of optimized: Optimized, _ rules: PlacementRules) -> Placer {
+        Placer(
+            optimized.inference.graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured, catalog: optimized.catalog)
+    }
+
+    func place(_ optimized: Optimized, with placer: Placer) throws -> Placement {
+        var placement = try placer.place(optimized.inference)
+        if placer.rules.optimizing { try LayoutSelection(devices: devices).apply(to: &placement) }
+        placement.passes = optimized.passes
+        return placement
     }
 
     func check(_ inputs: [String: HostTensor]) throws(ExecutionError) -> [HostTensor] {
@@ -185,7 +210,7 @@ package final class Session: Sendable {
 
 /// What a plan came to, for people and reports.
 package struct PlanSummary: Sendable {
-    /// The model's own nodes by the device that runs them; computed by the stack itself: `host`. A node that runs in parts on several devices counts for the
+    /// The model's own nodes by the device that runs them; computed by the stack itself, or left out by passes: `host`. A node that runs in parts on several devices counts for the
     /// least preferred of them, so that no device is credited with a node that it could not run alone.
     package let placement: [String: Int]
     /// Node by node: name, operator, device, library and kernel, in the order of the model's nodes; a node that runs in parts as these, named `node/part`.
@@ -204,6 +229,8 @@ package struct PlanSummary: Sendable {
     package let order: OrderChoice?
     /// What crosses the links in every run for want of memory.
     package let spills: [Spill]
+    /// What the passes came to.
+    package let passes: PassReport
 }
 
 extension ExecutionError {

@@ -77,3 +77,61 @@ extension Graph {
         return true
     }
 }
+
+extension Graph {
+    /// Puts each node behind those whose values it reads, and keeps the order otherwise: what is wanted late is computed late. O(nodes + edges).
+    /// Throws if nodes form a cycle.
+    package mutating func orderByNeed() throws(GraphError) {
+        let producers = producers()
+        func sources(_ index: Int) -> [Int] {
+            (nodes[index].inputs.compactMap { $0 } + captured(by: nodes[index])).compactMap { producers[$0.index]?.index }
+        }
+        var order: [Int] = []
+        order.reserveCapacity(nodes.count)
+        // Absent, on the way, done.
+        var state = [UInt8](repeating: 0, count: nodes.count)
+        for first in nodes.indices where state[first] == 0 {
+            var path = [(node: first, open: sources(first)[...])]
+            state[first] = 1
+            while var last = path.popLast() {
+                guard let next = last.open.popFirst() else {
+                    state[last.node] = 2
+                    order.append(last.node)
+                    continue
+                }
+                path.append(last)
+                if state[next] == 1 {
+                    throw GraphError("the graph has a cycle through node '\(nodes[next].name)' (\(nodes[next].operatorName))")
+                }
+                if state[next] == 0 {
+                    state[next] = 1
+                    path.append((next, sources(next)[...]))
+                }
+            }
+        }
+        nodes = order.map { nodes[$0] }
+    }
+
+    /// Throws unless every value is written once, and before it is read. O(nodes + edges).
+    package func checkOrder() throws(GraphError) {
+        var isWritten = [Bool](repeating: false, count: values.count)
+        for value in inputs { isWritten[value.index] = true }
+        for value in constants.keys { isWritten[value.index] = true }
+        for value in captures.keys { isWritten[value.index] = true }
+        for node in nodes {
+            let captured = node.attributes.isEmpty ? [] : captured(by: node)
+            for input in node.inputs.compactMap({ $0 }) + captured where !isWritten[input.index] {
+                throw GraphError("node '\(node.name)' (\(node.operatorName)) reads '\(self[input].name)' before anything writes it")
+            }
+            for case let output? in node.outputs {
+                guard !isWritten[output.index] else {
+                    throw GraphError("node '\(node.name)' (\(node.operatorName)) writes '\(self[output].name)', which already has a value")
+                }
+                isWritten[output.index] = true
+            }
+        }
+        for output in outputs where !isWritten[output.index] {
+            throw GraphError("the graph's output '\(self[output].name)' is written by nothing")
+        }
+    }
+}

@@ -16,6 +16,8 @@ package struct Graph: Sendable {
     package var constants: [ValueID: HostTensor] = [:]
     /// Values of the enclosing graph that a subgraph (of If, Loop, Scan) reads, by their name there.
     package var captures: [ValueID: String] = [:]
+    /// How many nodes the model had before passes rewrote it; nil: these are the model's own.
+    package var modelNodeCount: Int?
 
     package init(name: String) { self.name = name }
 
@@ -30,6 +32,9 @@ package struct Graph: Sendable {
         nodes.append(node)
         return NodeID(nodes.count - 1)
     }
+
+    /// The model's nodes that a node of this graph stands for.
+    package func origins(of node: NodeID) -> [NodeID] { modelNodeCount == nil ? [node] : self[node].origins }
 
     package subscript(value: ValueID) -> Value {
         get { values[value.index] }
@@ -69,6 +74,8 @@ package struct Node: Sendable {
     package var inputs: [ValueID?]
     package var outputs: [ValueID?]
     package var attributes: [String: Attribute]
+    /// The model's nodes, by their numbers there, that this one stands for. Empty in a graph that no pass has seen: the node is the model's own.
+    package var origins: [NodeID] = []
 
     package init(
         name: String, domain: String = "", operatorName: String, opset: Int, inputs: [ValueID?], outputs: [ValueID?],

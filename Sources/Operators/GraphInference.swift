@@ -19,10 +19,12 @@ package struct GraphInference: Sendable {
     /// - Parameters:
     ///   - inputs: types of the graph's inputs, all of them, and of its captures if it is a subgraph.
     ///   - values: values of inputs, as far as they are there; they are looked at only where a shape depends on them.
+    ///   - dependencies: inputs whose values the graph itself was made for.
     package init(
         _ graph: Graph, catalog: OperatorCatalog = .standard, inputs: [ValueID: ConcreteType],
-        values: [ValueID: HostTensor] = [:]
+        values: [ValueID: HostTensor] = [:], dependingOn dependencies: Set<ValueID> = []
     ) throws(GraphError) {
+        valueDependencies = dependencies
         self.graph = graph
         self.catalog = catalog
         producer = graph.producers()

@@ -43,8 +43,11 @@ package struct NodeAttributes: Sendable {
         self.rules = rules
     }
 
+    /// Those that the node names, without defaults.
+    package var all: [String: Attribute] { given }
+
     /// Values of the enclosing graph that the node's subgraphs read, as they stand behind its inputs.
-    var capturedNames: [String] { Operators.capturedNames(given) }
+    var capturedNames: [String] { given.capturedNames }
 
     package subscript(_ name: String) -> Attribute? { given[name] ?? rules[name]?.defaultValue }
 

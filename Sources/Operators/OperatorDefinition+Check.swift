@@ -13,6 +13,7 @@ extension OperatorDefinition {
     package func check(
         opset: Int, attributes given: [String: Attribute], inputTypes: [DataType?], outputCount: Int
     ) throws(OperatorError) -> Int {
+        if isForeign { return opset }
         guard let version = version(atOpset: opset) else {
             throw .invalid("\(name) came with operator set \(since.first ?? 0), but the model imports \(opset)")
         }

@@ -30,6 +30,8 @@ package struct OperatorDefinition: Sendable {
     package var terms: (@Sendable (ReferenceContext) throws(OperatorError) -> Int)?
     /// Output 0 has the type and the bytes of input 0, only its shape may differ.
     package var isView = false
+    /// A plugin's own operator: it alone knows which inputs, attributes and versions there are, and there is no reference.
+    package private(set) var isForeign = false
     /// See `decomposing`.
     package var decomposer: Decomposer?
     /// See `differentiated`.
@@ -65,8 +67,19 @@ package struct OperatorDefinition: Sendable {
         self.valueFromTypes = valueFromTypes
     }
 
+    /// An operator that only plugins know. Its version is that which the node names.
+    package init(
+        foreign name: String, domain: String, infer: @escaping @Sendable (InferenceContext) throws(OperatorError) -> [InferredOutput]
+    ) {
+        self.init(
+            name, domain: domain, since: [1], "(inputs: T*) -> (outputs: T*)", types: ["T": .anyButString], numericClass: .composite,
+            infer: infer,
+            reference: nil)
+        isForeign = true
+    }
+
     /// The version of the operator that a model importing `opset` means; nil if the operator is younger than that.
-    package func version(atOpset opset: Int) -> Int? { since.last { $0 <= opset } }
+    package func version(atOpset opset: Int) -> Int? { isForeign ? opset : since.last { $0 <= opset } }
 }
 
 /// A formal input or output.

@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Graph
+import Graph
 import Tensors
-
-/// Values of the enclosing graph that the subgraphs among `attributes` read, by name and in order. Where a node has such, they stand behind its
-/// inputs in `InferenceContext.inputs` and `ReferenceContext.inputs`.
-func capturedNames(_ attributes: [String: Attribute]) -> [String] {
-    var names: Set<String> = []
-    for case .graph(let graph) in attributes.values { names.formUnion(graph.captures.values) }
-    return names.sorted()
-}
-
-extension Graph {
-    /// The values of this graph that a node's subgraphs read, in the order of `capturedNames`.
-    package func captured(by node: Node) -> [ValueID] {
-        let names = capturedNames(node.attributes)
-        if names.isEmpty { return [] }
-        var byName: [String: ValueID] = [:]
-        for (index, value) in values.enumerated() { byName[value.name] = ValueID(index) }
-        return names.compactMap { byName[$0] }
-    }
-}
 
 /// The body of a control-flow operator: what it takes from the node that holds it, and how it is inferred and run.
 struct Subgraph {

@@ -20,7 +20,7 @@ extension Explanation {
         }
         let folded = nodes.count - shown.count
         if folded > 0 { lines.append("\(folded) \(folded == 1 ? "node is" : "nodes are") computed before the run") }
-        lines += copyLines + memory.map(text) + pins.map(text) + remarks.map { "note: \($0)" }
+        lines += passes.filter { $0.rewrites > 0 }.map(text) + copyLines + memory.map(text) + pins.map(text) + remarks.map { "note: \($0)" }
         return lines.joined(separator: "\n")
     }
 
@@ -59,6 +59,11 @@ extension Explanation {
 
     private func text(_ memory: Memory) -> String {
         "memory of \(memory.device) (\(memory.space)): \(Quantity.bytes.shown(memory.plannedBytes)) planned, lower bound \(Quantity.bytes.shown(memory.lowerBoundBytes))"
+    }
+
+    private func text(_ pass: Pass) -> String {
+        let owner = pass.plugin.map { " of \($0)" } ?? ""
+        return "pass \(pass.name)\(owner): \(pass.rewrites) \(pass.rewrites == 1 ? "rewrite" : "rewrites"), \(pass.nodesBefore) → \(pass.nodesAfter) nodes"
     }
 
     private func text(_ pin: Pin) -> String {

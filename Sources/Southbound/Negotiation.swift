@@ -13,7 +13,7 @@ struct Negotiation {
     let operators: (table: sb_operators, kernels: [Kernel])?
     let graphs: (table: sb_graphs, numerics: NumericFacts)?
     let observation: sb_observation?
-    let passes: sb_passes?
+    let passes: (table: sb_passes, list: [PassDescription])?
     let memory: sb_memory?
 
     private static let mostGroups = 256
@@ -56,7 +56,10 @@ struct Negotiation {
             return (table, try NumericFacts(table.numerics, of: "the graph compiler", reader))
         }
         observation = try groups["observation"].map { (table) throws(PluginError) in try reader.read(table, "sb_observation") }
-        passes = try groups["passes"].map { (table) throws(PluginError) in try reader.read(table, "sb_passes") }
+        passes = try groups["passes"].map { (pointer) throws(PluginError) in
+            let table: sb_passes = try reader.read(pointer, "sb_passes")
+            return (table, try PassDescription.list(of: table, reader))
+        }
         memory = try groups["memory"].map { (table) throws(PluginError) in try reader.read(table, "sb_memory") }
         if driver == nil, operators == nil, graphs == nil {
             throw PluginError(

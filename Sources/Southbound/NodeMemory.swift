@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSouthbridge
+package import CSouthbridge
 import Foundation
-import Graph
-import Tensors
+package import Graph
+package import Tensors
 
 /// Makes the C structs of nodes and their tensors, in memory that does not move and lives as long as this object.
-final class NodeMemory: @unchecked Sendable {
+package final class NodeMemory: @unchecked Sendable {
     private let memory = CMemory()
     /// Keeps the bytes of tensor attributes alive.
     private var constants: [HostTensor] = []
@@ -15,12 +15,12 @@ final class NodeMemory: @unchecked Sendable {
     /// - Parameters:
     ///   - plugin: in whose errors a refusal stands.
     ///   - subject: what is described, for errors: "node 'Add'".
-    init(plugin: String, subject: String) {
+    package init(plugin: String, subject: String) {
         self.plugin = plugin
         self.subject = subject
     }
 
-    func tensor(_ descriptor: TensorDescriptor) throws(PluginError) -> UnsafeMutablePointer<sb_tensor> {
+    package func tensor(_ descriptor: TensorDescriptor) throws(PluginError) -> UnsafeMutablePointer<sb_tensor> {
         guard descriptor.dataType != .string else { throw fault("has a string tensor, which no plugin can be given") }
         guard descriptor.shape.count <= 64, elementCount(descriptor.shape) != nil else {
             throw fault("has a tensor of shape \(descriptor.shape)")
@@ -35,7 +35,7 @@ final class NodeMemory: @unchecked Sendable {
     /// - Parameters:
     ///   - kernel: NULL for a node of a graph.
     ///   - attributes: with the standard's defaults filled in. Those of kind graph belong to operators that no plugin gets, and are refused.
-    func node(
+    package func node(
         kernel: UnsafePointer<sb_kernel>?, domain: String, operatorName: String, version: Int, attributes: [String: Attribute],
         inputs: [UnsafeMutablePointer<sb_tensor>?], outputs: [UnsafeMutablePointer<sb_tensor>?]
     ) throws(PluginError) -> UnsafePointer<sb_node> {
@@ -54,6 +54,27 @@ final class NodeMemory: @unchecked Sendable {
     /// A list of pointers; NULL if it is empty.
     func list<Element>(_ pointers: [UnsafePointer<Element>?]) -> UnsafePointer<UnsafePointer<Element>?>? {
         memory.array(pointers).map { UnsafePointer($0) }
+    }
+
+    /// A list of pointers to what a plugin writes.
+    func list<Element>(mutable pointers: [UnsafeMutablePointer<Element>?]) -> UnsafePointer<UnsafeMutablePointer<Element>?>? {
+        memory.array(pointers).map { UnsafePointer($0) }
+    }
+
+    /// A tensor that a plugin is to describe: room for 64 dimensions.
+    func emptyTensor() -> UnsafeMutablePointer<sb_tensor> {
+        memory.allocate(
+            sb_tensor(
+                size: MemoryLayout<sb_tensor>.size, data_type: 0, rank: 0, shape: memory.array([Int64](repeating: 0, count: 64)),
+                strides: nil,
+                buffer: nil, offset: 0, host: nil, layout: SB_LAYOUT_ROW_MAJOR, reserved: 0))
+    }
+
+    /// A tensor whose shape depends on data.
+    package func tensor(_ dataType: DataType, rank: Int) throws(PluginError) -> UnsafeMutablePointer<sb_tensor> {
+        let result = try tensor(TensorDescriptor(dataType, [Int](repeating: 0, count: rank)))
+        for axis in 0..<rank { result.pointee.shape[axis] = -1 }
+        return result
     }
 
     func bytes(_ data: Data) -> sb_string {

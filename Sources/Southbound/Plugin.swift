@@ -22,14 +22,15 @@ package final class Plugin: @unchecked Sendable {
     /// The plugin's own compiler, if it has the group "graphs".
     package private(set) var compiler: GraphCompiler?
     package let observation: sb_observation?
-    package let passes: sb_passes?
+    /// Its passes over graphs, if the plugin has the group "passes".
+    package private(set) var passLibrary: PassLibrary?
     package let memory: sb_memory?
     /// The groups that the plugin offers and this host knows.
     package var groupNames: [String] {
         let groups: [(name: String, isThere: Bool)] = [
             ("driver", driver != nil), ("streams", streams != nil), ("events", events != nil), ("operators", library != nil),
             ("graphs", compiler != nil), ("observation", observation != nil),
-            ("passes", passes != nil), ("memory", memory != nil),
+            ("passes", passLibrary != nil), ("memory", memory != nil),
         ]
         return groups.filter(\.isThere).map(\.name)
     }
@@ -92,7 +93,6 @@ package final class Plugin: @unchecked Sendable {
         streams = negotiation.streams
         events = negotiation.events
         observation = negotiation.observation
-        passes = negotiation.passes
         memory = negotiation.memory
         try OptionSchema.check(options, against: negotiation.options, plugin: name)
         let instance = try Self.start(negotiation.table, options: options, services, plugin: name)
@@ -105,6 +105,7 @@ package final class Plugin: @unchecked Sendable {
             throw error
         }
         library = negotiation.operators.map { OperatorLibrary(plugin: self, table: $0.table, kernels: $0.kernels) }
+        passLibrary = negotiation.passes.map { PassLibrary(plugin: self, table: $0.table, passes: $0.list) }
         compiler = negotiation.graphs.map { GraphCompiler(plugin: self, table: $0.table, numerics: $0.numerics) }
     }
 

@@ -74,6 +74,14 @@ struct PlacementOptions: ParsableArguments {
             valueName: "cost|preference"))
     var strategy: PlacementRules.Strategy = .cost
 
+    @Option(
+        name: .customLong("disable-pass"),
+        help: ArgumentHelp("Do not rewrite the graph with that pass, or with 'all' (repeatable).", valueName: "pass"))
+    var disabledPasses: [String] = []
+
+    @Flag(help: "Compare what the graph computes before and after each pass, on random inputs; takes long.")
+    var verifyPasses = false
+
     @Flag(help: "Time the kernels that could run the nodes, and keep the times for this and later runs.")
     var measure = false
 
@@ -93,6 +101,9 @@ struct PlacementOptions: ParsableArguments {
     func rules(_ set: DeviceSet) throws -> PlacementRules {
         var rules = PlacementRules()
         rules.strategy = strategy
+        rules.disabledPasses = Set(disabledPasses)
+        rules.optimizing = !disabledPasses.contains("all")
+        rules.verifyingPasses = verifyPasses
         rules.lastResort = set.fallback
         let lines = try place.flatMap { $0.hasPrefix("@") ? try Pin.rules(in: text(of: String($0.dropFirst()))) : [$0] }
         rules.pins = try lines.map { try pin($0, set.devices) }

@@ -21,6 +21,8 @@ package struct Case: Sendable {
         case probe(Probe)
         /// A graph of our own, for plugins that compile graphs.
         case graph(GraphCase)
+        /// A graph of our own, for plugins that rewrite graphs.
+        case pass(PassCase)
         /// The same as `generated`, with the call already made: a reproducer.
         case call(CallCase)
         /// The worker must end well after it has loaded the plugin and opened a device.
@@ -41,6 +43,15 @@ extension Case {
     package static func checks() -> [Case] {
         Check.all.map { Case(id: $0.id, level: $0.level, body: .check, specification: $0.specification) }
             + [Case(id: "load/process/clean-exit", level: .load, body: .cleanExit, specification: ["SB-ABI-008", "SB-ABI-009"])]
+    }
+
+    /// Whether a plugin with these groups of the header has what the case is about.
+    func applies(to groups: [String]) -> Bool {
+        switch body {
+        case .graph: groups.contains("graphs")
+        case .pass: groups.contains("passes")
+        default: level.applies(to: groups)
+        }
     }
 
     /// The shard that a case belongs to is the same on every machine and for every seed.

@@ -24,6 +24,10 @@ package enum GraphPattern: String, CaseIterable, Sendable {
     case oneElement = "one-element"
     case tail
     case separate
+    /// A value times a function of itself.
+    case gated
+    /// Operators that undo or repeat each other.
+    case repeated
 
     /// Builds the graph.
     func build(_ draft: inout GraphDraft) throws {
@@ -104,6 +108,14 @@ package enum GraphPattern: String, CaseIterable, Sendable {
             let x = try draft.input([17, 33])
             let product = draft.add("MatMul", x, try draft.constant([33, 17]))
             draft.output(draft.add("Relu", draft.add("Add", product, try draft.constant([17]))))
+        case .gated:
+            let x = try draft.input([rows, columns])
+            let gated = draft.add("Mul", x, draft.add("Sigmoid", x))
+            draft.output(draft.add("Add", gated, try draft.constant([columns])))
+        case .repeated:
+            let x = try draft.input([rows, columns])
+            let twice = draft.add("Relu", draft.add("Relu", draft.add("Neg", draft.add("Neg", x))))
+            draft.output(draft.add("Mul", twice, try draft.constant([columns])))
         case .separate:
             let x = try draft.input([rows, columns]), y = try draft.input([3])
             draft.output(draft.add("Relu", draft.add("Add", x, x)), draft.add("Mul", y, draft.add("Relu", y)))

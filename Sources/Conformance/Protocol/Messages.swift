@@ -19,6 +19,9 @@ package struct WorkerRequest: Codable, Sendable {
         /// Try what `check` names (an aspect of `GraphCase`) on the program that the plugin's compiler makes of a graph: blob 1 is the graph as a model, the rest
         /// are its inputs; `seed`. Only for workers with the capability "programs".
         case program
+        /// Let the pass `check` of the plugin rewrite a graph: blob 1 is the graph as a model, the rest are its inputs. Only for workers with the capability
+        /// "passes".
+        case pass
         /// Do one named check of the levels `load` and `driver`: `check`, `seed`, and the members of `load`.
         case check
         /// Close everything and exit with status 0; there is no reply.
@@ -47,11 +50,11 @@ package struct WorkerReply: Codable, Sendable {
     package enum Kind: String, Codable, Sendable {
         /// `protocol`, `program`, `capabilities`.
         case hello
-        /// `identity`, `devices`, `kernels`, `groups`, `programNumerics`.
+        /// `identity`, `devices`, `kernels`, `groups`, `programNumerics`, `passes`.
         case loaded
         /// `placement`, `ranBy`, and if the request said `guarded` perhaps `failure` and `message`: what a kernel did to memory; blobs from 1 on are the outputs as TensorProto in the graph's order.
         case ran
-        /// `status`, `failure`, `message`.
+        /// `status`, `failure`, `message`; of a pass the outputs of the rewritten graph, blobs from 1 on.
         case checked
         /// `code`, `message`: the request was not carried out.
         case error
@@ -99,6 +102,8 @@ package struct WorkerReply: Codable, Sendable {
     package var groups: [String]?
     /// What the plugin's compiler declares about the arithmetic of its programs; nil where it declares nothing.
     package var programNumerics: NumericFacts?
+    /// The plugin's passes by name; nil from workers that do not tell.
+    package var passes: [String]?
     package var placement: [String: Int]?
     /// Names of the kernels that ran, by node.
     package var ranBy: [String]?

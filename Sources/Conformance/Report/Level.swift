@@ -15,7 +15,7 @@ package enum Level: String, Codable, CaseIterable, Sendable {
     func applies(to groups: [String]) -> Bool {
         switch self {
         case .operators: groups.contains("operators") || !groups.contains("graphs")
-        case .graphs: groups.contains("graphs")
+        case .graphs: groups.contains("graphs") || groups.contains("passes")
         default: true
         }
     }

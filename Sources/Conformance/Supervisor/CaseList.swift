@@ -82,6 +82,10 @@ struct CaseList {
                 { GraphCase.all.map { Case(id: $0.id, level: .graphs, body: .graph($0), specification: $0.aspect.specification) } }
             ),
             (
+                PassCase.suite, .graphs,
+                { PassCase.all.map { Case(id: $0.id, level: .graphs, body: .pass($0), specification: PassCase.specification) } }
+            ),
+            (
                 "networks", .models,
                 { () throws(ConformanceError) in
                     try Case.corpus(try present(installation.networks), suite: "networks", level: .models, folding: true)
@@ -141,6 +145,7 @@ struct CaseList {
 extension Case {
     /// Of the smoke tier: each named graph once, on the data that show most.
     fileprivate var isFirstOfItsGraph: Bool {
+        if case .pass(let pass) = body { return pass.type == .float32 }
         guard case .graph(let graph) = body, case .pattern = graph.shape else { return false }
         return graph.type == .float32 && (graph.data == .exact || graph.aspect.isTrial)
     }

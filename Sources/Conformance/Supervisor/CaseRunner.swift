@@ -65,6 +65,7 @@ final class CaseRunner {
             case .offer(let offer): try run(offer, &decision)
             case .probe(let probe): try run(probe, &decision)
             case .graph(let graph): try run(graph, &decision)
+            case .pass(let pass): try run(pass, &decision)
             case .call(let reproducer):
                 let call = reproducer.call
                 let type = call.inputs.first.flatMap { $0?.dataType } ?? .float32

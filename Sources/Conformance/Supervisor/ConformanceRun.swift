@@ -55,7 +55,7 @@ package struct ConformanceRun {
             negotiationError = error.description
         }
         // A plugin that plays no such role is not asked; see `LevelResult.Outcome.notApplicable`.
-        let cases = list.cases.filter { testCase in negotiation?.groups.map(testCase.level.applies) ?? true }
+        let cases = list.cases.filter { testCase in negotiation?.groups.map(testCase.applies) ?? true }
         if cases.isEmpty { throw .usage("the plugin has no group that the chosen cases are about") }
         if let name = configuration.optionsName, let identity = negotiation?.identity,
             name != identity.name && name != configuration.plugin.givenName

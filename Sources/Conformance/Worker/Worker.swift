@@ -57,12 +57,13 @@ package struct Worker {
                 var reply = WorkerReply(.hello)
                 reply.protocol = WorkerRequest.protocolVersion
                 reply.program = "southbridge \(suiteVersion)"
-                reply.capabilities = ["models", "checks", "files", "programs"]
+                reply.capabilities = ["models", "checks", "files", "programs", "passes"]
                 return (reply, [])
             case .load: return (try load(request), [])
             case .run: return try run(request, blobs)
             case .check: return (try check(request), [])
             case .program: return (try tryProgram(request, blobs), [])
+            case .pass: return try tryPass(request, blobs)
             case .end: return (.error(.internal, "nothing to answer"), [])
             }
         } catch let error as PluginError {
@@ -100,6 +101,7 @@ package struct Worker {
                 numerics: $0.numerics == .strict ? nil : $0.numerics)
         }
         reply.groups = plugin.groupNames
+        reply.passes = plugin.passLibrary?.passes.map(\.name)
         reply.programNumerics = plugin.compiler.flatMap { $0.numerics == .strict ? nil : $0.numerics }
         libraries = try (request.libraries ?? []).compactMap {
             try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:]).library
@@ -116,6 +118,7 @@ package struct Worker {
         rules.folding = request.folding ?? true
         rules.decomposing = rules.folding
         rules.compiling = request.compiling ?? rules.folding
+        rules.optimizing = rules.folding
         let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
         var reply = WorkerReply(.ran)
         let outputs: [(name: String, tensor: HostTensor)]
@@ -148,6 +151,16 @@ package struct Worker {
         }
         let (graph, inputs) = try model(request, blobs)
         return .checked { try ProgramTrial(device, graph, inputs, seed: request.seed ?? 0).run(aspect) }
+    }
+
+    private func tryPass(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
+        guard let plugin, let name = request.check else { return (.error(.internal, "no plugin is loaded, or no pass is named"), []) }
+        let (graph, inputs) = try model(request, blobs)
+        var outputs: [Data] = []
+        let reply = WorkerReply.checked {
+            outputs = try PassTrial(plugin, device, graph, inputs).run(name).map { try tensorProtoData(name: "", $0) }
+        }
+        return (reply, outputs)
     }
 
     private func check(_ request: WorkerRequest) throws -> WorkerReply {

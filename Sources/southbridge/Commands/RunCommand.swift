@@ -48,7 +48,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("End with exit code 5 when the runs take longer, planning included.", valueName: "seconds"))
     var timeout: Double?
 
-    @Flag(help: "Say for every node where it ran.")
+    @Flag(help: "Say what each pass did, and for every node where it ran.")
     var verbose = false
 
     @OptionGroup var flags: PluginFlags
@@ -104,6 +104,11 @@ struct RunCommand: ParsableCommand {
         if flags.json { return try printJSON(result) }
         if verbose {
             print(result.phases.map { "\($0.phase) \(tenths($0.milliseconds)) ms" }.joined(separator: ", "))
+            for pass in summary.passes.entries {
+                print(
+                    "pass \(pass.name)\t\(pass.rewrites) rewrites, \(pass.nodesBefore) → \(pass.nodesAfter) nodes, \(thousandths(pass.seconds * 1000)) ms"
+                )
+            }
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
         result.print(randomInputs: graph.inputs.count > inputs.files.count)
@@ -269,5 +274,6 @@ private struct RunResult: Encodable {
         return counter.unit.isEmpty ? number : "\(number) \(counter.unit)"
     }
 
-    private func thousandths(_ value: Double) -> String { String((value * 1000).rounded() / 1000) }
 }
+
+private func thousandths(_ value: Double) -> String { String((value * 1000).rounded() / 1000) }

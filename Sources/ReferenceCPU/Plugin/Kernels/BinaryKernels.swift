@@ -46,6 +46,9 @@ let binaryKernels: [TunedKernel] =
         },
     ]
 
+/// The loop of an operator that can be a step of a fused one.
+func elementwiseCode(binary name: String) -> cpu_binary? { binaryOperators.first { $0.name == name }?.code }
+
 private func binary(_ code: cpu_binary, _ node: NodeView, _ device: CPUDevice) throws(Refusal) -> TunedKernel.Plan {
     try require(node.inputCount == 2, .other, "not two inputs")
     let (a, b, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))

@@ -7,21 +7,29 @@ import Tensors
 /// Convolution as matrix products over what the windows see, laid out a block of columns at a time; depthwise ones directly.
 let convolutionKernels = [
     TunedKernel("Conv", since: 1, types: TypeSet(.float32, .float64), widens: true) { node, device throws(Refusal) in
-        let (x, w, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
-        try node.requireType(x.type)
-        try require(x.shape.count == w.shape.count && x.shape.count >= 3, .shape, "ranks that do not fit")
-        let groups = Int(node.int("group") ?? 1)
-        try require(
-            groups > 0 && x.shape[1] == w.shape[1] * groups && w.shape[0] % groups == 0 && y.view.count > 0 && w.view.count > 0, .shape,
-            "channels that do not fit")
-        let window = try window(node, input: x.shape, output: y.shape, kernel: Array(w.shape.dropFirst(2)))
-        let kernel = PreparedConvolution(
-            window, x.type, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups,
-            taps: product(w.shape.dropFirst(2)),
-            inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), device)
-        return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
-    }
+        try convolution(node, device, chain: nil)
+    },
+    TunedKernel("FusedConv", domain: FusedStep.domain, since: 1, types: TypeSet(.float32, .float64)) { node, device throws(Refusal) in
+        let y = try node.present(output: 0)
+        return try convolution(node, device, chain: try ElementwiseChain(node, y.type, shape: y.shape, operandsFrom: 3))
+    },
 ]
+
+private func convolution(_ node: NodeView, _ device: CPUDevice, chain: ElementwiseChain?) throws(Refusal) -> TunedKernel.Plan {
+    let (x, w, y) = (try node.present(input: 0), try node.present(input: 1), try node.present(output: 0))
+    try node.requireType(x.type)
+    try require(x.shape.count == w.shape.count && x.shape.count >= 3, .shape, "ranks that do not fit")
+    let groups = Int(node.int("group") ?? 1)
+    try require(
+        groups > 0 && x.shape[1] == w.shape[1] * groups && w.shape[0] % groups == 0 && y.view.count > 0 && w.view.count > 0, .shape,
+        "channels that do not fit")
+    let window = try window(node, input: x.shape, output: y.shape, kernel: Array(w.shape.dropFirst(2)))
+    let kernel = PreparedConvolution(
+        window, x.type, batch: x.shape[0], channels: x.shape[1], filters: w.shape[0], groups: groups,
+        taps: product(w.shape.dropFirst(2)),
+        inputSize: product(x.shape.dropFirst(2)), outputSize: product(y.shape.dropFirst(2)), chain, device)
+    return TunedKernel.Plan(kernel: kernel, workspace: kernel.workspace)
+}
 
 private final class PreparedConvolution: PreparedKernel {
     private struct Unfold {
@@ -52,6 +60,8 @@ private final class PreparedConvolution: PreparedKernel {
     private let batch, channels, filters, groups, taps, inputSize, outputSize: Int
     /// Columns that are laid out at a time: so many that the panel stays in a cache, and at least enough for the product's blocks.
     private let columns: Int
+    /// Runs over each part of the output while it is still in a cache.
+    private let chain: ElementwiseChain?
     private let pool: ThreadPool
     private let products: MatrixProduct
 
@@ -60,8 +70,9 @@ private final class PreparedConvolution: PreparedKernel {
     init(
         _ window: cpu_window, _ type: DataType, batch: Int, channels: Int, filters: Int, groups: Int, taps: Int, inputSize: Int,
         outputSize: Int,
-        _ device: CPUDevice
+        _ chain: ElementwiseChain?, _ device: CPUDevice
     ) {
+        self.chain = chain
         self.window = window
         isDouble = type == .float64
         (self.batch, self.channels, self.filters, self.groups, self.taps) = (batch, channels, filters, groups, taps)
@@ -81,6 +92,7 @@ private final class PreparedConvolution: PreparedKernel {
         let w = UnsafeRawPointer(try launch.input(1).hostElements())
         let bias: UnsafeRawPointer? = launch.hasInput(2) ? UnsafeRawPointer(try launch.input(2).hostElements()) : nil
         let y = try launch.output(0).hostElements()
+        let steps = try chain?.task(launch, from: y, to: y, operandsFrom: 3)
         if isDepthwise {
             let task = Depthwise(window: window, channels: filters, multiplier: filters / channels, x: x, weights: w, bias: bias, y: y)
             pool.parallel(batch * filters, grain: max(elementGrain / (outputSize * taps), 1), with: task) { task, begin, end in
@@ -90,6 +102,7 @@ private final class PreparedConvolution: PreparedKernel {
                         $0, Int64(task.channels), Int64(task.multiplier), task.x, task.weights, task.bias, task.y, Int64(begin), Int64(end))
                 }
             }
+            if let steps { pool.run(steps, 0, batch * filters * outputSize) }
             return
         }
         let panel = workspace > 0 ? try launch.hostWorkspace(atLeast: workspace) : nil
@@ -121,6 +134,7 @@ private final class PreparedConvolution: PreparedKernel {
                 let source = panel.map { UnsafeRawPointer($0) } ?? input
                 multiply(layout, weights, source, adding: bias != nil, output + first * elementBytes)
             }
+            if let steps { pool.run(steps, index * rows * outputSize, (index + 1) * rows * outputSize) }
         }
     }
 

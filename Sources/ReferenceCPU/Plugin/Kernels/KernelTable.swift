@@ -7,5 +7,5 @@ import PluginKit
 let tunedKernels: [any Kernel<CPUDevice>] = [
     unaryKernels, binaryKernels, foldKernels, matrixKernels, quantizedProductKernels, quantizedConvolutionKernels, quantizationKernels,
     convolutionKernels, poolingKernels, normalizationKernels, reductionKernels, attentionKernels, rotaryKernels, movementKernels,
-    layoutKernels, lineKernels, indexingKernels, transposedConvolutionKernels, resizeKernels,
+    layoutKernels, lineKernels, indexingKernels, transposedConvolutionKernels, resizeKernels, fusedKernels,
 ].joined().map { $0 as any Kernel<CPUDevice> }

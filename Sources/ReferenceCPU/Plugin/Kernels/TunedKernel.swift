@@ -31,14 +31,15 @@ struct TunedKernel: CPUKernel {
 
     /// - Parameter widens: the kernel sees 16-bit floats as float32 (see `Widening`), and is offered for them where it is for float32.
     init(
-        _ operatorName: String, since: Int, until: Int = 0, types: TypeSet, widens: Bool = false, flags: KernelFlags = .deterministic,
+        _ operatorName: String, domain: String = "", since: Int, until: Int = 0, types: TypeSet, widens: Bool = false,
+        flags: KernelFlags = .deterministic,
         plan: @escaping @Sendable (NodeView, CPUDevice) throws(Refusal) -> Plan
     ) {
         declaration = KernelDeclaration(
-            operatorName, operator: operatorName, since: since, until: until,
+            operatorName, domain: domain, operator: operatorName, since: since, until: until,
             types: widens && types.contains(.float32) ? [types, shortFloats] : types,
             flags: flags)
-        definition = OperatorCatalog.standard["", operatorName]!
+        definition = OperatorCatalog.standard[domain, operatorName]!
         self.widens = widens
         self.plan = plan
     }

@@ -92,6 +92,11 @@ let unaryKernels: [TunedKernel] =
         },
     ]
 
+/// The loop of an operator that can be a step of a fused one.
+func elementwiseCode(unary name: String) -> cpu_unary? {
+    name == "Clip" ? CPU_UNARY_CLIP : unaryOperators.first { $0.name == name }?.code
+}
+
 /// What the loop is told beside the data: attributes, or for Clip inputs 1 and 2 of the launch.
 private struct Limits {
     var floats = (0.0, 0.0)
