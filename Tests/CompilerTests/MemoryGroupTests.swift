@@ -57,4 +57,14 @@ import Testing
         #expect(
             summary.remarks.count == 1 && summary.remarks[0].contains(reason) && summary.remarks[0].contains("chip"), "\(summary.remarks)")
     }
+
+    /// The suite offers plans of its own.
+    @Test(arguments: [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 1)]) func theSuiteRefusesUnsoundPlans(plan: Int, status: Int32) throws {
+        let library = try buildPlugin("Tests/Plugins/memory_plans.c", flags: ["-DPLAN=\(plan)"])
+        try withTemporaryFolder { folder in
+            let result = try southbridge(
+                "conform", library.path, "--suite", "driver", "--filter", "driver/plan/*", "--output", folder.appending(path: "run").path)
+            #expect(result.status == status, "\(result.output) \(result.error)")
+        }
+    }
 }

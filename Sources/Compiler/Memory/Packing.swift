@@ -5,6 +5,8 @@ struct Packing {
     let offsets: [Int]
     let byteCount: Int
     let strategy: String
+    /// Bytes of tensors above the bound.
+    var excess = 0
 
     /// The order in which a greedy strategy places tensors.
     enum Order: String, CaseIterable {
@@ -137,33 +139,91 @@ struct Packing {
             return Packing(offsets: offsets, byteCount: free.end, strategy: "step by step")
         }
 
-        /// Hill climbing: the tensor that reaches highest is placed before one that it had to give way to, as long as this does no harm and `comparisons` last.
+        /// Hill climbing from both ends: a tensor lies as low as it can or, within the bound, as high as it can. What lies above the bound is placed before one
+        /// that it had to give way to, or one of these changes sides, as long as this does no harm and `comparisons` last.
         func improved(_ packing: Packing, comparisons: Int) -> Packing {
             let price = pairCount + 8 * sizes.count
             guard comparisons >= 2 * price, !lifetimes.isEmpty else { return packing }
             var best = packing
+            var random = LinearCongruentialGenerator(state: 0x9E37_79B9_7F4A_7C15)
             var order = sizes.indices.sorted { (packing.offsets[$0], $0) < (packing.offsets[$1], $1) }
-            var current = packed(order, .lowest, strategy: packing.strategy)
-            var random: UInt64 = 0x9E37_79B9_7F4A_7C15
-            for _ in 0..<min(1000, comparisons / price) {
-                if min(best.byteCount, current.byteCount) <= lowerBound { break }
-                guard let position = order.lastIndex(where: { current.offsets[$0] + sizes[$0] == current.byteCount }) else { break }
+            var isHigh = [Bool](repeating: false, count: sizes.count)
+            var current = packed(order, isHigh)
+            for _ in 0..<min(Self.mostMoves, comparisons / price) {
+                if current.byteCount < best.byteCount { best = Packing(current, strategy: "\(packing.strategy), improved") }
+                if best.byteCount <= lowerBound { break }
+                let above = order.indices.filter { current.offsets[order[$0]] + sizes[order[$0]] > lowerBound }
+                guard let position = above.isEmpty ? nil : above[random.next(below: above.count)] else { break }
                 let tensor = order[position]
-                let before = order[..<position].indices.filter { index in
+                let rivals = order[..<position].indices.filter { index in
                     let other = lifetimes[order[index]]
                     return other.first <= lifetimes[tensor].last && lifetimes[tensor].first <= other.last
                 }
-                if before.isEmpty { break }
-                random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                var changed = order
-                changed.remove(at: position)
-                changed.insert(tensor, at: before[Int(random >> 33) % before.count])
-                let next = packed(changed, .lowest, strategy: "\(packing.strategy), improved")
-                if next.byteCount <= current.byteCount { (order, current) = (changed, next) }
-                if next.byteCount < best.byteCount { best = next }
+                guard !rivals.isEmpty else { break }
+                let rival = rivals[random.next(below: rivals.count)]
+                var (changedOrder, changedSides) = (order, isHigh)
+                if random.next(below: 2) == 0 {
+                    changedOrder.remove(at: position)
+                    changedOrder.insert(tensor, at: rival)
+                } else {
+                    changedSides[order[rival]].toggle()
+                }
+                if random.next(below: 4) == 0 { changedSides[tensor].toggle() }
+                let next = packed(changedOrder, changedSides)
+                if (next.byteCount, next.excess) <= (current.byteCount, current.excess) {
+                    (order, isHigh, current) = (changedOrder, changedSides, next)
+                }
             }
-            return current.byteCount < best.byteCount ? current : best
+            return best
         }
+
+        private static let mostMoves = 2000
+
+        /// - Parameter isHigh: by tensor, whether it takes the highest place that ends at the bound or below it.
+        private func packed(_ order: [Int], _ isHigh: [Bool]) -> Packing {
+            var offsets = [Int](repeating: 0, count: sizes.count)
+            var placed = overlaps
+            var (end, excess) = (0, 0)
+            var neighbours: [Int] = []
+            for tensor in order {
+                neighbours.removeAll(keepingCapacity: true)
+                placed.append(meeting: lifetimes[tensor].first, lifetimes[tensor].last, to: &neighbours)
+                neighbours.sort { offsets[$0] < offsets[$1] }
+                let high = isHigh[tensor] ? highestGap(sizes[tensor], between: neighbours, offsets) : nil
+                offsets[tensor] = high ?? gap(sizes[tensor], between: neighbours, offsets, .lowest)
+                end = max(end, offsets[tensor] + sizes[tensor])
+                excess += max(0, offsets[tensor] + sizes[tensor] - lowerBound)
+                placed.insert(tensor)
+            }
+            return Packing(offsets: offsets, byteCount: end, strategy: "", excess: excess)
+        }
+
+        private func highestGap(_ size: Int, between neighbours: [Int], _ offsets: [Int]) -> Int? {
+            var best: Int?
+            var free = 0
+            for neighbour in neighbours {
+                let room = min(offsets[neighbour], lowerBound) - free
+                if room >= size { best = free + room - size }
+                free = max(free, offsets[neighbour] + sizes[neighbour])
+            }
+            return lowerBound - free >= size ? lowerBound - size : best
+        }
+    }
+}
+
+extension Packing {
+    fileprivate init(_ packing: Packing, strategy: String) {
+        self.init(offsets: packing.offsets, byteCount: packing.byteCount, strategy: strategy)
+    }
+}
+
+/// After Knuth.
+private struct LinearCongruentialGenerator {
+    var state: UInt64
+
+    mutating func next(below limit: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int((state >> 33) % UInt64(limit))
     }
 }
 

@@ -27,7 +27,7 @@ package struct Check: Sendable {
         + loadHardwareChecks
         + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks
         + streamChecks + eventChecks
-        + threadChecks + limitChecks + lifecycleChecks + layoutChecks
+        + threadChecks + limitChecks + lifecycleChecks + layoutChecks + planChecks
     /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
     package static func rememberProcess() { _ = ProcessState.initial }
 
