@@ -65,8 +65,8 @@ package struct Hazards: Sendable {
             func earlier(_ accesses: [Access]) -> Set<Int> {
                 accesses.reduce(into: []) { memories[$1.memory]?.collectConflicts($1, into: &$0) }
             }
-            for (accesses, lane) in [(step.hostReads, 0), (step.accesses, step.lane)] {
-                order.follow(earlier(accesses), lane: lane) { waits.append(Wait(step: index, target: $0, byHost: $1)) }
+            order.hold(step.lane, until: earlier(step.accesses), host: earlier(step.hostReads)) {
+                waits.append(Wait(step: index, target: $0, byHost: $1))
             }
             order.issue(index)
             for access in step.accesses + step.hostReads {
@@ -95,27 +95,57 @@ private struct LaneOrder {
         known = [[Int]](repeating: issued, count: lanes.count)
     }
 
-    /// Makes the lane's next step come after `targets`, and tells of each wait that this takes, and whether the calling thread has to wait.
-    mutating func follow(_ targets: Set<Int>, lane: Int, _ wait: (Int, Bool) -> Void) {
+    /// Steps to wait for, and whether it is the calling thread that needs it.
+    private struct Candidate {
+        let target: Int
+        let needsHost: Bool
+        let byHost: Bool
+    }
+
+    /// Makes the lane's next step come after `targets`, and what the calling thread does for it after `host`. Tells of each wait that this takes, and whether
+    /// the calling thread has to wait.
+    mutating func hold(_ lane: Int, until targets: Set<Int>, host: Set<Int>, _ wait: (Int, Bool) -> Void) {
         learn(lane, from: known[0])
-        // The latest first: what it came after need not be waited for.
-        for target in targets.sorted(by: >) {
-            let other = laneOfStep[target]
-            if other == 0 || other == lane || known[lane][other] >= places[target] { continue }
-            let byHost = lane == 0 || lanes[other].device != lanes[lane].device || !lanes[other].hasEvents
-            wait(target, byHost)
-            if byHost {
-                learn(0, from: clocks[target])
-                // Without events the host waits for all that the lane was given.
-                if !lanes[other].hasEvents {
-                    learn(0, from: known[other])
-                    known[0][other] = issued[other]
-                }
-                learn(lane, from: known[0])
-            } else {
-                learn(lane, from: clocks[target])
+        var candidates = latest(host, lane: 0) + latest(targets, lane: lane)
+        candidates.sort { ($0.target, $0.needsHost ? 1 : 0) < ($1.target, $1.needsHost ? 1 : 0) }
+        // The earliest first: a later one may have come after it.
+        var chosen = candidates
+        for candidate in candidates {
+            let index = chosen.firstIndex { $0.target == candidate.target && $0.needsHost == candidate.needsHost }!
+            let isImplied = chosen.indices.contains { other in
+                other != index && (chosen[other].byHost || !candidate.needsHost)
+                    && clock(after: chosen[other].target)[laneOfStep[candidate.target]] >= places[candidate.target]
             }
+            if isImplied { chosen.remove(at: index) }
         }
+        // What was left out comes again at the end, in case that it was implied by another that was left out.
+        for candidate in chosen.reversed() + candidates.reversed() {
+            let other = laneOfStep[candidate.target]
+            if known[candidate.needsHost ? 0 : lane][other] >= places[candidate.target] { continue }
+            wait(candidate.target, candidate.byHost)
+            learn(candidate.byHost ? 0 : lane, from: clock(after: candidate.target))
+            learn(lane, from: known[0])
+        }
+    }
+
+    /// Of the steps that a lane does not know to be done, the last of each lane.
+    private func latest(_ targets: Set<Int>, lane: Int) -> [Candidate] {
+        var last: [Int: Int] = [:]
+        for target in targets {
+            let other = laneOfStep[target]
+            if other != 0, other != lane, known[lane][other] < places[target] { last[other] = max(last[other] ?? 0, target) }
+        }
+        return last.map { other, target in
+            Candidate(
+                target: target, needsHost: lane == 0,
+                byHost: lane == 0 || lanes[other].device != lanes[lane].device || !lanes[other].hasEvents)
+        }
+    }
+
+    /// What is known to be done after a wait for a step. Without events that is all that its lane was given.
+    private func clock(after target: Int) -> [Int] {
+        let lane = laneOfStep[target]
+        return lanes[lane].hasEvents ? clocks[target] : known[lane]
     }
 
     mutating func issue(_ step: Int) {

@@ -200,10 +200,15 @@ extension Program {
             case .order, .synchronize: "wait"
             }
         var reason = PluginError(status: status, error, plugin: names?.plugin ?? "the device", doing: doing)
-        if control?.isStopped == true { for queue in lanes.queues { _ = try? queue.stream.cancel() } }
+        if control?.isStopped == true, reason.code == .cancelled {
+            // What was given between the stop and the end of the loop is dropped, too.
+            for queue in lanes.queues { _ = try? queue.stream.cancel() }
+            _ = settleQueues()
+            return failure(reason, node: lastNode(before: step), control)
+        }
         let late = settleQueues()
         if names == nil, reason.correlation == 0, let late, late.correlation > 0 { reason = late }
-        return failure(reason, node: names?.node ?? (control?.isStopped == true ? lastNode(before: step) : nil), control)
+        return failure(reason, node: names?.node, control)
     }
 
     private func failure(_ error: PluginError, node: String?, _ control: RunControl?) -> ExecutionError {
@@ -217,9 +222,9 @@ extension Program {
         return .device(error, node: node)
     }
 
-    /// The launch that a run was at when it got to a step.
+    /// The launch that a run was at when it was stopped before a step.
     private func lastNode(before step: Int) -> String? {
-        list.launched[...step].last { $0 != nil }.flatMap { $0 }.map { names[$0].node }
+        list.launched[..<step].last { $0 != nil }.flatMap { $0 }.map { names[$0].node }
     }
 
     private func node(ofCorrelation correlation: UInt64) -> String? {

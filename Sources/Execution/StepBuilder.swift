@@ -92,6 +92,23 @@ struct StepBuilder {
         planned.insert(
             PlannedStep(step: copy.step, lane: copy.lane, accesses: [read], output: output), at: last.map { $0 + 1 } ?? planned.count)
     }
+
+    /// How many steps earlier an input may be given to its lane.
+    private static let lead = 256
+
+    /// Moves copies of inputs forward past steps that do not touch their bytes, so that they go up while earlier launches work.
+    mutating func leadWithInputs() {
+        for index in planned.indices where planned[index].input != nil && planned[index].lane > 0 {
+            let write = planned[index].accesses[0]
+            var target = index
+            while target > 0, index - target < Self.lead, planned[target - 1].input == nil,
+                !(planned[target - 1].accesses + planned[target - 1].hostReads).contains(where: {
+                    $0.memory == write.memory && $0.bytes.overlaps(write.bytes)
+                })
+            { target -= 1 }
+            if target < index { planned.insert(planned.remove(at: index), at: target) }
+        }
+    }
 }
 
 extension PlacedNode {

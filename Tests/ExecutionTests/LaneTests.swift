@@ -38,24 +38,23 @@ import Testing
         }
     }
 
-    /// Two products that share nothing: the chip computes the first while it receives the second's input, and sends the first's result during the second.
+    /// y0 = x0 · w, y1 = x0 · x1: the chip computes the first while it receives x1, and sends y0 during the second.
     @Test func copiesOverlapWithWork() throws {
-        let width = 128
-        var graph = Graph(name: "two products")
-        for index in 0..<2 {
-            let (x, w, y) = (
-                graph.addValue("x\(index)", type: TensorType(.float32, known: [width, width])), graph.addValue("w\(index)"),
-                graph.addValue("y\(index)")
-            )
-            graph.inputs.append(x)
-            graph.outputs.append(y)
-            graph.constants[w] = try HostTensor(.float32, [width, width], (0..<width * width).map { Float($0 % 3) - 1 })
-            graph.addNode(Node(name: "product\(index)", operatorName: "MatMul", opset: 13, inputs: [x, w], outputs: [y]))
+        let width = 512
+        func matrix(_ shift: Int) throws -> HostTensor {
+            try HostTensor(.float32, [width, width], (0..<width * width).map { Float(($0 + shift) % 5) - 2 })
         }
-        let inputs = try Dictionary(
-            uniqueKeysWithValues: (0..<2).map { index in
-                ("x\(index)", try HostTensor(.float32, [width, width], (0..<width * width).map { Float(($0 + index) % 5) - 2 }))
-            })
+        var graph = Graph(name: "two products")
+        let type = TensorType(.float32, known: [width, width])
+        let (x0, x1, w) = (graph.addValue("x0", type: type), graph.addValue("x1", type: type), graph.addValue("w"))
+        graph.inputs = [x0, x1]
+        graph.constants[w] = try matrix(2)
+        for (name, second) in [("y0", w), ("y1", x1)] {
+            let output = graph.addValue(name)
+            graph.addNode(Node(name: name, operatorName: "MatMul", opset: 13, inputs: [x0, second], outputs: [output]))
+            graph.outputs.append(output)
+        }
+        let inputs = ["x0": try matrix(0), "x1": try matrix(1)]
         let device = try npu(["graphs": "false"])
         let session = Session(graph, devices: [device])
         _ = try session.run(inputs)
