@@ -46,7 +46,7 @@ extension Pass {
             let context = InferenceContext(
                 attributes: NodeAttributes(version: version, given: node.attributes, rules: definition.attributes),
                 inputs: node.inputs.map { graph.type($0) }, wanted: [true], values: { _ in nil })
-            graph.fold(id, to: [try value(context).hostTensor()])
+            if let folded = try? value(context).hostTensor() { graph.fold(id, to: [folded]) }
         }
     }
 

@@ -50,7 +50,8 @@ package struct PassGraph: Sendable {
 
     /// The one number that a constant's elements all are; nil if there are several, or none.
     package func number(_ value: ValueID?) -> Double? {
-        guard let tensor = constant(value), tensor.count > 0, tensor.count <= 1 << 16, tensor.dataType != .string else { return nil }
+        guard let tensor = constant(value), tensor.count > 0, tensor.count <= 1 << 16, ![.string, .complex].contains(tensor.dataType.kind)
+        else { return nil }
         let elements = ReferenceTensor(tensor).floats
         guard let first = elements.first, elements.allSatisfy({ $0.bitPattern == first.bitPattern }) else { return nil }
         return first

@@ -42,7 +42,7 @@ package struct PassManager: Sendable {
         var report = PassReport()
         var dropped = Set<String>()
         let expected = inference.graph.outputs.map { inference.types[$0.index] }
-        let checker = try verifier?.checker(inference.graph, inputs: inputs, values: values)
+        let checker = try verifier?.checker(inference.graph, inputs: inputs, values: values, catalog: catalog)
         for stage in Pass.Stage.allCases {
             let members = passes.filter { $0.stage == stage }
             for _ in 0..<(stage == .simplify ? Self.mostRounds : 1) {
