@@ -127,7 +127,7 @@ final class Program {
                 outputs.append(.device(device, buffer, offset: offset, type, tensor: tensor))
             }
         }
-        builder.leadWithInputs()
+        builder.leadWithUploads()
         let list = try StepList(builder.planned, builder.lanes, omittedWait: omittedWait)
         steps = .allocate(capacity: max(list.steps.count, 1))
         _ = steps.initialize(from: list.steps)

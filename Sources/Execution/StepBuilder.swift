@@ -93,15 +93,16 @@ struct StepBuilder {
             PlannedStep(step: copy.step, lane: copy.lane, accesses: [read], output: output), at: last.map { $0 + 1 } ?? planned.count)
     }
 
-    /// How many steps earlier an input may be given to its lane.
+    /// How many steps earlier a copy may be given to its lane.
     private static let lead = 256
 
-    /// Moves copies of inputs forward past steps that do not touch their bytes, so that they go up while earlier launches work.
-    mutating func leadWithInputs() {
-        for index in planned.indices where planned[index].input != nil && planned[index].lane > 0 {
+    /// Moves copies of what is there before the run, inputs and constants, forward past steps that do not touch their bytes, so that they go up while earlier
+    /// launches work.
+    mutating func leadWithUploads() {
+        for index in planned.indices where planned[index].isUpload {
             let write = planned[index].accesses[0]
             var target = index
-            while target > 0, index - target < Self.lead, planned[target - 1].input == nil,
+            while target > 0, index - target < Self.lead, !planned[target - 1].isUpload,
                 !(planned[target - 1].accesses + planned[target - 1].hostReads).contains(where: {
                     $0.memory == write.memory && $0.bytes.overlaps(write.bytes)
                 })
@@ -109,6 +110,11 @@ struct StepBuilder {
             if target < index { planned.insert(planned.remove(at: index), at: target) }
         }
     }
+}
+
+extension PlannedStep {
+    /// Goes to a queue, and reads nothing that the run makes.
+    fileprivate var isUpload: Bool { lane > 0 && launch == nil && accesses.count == 1 && accesses[0].isWrite }
 }
 
 extension PlacedNode {
