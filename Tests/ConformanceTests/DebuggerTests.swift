@@ -58,7 +58,7 @@ import Testing
         #expect(denied.status == 0, "\(denied.report.verdict?.message ?? "")")
     }
 
-    @Test(arguments: ["flip:1", "wrong-copy:1"]) func aFaultOfTheChipIsNamed(_ fault: String) throws {
+    @Test(arguments: ["flip:1", "wrong-copy:3"]) func aFaultOfTheChipIsNamed(_ fault: String) throws {
         let (status, report) = try debug(Self.network("llama_small"), "--device", "npu,cpu", "--option", "npu.fault=\(fault)")
         #expect(status == 1)
         // The first work that the chip does is the first node that it runs.
@@ -88,7 +88,7 @@ import Testing
         return try modelData(graph)
     }
 
-    @Test(arguments: [("none", String?.none), ("drops_residual", "biased"), ("narrow_inner_values", "hidden")])
+    @Test(arguments: [("none", String?.none), ("drops_residual", "biased"), ("narrow_inner_values", "biased")])
     func aProgramIsOpened(_ fault: String, _ node: String?) throws {
         try withTemporaryFolder { folder in
             let model = folder.appending(path: "block.onnx")

@@ -15,14 +15,21 @@ struct NodeNoise: Sendable {
     /// - Parameters:
     ///   - finding: on the device's own outputs. A kernel of grade A makes honest rounding errors, so its noise is as large as these; of any other
     ///     only the bound is known.
+    ///   - reference: the reference's outputs, whose own errors are noise, too: between two right runs lie the errors of both.
     ///   - isInGroup: the result may be handed on unrounded, which differs from the rounded one by half the distance of two numbers.
-    init(_ judge: Judge, _ finding: Finding, isInGroup: Bool) {
+    init(_ judge: Judge, _ finding: Finding, reference: [HostTensor?], isInGroup: Bool) {
         let rounds = isInGroup && judge.call.definition.numericClass != .movement
         amplitudes = judge.results.indices.map { output in
             guard let result = judge.results[output], let bound = judge.tolerance(of: output) else { return [] }
             let typical = finding.grade == .a ? judge.typicalErrors(of: output) : nil
-            let noise = zip(bound, typical ?? bound).map { $0.isFinite ? min($0, $1) : 0 }
-            guard rounds, result.dataType.isFloat else { return noise }
+            var noise = zip(bound, typical ?? bound).map { $0.isFinite ? min($0, $1) : 0 }
+            guard result.dataType.isFloat else { return noise }
+            if output < reference.count, let own = reference[output], own.count == noise.count {
+                for (index, (value, exact)) in zip(own.decodedDoubles(), result.roundedFloats).enumerated() where (value - exact).isFinite {
+                    noise[index] = max(noise[index], abs(value - exact))
+                }
+            }
+            guard rounds else { return noise }
             let format = NumberFormat(result.dataType)
             return zip(noise, result.floats).map { $1.isFinite ? max($0, format.ulp($1) / 2) : $0 }
         }
