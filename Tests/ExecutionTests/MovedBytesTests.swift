@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Compiler
 import Execution
+import Foundation
 import Graph
 import Southbound
 import Tensors
