@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels.hpp"
+
+#include <algorithm>
+
+static void reorder(Builder &builder, const Place &from, const Place &to) {
+    const dnnl::reorder::primitive_desc descriptor(builder.engine(), from.desc, builder.engine(), to.desc, Builder::attributes());
+    builder.add(descriptor, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+void buildTranspose(Builder &builder) {
+    const Place data = builder.input(0), result = builder.output();
+    const Dims shape = data.desc.dims();
+    std::vector<int64_t> order = builder.node.integers("perm");
+    if (order.empty())
+        for (size_t i = shape.size(); i > 0; --i) order.push_back(static_cast<int64_t>(i) - 1);
+    if (order.size() != shape.size()) throw Refusal(SB_REASON_SHAPE, "a single number has no axes");
+    Dims strides(shape.size(), 1), seen(shape.size());
+    for (size_t i = shape.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * shape[i];
+    for (size_t i = 0; i < shape.size(); ++i) seen[i] = strides[static_cast<size_t>(order[i])];
+    reorder(builder, data.as({result.desc.dims(), data.desc.data_type(), seen}), result);
+}
+
+void buildCast(Builder &builder) {
+    using Type = dnnl::memory::data_type;
+    const Place data = builder.input(0), result = builder.output();
+    const Type from = data.desc.data_type(), to = result.desc.data_type();
+    const auto isFloat = [](Type type) { return type == Type::f32 || type == Type::f16 || type == Type::bf16; };
+    // oneDNN rounds to nearest and saturates, where the standard cuts off and wraps.
+    if (!isFloat(to) || (!isFloat(from) && to != Type::f32))
+        throw Refusal(SB_REASON_DATA_TYPE, "from floats to floats, and from bytes to float32");
+    if (from == to && from != Type::f32) throw Refusal(SB_REASON_DATA_TYPE, "from one type to another");
+    reorder(builder, data, result);
+}
+
+void buildConcat(Builder &builder) {
+    const Node &node = builder.node;
+    const Place result = builder.output();
+    const int64_t axis = node.axis("axis", 0, static_cast<uint32_t>(result.desc.dims().size()));
+    std::vector<dnnl::memory::desc> parts;
+    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_DST, result}};
+    for (size_t i = 0; i < node.inputCount(); ++i) {
+        const Place part = builder.input(i);
+        parts.push_back(part.desc);
+        arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part);
+    }
+    const dnnl::concat::primitive_desc descriptor(result.desc, static_cast<int>(axis), parts, builder.engine(), Builder::attributes());
+    builder.add(descriptor, std::move(arguments));
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels.hpp"
+
+#include <algorithm>
+
+/// Channels next to each other: the order that oneDNN's fast windows take on every processor.
+static dnnl::memory::desc channelsLast(const dnnl::memory::desc &like) {
+    const Dims shape = like.dims();
+    Dims strides(shape.size());
+    strides[1] = 1;
+    int64_t stride = shape[1];
+    for (size_t i = shape.size() - 1; i >= 2; --i) {
+        strides[i] = stride;
+        stride *= shape[i];
+    }
+    strides[0] = stride;
+    return {shape, like.data_type(), strides};
+}
+
+static void pool(Builder &builder, dnnl::algorithm algorithm, const Window &window) {
+    const Place data = builder.input(0), result = builder.output();
+    const Place source = builder.ordered(data, channelsLast(data.desc)), target = builder.target(result, channelsLast(result.desc));
+    const dnnl::pooling_v2_forward::desc description(dnnl::prop_kind::forward_inference, algorithm, source.desc, target.desc,
+                                                     window.strides, window.kernel, window.dilations, window.before, window.after);
+    const dnnl::pooling_v2_forward::primitive_desc descriptor(description, Builder::attributes(), builder.engine());
+    builder.add(descriptor, {{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, target}});
+    builder.deliver(target, result);
+}
+
+static Window window(const Builder &builder) {
+    const Node &node = builder.node;
+    const Dims data = builder.input(0).desc.dims(), result = builder.output().desc.dims();
+    const Window window(node, data, result, node.integers("kernel_shape"));
+    for (size_t i = 0; i < window.kernel.size(); ++i)
+        if (std::max(window.before[i], window.after[i]) >= window.kernel[i])
+            throw Refusal(SB_REASON_ATTRIBUTE, "a window that sees nothing but padding");
+    return window;
+}
+
+void buildMaxPool(Builder &builder) {
+    pool(builder, dnnl::algorithm::pooling_max, window(builder));
+}
+
+void buildAveragePool(Builder &builder) {
+    const bool counts = builder.node.integer("count_include_pad", 0) != 0;
+    if (counts && builder.node.integer("ceil_mode", 0) != 0)
+        throw Refusal(SB_REASON_ATTRIBUTE, "padding does not count where sizes are rounded up");
+    pool(builder, counts ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding, window(builder));
+}
+
+void buildGlobalAveragePool(Builder &builder) {
+    const Place data = builder.input(0), result = builder.output();
+    const dnnl::reduction::primitive_desc descriptor({dnnl::algorithm::reduction_mean, data.desc, result.desc, 0, 0}, Builder::attributes(),
+                                                     builder.engine());
+    builder.add(descriptor, {{DNNL_ARG_SRC, data}, {DNNL_ARG_DST, result}});
+}

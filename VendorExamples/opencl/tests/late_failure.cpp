@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A kernel that fails on a queue: a Gather with an index out of range. What was given to the stream after it must be left undone, the next
+// synchronization must tell the launch's number, and after that the stream must work again (SB-STR-004, SB-OPS-010).
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "southbridge.h"
+
+namespace {
+
+int failures = 0;
+
+void expect(bool holds, const char *what) {
+    if (holds) return;
+    fprintf(stderr, "failed: %s\n", what);
+    ++failures;
+}
+
+template <typename Table> const Table &group(const sb_plugin &plugin, std::string_view name) {
+    for (size_t i = 0; i < plugin.group_count; ++i)
+        if (std::string_view(plugin.groups[i].name.data, plugin.groups[i].name.length) == name)
+            return *(const Table *)plugin.groups[i].table;
+    fprintf(stderr, "the plugin has no group\n");
+    exit(1);
+}
+
+sb_tensor tensor(uint32_t type, int64_t *shape, uint32_t rank, sb_buffer *buffer) {
+    sb_tensor made{};
+    made.size = sizeof made;
+    made.data_type = type;
+    made.shape = shape;
+    made.rank = rank;
+    made.buffer = buffer;
+    return made;
+}
+
+} // namespace
+
+int main() {
+    sb_host host{};
+    host.size = sizeof host;
+    host.version = SB_VERSION;
+    host.log = [](void *, uint32_t, sb_string) {};
+    host.clock = [](void *) -> uint64_t { return 0; };
+    char text[200] = "";
+    sb_error error{sizeof error, 0, 0, 0, text, sizeof text};
+    const sb_plugin *plugin;
+    sb_instance *instance;
+    sb_device *device;
+    if (southbridge_plugin(&host, &plugin, &error) || plugin->start(&host, nullptr, 0, &instance, &error)) {
+        fprintf(stderr, "%s\n", text);
+        return 1;
+    }
+    auto &driver = group<sb_driver>(*plugin, "driver");
+    auto &streams = group<sb_streams>(*plugin, "streams");
+    auto &operators = group<sb_operators>(*plugin, "operators");
+    if (driver.open(instance, 0, &device, &error)) return 1;
+    sb_stream *stream;
+    sb_buffer *data, *indices, *result, *other;
+    streams.create(device, &stream, &error);
+    for (sb_buffer **buffer : {&data, &indices, &result, &other}) driver.allocate(device, 0, 64, 64, buffer, &error);
+
+    // Gather of 4 elements out of 8.
+    int64_t data_shape[] = {8}, index_shape[] = {4};
+    sb_tensor x = tensor(SB_TYPE_FLOAT32, data_shape, 1, data), i = tensor(SB_TYPE_INT64, index_shape, 1, indices);
+    sb_tensor y = tensor(SB_TYPE_FLOAT32, index_shape, 1, result);
+    const sb_tensor *inputs[] = {&x, &i}, *outputs[] = {&y};
+    int64_t zero = 0;
+    sb_attribute axis{};
+    axis.size = sizeof axis;
+    axis.name = SB_STRING("axis");
+    axis.type = SB_ATTRIBUTE_INTS;
+    axis.count = 1;
+    axis.ints = &zero;
+    const sb_attribute *attributes[] = {&axis};
+    sb_node node{sizeof node, nullptr, {}, SB_STRING("Gather"), 13, 0, attributes, 1, inputs, 2, outputs, 1};
+    for (size_t k = 0; k < operators.kernel_count; ++k) {
+        const sb_string &name = operators.kernels[k]->operator_name;
+        if (std::string_view(name.data, name.length) == "Gather") node.kernel = operators.kernels[k];
+    }
+    sb_state *state;
+    if (operators.prepare(instance, device, &node, &state, &error)) {
+        fprintf(stderr, "%s\n", text);
+        return 1;
+    }
+    auto gather = [&](uint64_t correlation) {
+        sb_launch launch{};
+        launch.size = sizeof launch;
+        launch.instance = instance;
+        launch.device = device;
+        launch.stream = stream;
+        launch.node = &node;
+        launch.state = state;
+        launch.inputs = inputs;
+        launch.input_count = 2;
+        launch.outputs = outputs;
+        launch.output_count = 1;
+        launch.correlation = correlation;
+        expect(operators.launch(&launch, &error) == SB_OK, "a launch is queued");
+    };
+    auto send = [&](sb_buffer *to, const void *from, uint64_t bytes) {
+        expect(driver.copy(device, stream, {to, nullptr, 0}, {nullptr, (void *)from, 0}, bytes, &error) == SB_OK,
+               "a copy to the device is queued");
+    };
+    auto fetch = [&](void *to, sb_buffer *from, uint64_t bytes, sb_stream *on) {
+        expect(driver.copy(device, on, {nullptr, to, 0}, {from, nullptr, 0}, bytes, &error) == SB_OK, "a copy to the host is given");
+    };
+    float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, fetched[4], before[4] = {-1, -2, -3, -4};
+    int64_t good[] = {7, 0, -8, 3}, bad[] = {1, 2, 8, 3};
+    const unsigned char marks[16] = {1, 2, 3};
+    unsigned char seen[16];
+    // Not waiting, and waiting long enough that the failure is known before the next call.
+    for (int pause : {0, 50}) {
+        send(data, values, sizeof values);
+        send(indices, bad, sizeof bad);
+        send(other, marks, sizeof marks);
+        expect(streams.synchronize(stream, &error) == SB_OK, "copies succeed");
+        memcpy(fetched, before, sizeof before);
+        gather(0x1122334455667788);
+        std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+        gather(2);
+        fetch(fetched, data, sizeof fetched, stream);
+        send(other, values, 16);
+        expect(driver.fill(device, stream, {other, nullptr, 0}, 9, 16, &error) == SB_OK, "a fill is queued");
+        error.correlation = 0;
+        expect(streams.synchronize(stream, &error) == SB_ERROR_INVALID_ARGUMENT, "the next synchronization fails");
+        expect(error.correlation == 0x1122334455667788, "it tells the launch that failed first");
+        expect(memcmp(fetched, before, sizeof before) == 0, "a copy to the host after the failure is left out");
+        fetch(seen, other, sizeof seen, nullptr);
+        expect(memcmp(seen, marks, sizeof seen) == 0, "copies and fills on the device after the failure are left out");
+        send(indices, good, sizeof good);
+        gather(3);
+        fetch(fetched, result, sizeof fetched, stream);
+        expect(streams.synchronize(stream, &error) == SB_OK, "the stream works again");
+        expect(fetched[0] == 7 && fetched[1] == 0 && fetched[2] == 0 && fetched[3] == 3, "and its results are right");
+    }
+    operators.release(state);
+    streams.destroy(stream);
+    for (sb_buffer *buffer : {data, indices, result, other}) driver.free(device, buffer);
+    driver.close(device);
+    plugin->stop(instance);
+    if (!failures) puts("late failures: as specified");
+    return failures != 0;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "groups.hpp"
+
+namespace {
+
+std::vector<Signature> signatures(const sb_tensor *const *tensors, size_t count) {
+    std::vector<Signature> result;
+    for (size_t i = 0; i < count; ++i) result.push_back({tensors[i]->data_type, {tensors[i]->shape, tensors[i]->shape + tensors[i]->rank}});
+    return result;
+}
+
+ov_shape_t shape(const Signature &signature) {
+    // `ov_shape_t` has no const; OpenVINO copies it.
+    return {static_cast<int64_t>(signature.shape.size()), const_cast<int64_t *>(signature.shape.data())};
+}
+
+/// Where an element of a tensor lies in the host's memory.
+void *address(const sb_tensor &tensor) {
+    if (tensor.host) return tensor.host;
+    if (!tensor.buffer) throw Failure(SB_ERROR_INVALID_ARGUMENT, "a tensor has neither a buffer nor an address");
+    return tensor.buffer->memory + tensor.offset;
+}
+
+void verify(const Port &port, const Signature &expected) {
+    ov_element_type_e type;
+    check(ov_port_get_element_type(port.get(), &type), "tell an element type");
+    ov_shape_t found{};
+    check(ov_const_port_get_shape(port.get(), &found), "tell a shape");
+    const bool isSame = type == elementType(expected.type) && found.rank == static_cast<int64_t>(expected.shape.size()) &&
+                        std::memcmp(found.dims, expected.shape.data(), expected.shape.size() * sizeof(int64_t)) == 0;
+    ov_shape_free(&found);
+    if (!isSame) throw Failure(SB_ERROR_UNSUPPORTED, "OpenVINO finds another type or shape for an input or output");
+}
+
+/// A file without a name: OpenVINO's C interface exports to a path only.
+class MemoryFile {
+    int descriptor;
+
+  public:
+    MemoryFile() : descriptor(memfd_create("openvino-blob", MFD_CLOEXEC)) {
+        if (descriptor < 0) throw Failure(SB_ERROR_INTERNAL, std::string("no file for the blob: ") + std::strerror(errno));
+    }
+    MemoryFile(const MemoryFile &) = delete;
+    ~MemoryFile() { close(descriptor); }
+
+    std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+    std::string contents() const {
+        std::string result(static_cast<size_t>(lseek(descriptor, 0, SEEK_END)), '\0');
+        size_t done = 0;
+        while (done < result.size()) {
+            const ssize_t count = pread(descriptor, &result[done], result.size() - done, static_cast<off_t>(done));
+            if (count <= 0) throw Failure(SB_ERROR_INTERNAL, "the exported blob cannot be read back");
+            done += static_cast<size_t>(count);
+        }
+        return result;
+    }
+};
+
+} // namespace
+
+void sb_program::verify() const {
+    size_t inputCount = 0, outputCount = 0;
+    check(ov_compiled_model_inputs_size(model.get(), &inputCount), "count the inputs");
+    check(ov_compiled_model_outputs_size(model.get(), &outputCount), "count the outputs");
+    if (inputCount != inputs.size() || outputCount != outputs.size())
+        throw Failure(SB_ERROR_UNSUPPORTED, "OpenVINO finds another number of inputs or outputs");
+    for (size_t i = 0; i < inputCount + outputCount; ++i) {
+        ov_output_const_port_t *port = nullptr;
+        if (i < inputCount)
+            check(ov_compiled_model_input_by_index(model.get(), i, &port), "find an input");
+        else
+            check(ov_compiled_model_output_by_index(model.get(), i - inputCount, &port), "find an output");
+        ::verify(Port(port), i < inputCount ? inputs[i] : outputs[i - inputCount]);
+    }
+}
+
+Binding sb_program::take() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (!idle.empty()) {
+            Binding binding = std::move(idle.back());
+            idle.pop_back();
+            return binding;
+        }
+    }
+    Binding binding;
+    ov_infer_request_t *request = nullptr;
+    check(ov_compiled_model_create_infer_request(model.get(), &request), "make an inference request");
+    binding.request.reset(request);
+    binding.addresses.resize(inputs.size() + outputs.size());
+    binding.tensors.resize(inputs.size() + outputs.size());
+    return binding;
+}
+
+void sb_program::give(Binding binding) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    idle.push_back(std::move(binding));
+}
+
+void sb_program::execute(const sb_execution &execution) {
+    if (execution.input_count != inputs.size() || execution.output_count != outputs.size())
+        throw Failure(SB_ERROR_INVALID_ARGUMENT, "the execution has another number of tensors than the program");
+    Binding binding = take();
+    for (size_t i = 0; i < binding.addresses.size(); ++i) {
+        const bool isInput = i < inputs.size();
+        const size_t index = isInput ? i : i - inputs.size();
+        void *const place = address(isInput ? *execution.inputs[index] : *execution.outputs[index]);
+        // The host passes the same tensors again and again.
+        if (binding.addresses[i] == place) continue;
+        const Signature &signature = isInput ? inputs[index] : outputs[index];
+        ov_tensor_t *tensor = nullptr;
+        check(ov_tensor_create_from_host_ptr(elementType(signature.type), shape(signature), place, &tensor), "take a tensor");
+        binding.tensors[i].reset(tensor);
+        binding.addresses[i] = nullptr;
+        if (isInput)
+            check(ov_infer_request_set_input_tensor_by_index(binding.request.get(), index, tensor), "take an input");
+        else
+            check(ov_infer_request_set_output_tensor_by_index(binding.request.get(), index, tensor), "take an output");
+        binding.addresses[i] = place;
+    }
+    check(ov_infer_request_infer(binding.request.get()), "run the program");
+    give(std::move(binding));
+}
+
+std::string sb_program::exported() const {
+    const MemoryFile file;
+    check(ov_compiled_model_export_model(model.get(), file.path().c_str()), "export the program");
+    return file.contents();
+}
+
+static int32_t claim(sb_instance *, sb_device *, const sb_graph *graph, uint32_t *groups, sb_error *error) {
+    return guarded(error, [&] { group(*graph, groups); });
+}
+
+static int32_t compile(sb_instance *instance, sb_device *, const sb_graph *graph, sb_program **program, sb_error *error) {
+    return guarded(error, [&] {
+        if (!takesWhole(*graph)) throw Failure(SB_ERROR_UNSUPPORTED, "the graph has nodes that OpenVINO does not compute as ONNX says");
+        sb_string onnx{};
+        if (const int32_t status = graph->serialize(graph, &onnx, error)) throw Failure(status, error ? error->message : "");
+        ov_model_t *model = nullptr;
+        check(ov_core_read_model_from_memory_buffer(instance->core.get(), onnx.data, onnx.length, nullptr, &model), "read the graph",
+              SB_ERROR_UNSUPPORTED);
+        const Model owner(model);
+        ov_compiled_model_t *compiled = nullptr;
+        check(ov_core_compile_model(instance->core.get(), model, instance->deviceName.c_str(), 0, &compiled), "compile the graph",
+              SB_ERROR_UNSUPPORTED);
+        auto made = std::make_unique<sb_program>();
+        made->instance = instance;
+        made->model.reset(compiled);
+        made->inputs = signatures(graph->inputs, graph->input_count);
+        made->outputs = signatures(graph->outputs, graph->output_count);
+        made->verify();
+        *program = made.release();
+    });
+}
+
+static int32_t execute(const sb_execution *execution, sb_error *error) {
+    return guarded(error, [&] { execution->program->execute(*execution); });
+}
+
+static void release(sb_program *program) {
+    delete program;
+}
+
+static int32_t save(sb_program *program, void *data, uint64_t capacity, uint64_t *bytes, sb_error *error) {
+    return guarded(error, [&] {
+        const std::string artefact = written({program->inputs, program->outputs, program->exported()}, *program->instance);
+        if (data && capacity < artefact.size()) throw Failure(SB_ERROR_INVALID_ARGUMENT, "the artefact does not fit into the memory given");
+        if (data) std::memcpy(data, artefact.data(), artefact.size());
+        *bytes = artefact.size();
+    });
+}
+
+static int32_t verdict(sb_instance *instance, sb_device *, const void *data, uint64_t bytes, uint32_t *verdict, sb_error *error) {
+    return guarded(error, [&] { *verdict = judged(data, bytes, *instance); });
+}
+
+static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64_t bytes, sb_program **program, sb_error *error) {
+    return guarded(error, [&] {
+        const uint32_t answer = judged(data, bytes, *instance);
+        if (answer == SB_ARTIFACT_DAMAGED) throw Failure(SB_ERROR_INVALID_ARGUMENT, "the artefact is damaged");
+        if (answer != SB_ARTIFACT_COMPATIBLE)
+            throw Failure(SB_ERROR_UNSUPPORTED, "the artefact is for another version of OpenVINO or another device");
+        Artefact artefact = read(data, bytes);
+        auto made = std::make_unique<sb_program>();
+        made->instance = instance;
+        ov_compiled_model_t *model = nullptr;
+        check(ov_core_import_model(instance->core.get(), artefact.blob.data(), artefact.blob.size(), instance->deviceName.c_str(), &model),
+              "load the artefact");
+        made->model.reset(model);
+        made->inputs = std::move(artefact.inputs);
+        made->outputs = std::move(artefact.outputs);
+        made->verify();
+        *program = made.release();
+    });
+}
+
+/// Sums and products are kept in float32, whatever the type. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost where a function or a
+/// division is computed by way of an exponential or an inverse.
+static const sb_numerics numerics = {sizeof numerics, SB_TYPE_FLOAT32, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
+
+const sb_graphs graphs = {sizeof graphs, &numerics, claim, compile, execute, release, nullptr, save, load, verdict};

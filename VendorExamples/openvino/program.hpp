@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Group "graphs": a subgraph as a compiled model of OpenVINO.
+#ifndef OPENVINO_PLUGIN_PROGRAM_HPP
+#define OPENVINO_PLUGIN_PROGRAM_HPP
+
+#include <mutex>
+#include <vector>
+
+#include "artefact.hpp"
+
+/// An inference request with the tensors that it was last given.
+struct Binding {
+    Request request;
+    /// Of inputs, then outputs.
+    std::vector<void *> addresses;
+    /// OpenVINO reads and writes through these; they hold no memory of their own.
+    std::vector<Tensor> tensors;
+};
+
+struct sb_program {
+    const sb_instance *instance = nullptr;
+    CompiledModel model;
+    std::vector<Signature> inputs;
+    std::vector<Signature> outputs;
+
+    /// Throws unless the model has inputs and outputs of these types and shapes.
+    void verify() const;
+    void execute(const sb_execution &execution);
+    /// The blob that OpenVINO makes of the model.
+    std::string exported() const;
+
+  private:
+    std::mutex mutex;
+    /// Those that no execution uses now: as many as have run at once.
+    std::vector<Binding> idle;
+
+    Binding take();
+    void give(Binding binding);
+};
+
+extern const sb_graphs graphs;
+
+#endif
