@@ -109,7 +109,7 @@ let package = Package(
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("Runtime", ["CAllocationCounter", "Graph", "ONNX", "SouthbridgeRuntime", "Tensors", "TestSupport"]),
         tests("Compiler", ["Compiler", "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport"]),
-        tests("ReferenceCPU", ["Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
+        tests("ReferenceCPU", ["Compiler", "Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPUMachine", "TestSupport"]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(

@@ -46,9 +46,13 @@ package struct LayoutProblem {
 
     /// Which wishes are granted.
     package func solve() -> [Bool] {
+        // Where values have several readers, a search from one start alone often ends too early.
         let none = [Bool](repeating: false, count: changes.count)
-        var best = improved(alongTrees())
-        if cost(best) >= cost(none) { best = none }
+        var best = none
+        for start in [alongTrees(), changes.map { $0 < 0 }, none] {
+            let found = improved(start)
+            if cost(found) < cost(best) { best = found }
+        }
         return best
     }
 

@@ -129,7 +129,7 @@ final class Program {
         }
         builder.leadWithUploads()
         let list = try StepList(builder.planned, builder.lanes, omittedWait: omittedWait)
-        steps = .allocate(capacity: max(list.steps.count, 1))
+        steps = .allocate(capacity: list.steps.count)
         _ = steps.initialize(from: list.steps)
         self.list = list
         self.outputs = outputs

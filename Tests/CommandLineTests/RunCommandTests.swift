@@ -68,7 +68,7 @@ import Testing
 
     @Test func writesATraceAndLatencies() throws {
         try withTemporaryFolder { folder in
-            let result = try run("--device", "cpu", "--repeat", "3", "--trace", "trace.json", in: folder)
+            let result = try run("--device", "cpu", "--repeat", "3", "--trace", "trace.json", "--disable-pass", "all", in: folder)
             #expect(result.latency.repeats == 3)
             #expect(result.peakMemoryBytes > 4_000_000)
             let trace = try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appending(path: "trace.json"))) as? [String: Any]

@@ -33,6 +33,7 @@ import Testing
         let (graph, inputs) = try graph()
         var rules = PlacementRules()
         rules.strategy = .cost
+        rules.optimizing = false
         return try Explainer(graph, devices: [device], rules: rules, measured: cache).explain(inputs).nodes.map { $0.origin ?? "" }
     }
 
@@ -43,7 +44,9 @@ import Testing
         let cache = CostCache(folder: folder)
         #expect(try origins(device, cache) == ["roofline", "roofline", "roofline"])
         let (graph, inputs) = try graph()
-        let measurement = KernelMeasurement(graph, devices: [device], libraries: [], rules: PlacementRules())
+        var plain = PlacementRules()
+        plain.optimizing = false
+        let measurement = KernelMeasurement(graph, devices: [device], libraries: [], rules: plain)
         let first = try measurement.run(inputs, into: cache)
         #expect(first.remarks.isEmpty)
         // The two Relus are alike.

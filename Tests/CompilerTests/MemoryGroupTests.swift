@@ -25,7 +25,9 @@ import Testing
         let chip = try Plugin.load(PluginReference(givenName: "chip", path: library.path))
         let cpu = try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_cpu.so").path))
         let input = ["x": try HostTensor(.float32, [64], (0..<64).map { Float($0) - 30 })]
-        return (Session(graph, devices: [try chip.openDevice(0), try cpu.openDevice(0)]), input)
+        var rules = PlacementRules()
+        rules.optimizing = false
+        return (Session(graph, devices: [try chip.openDevice(0), try cpu.openDevice(0)], rules: rules), input)
     }
 
     private func run(plan: Int) throws -> (summary: PlanSummary, chip: MemoryPlan) {

@@ -69,9 +69,8 @@ import Testing
         let copies = activities.filter { $0.lane == "link" }.sorted { $0.begin < $1.begin }
         #expect(programs.count == 2 && copies.count == 4)
         func overlap(_ one: Activity, _ other: Activity) -> Bool { one.begin < other.end && other.begin < one.end }
-        // In, in, out, out.
-        #expect(copies[0].end <= programs[0].begin && !overlap(copies[0], programs[0]))
-        #expect(overlap(copies[1], programs[0]))
+        // In, in, out, out; which product comes first, and so whether the second input has to be there before it, is the memory planner's choice.
+        #expect(copies[0].end <= programs[0].begin && copies[1].end <= programs[1].begin)
         #expect(copies[2].begin >= programs[0].end && overlap(copies[2], programs[1]))
         #expect(copies[3].begin >= programs[1].end)
     }

@@ -98,7 +98,7 @@ import Testing
             if case .cumulative(let count) = counter.value { cycles = count }
         }
         let conversions = session.summary?.nodes.count { $0.kernel.contains("ConvertLayout") } ?? 0
-        return (Array(result[0].tensor.bytes), cycles, conversions)
+        return (withExtendedLifetime(result) { Array(result[0].tensor.bytes) }, cycles, conversions)
     }
 
     /// The endpoint chip with an L1 that is no faster than its memory: the short runs of a row-major right operand cost four times their bytes there.

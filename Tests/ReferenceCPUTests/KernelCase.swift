@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Compiler
 import Execution
 import Foundation
 import Graph
@@ -97,7 +98,9 @@ struct KernelCase: Sendable, CustomTestStringConvertible {
             Node(
                 name: "n", operatorName: operatorName, opset: opset, inputs: graph.inputs + known, outputs: [output], attributes: attributes
             ))
-        let session = Session(graph, devices: devices)
+        var rules = PlacementRules()
+        rules.optimizing = false
+        let session = Session(graph, devices: devices, rules: rules)
         let named = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ("x\($0)", $1) })
         _ = try session.run(named)
         let actual = try session.run(named)[0].tensor

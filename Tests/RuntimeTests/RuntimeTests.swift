@@ -86,7 +86,7 @@ private final class ModelFile {
         #expect(throws: RuntimeError.self) { try run.withInput("x", as: Int32.self) { _ in } }
         #expect(throws: RuntimeError.self) { try run.output("x") }
         try run.run(deadline: .seconds(30))
-        #expect(run.placement.map(\.device) == ["cpu:0", "cpu:0"])
+        #expect(!run.placement.isEmpty && run.placement.allSatisfy { $0.device == "cpu:0" })
     }
 
     @Test func errorsHaveCodes() throws {

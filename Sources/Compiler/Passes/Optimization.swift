@@ -47,9 +47,8 @@ package struct Optimization {
     }
 
     private var target: PassTarget {
-        // A compiler is given the model's own operators: what is fused for a device behind it would be lost to it.
-        let count = rules.compiling ? devices.firstIndex { $0.plugin.compiler != nil } ?? devices.count : devices.count
-        let asked = devices.prefix(count)
+        // What is fused for a device is lost to those before it, and to a compiler, which is given the model's own operators.
+        let asked = devices.prefix(1).filter { !rules.compiling || $0.plugin.compiler == nil }
         let offered = asked.compactMap(\.plugin.library) + (asked.contains { $0.isHostVisible } ? libraries : [])
         let pins = rules.pins.map(\.pattern)
         return PassTarget(

@@ -3,7 +3,7 @@
 extension PartitionProblem {
     /// Devices that one search weighs against each other, unless the parts are few: with more, tables grow beyond use. Groups of so many take turns.
     private static let mostDevices = 3
-    private static let fewParts = 64
+    static let fewParts = 64
     private static let mostRounds = 6
     /// Of all rounds together, if there is more than one.
     private static let mostRoundedParts = 60_000

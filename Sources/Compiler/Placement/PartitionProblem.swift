@@ -63,6 +63,13 @@ package struct PartitionProblem: Sendable {
         // The first of those that cost the same.
         let best = seconds.indices.min { seconds[$0] < seconds[$1] * (1 - 1e-12) } ?? 0
         var partition = improve(Partition(devices: single[best], seconds: seconds[best], isOptimal: false))
+        if !partition.isOptimal, costs.count <= Self.fewParts {
+            let cheapest = costs.map { costs in costs.indices.min { costs[$0] < costs[$1] } ?? 0 }
+            for start in single + [cheapest] {
+                let other = improve(Partition(devices: start, seconds: self.seconds(start), isOptimal: false))
+                if other.seconds < partition.seconds { partition = other }
+            }
+        }
         if partition.seconds > seconds[best] * (1 - Self.minimumGain) {
             (partition.devices, partition.seconds) = (single[best], seconds[best])
         }

@@ -87,3 +87,10 @@ extension Case {
         Case(id: id, level: level, body: .model(try ModelCase(folder: folder, folding: folding)), specification: modelSpecification)
     }
 }
+
+extension Case {
+    /// All sentences of the specification that some case of the suite tests.
+    package static var citedSpecification: Set<String> {
+        Set(checks().flatMap(\.specification) + modelSpecification + generatedSpecification + GraphCase.specification + PassCase.specification)
+    }
+}

@@ -37,7 +37,7 @@ extension Report.Specification {
     static func of(_ installation: Installation) -> Report.Specification? {
         guard let header = try? String(contentsOf: installation.header, encoding: .utf8) else { return nil }
         let identifiers = Set(header.matches(of: /\[(SB-[A-Z]+-[0-9]{3})\]/).map { String($0.output.1) })
-        let cited = Set(Case.checks().flatMap(\.specification) + Case.modelSpecification + Case.generatedSpecification)
+        let cited = Case.citedSpecification
         return Report.Specification(identifiers: identifiers.count, withoutCase: identifiers.subtracting(cited).sorted())
     }
 }

@@ -15,7 +15,9 @@ package struct Worker {
     private let channel: FrameChannel
     private var plugin: Plugin?
     private var device: Device?
-    private var libraries: [OperatorLibrary] = []
+    /// Of the operator libraries that bring no device. A library does not keep its plugin alive.
+    private var libraryPlugins: [Plugin] = []
+    private var libraries: [OperatorLibrary] { libraryPlugins.compactMap(\.library) }
 
     /// Takes over standard input and output. What the plugin prints goes to standard error from here on, so that it can't be taken for a message.
     package init() {
@@ -41,7 +43,8 @@ package struct Worker {
             }
         }
         device = nil
-        libraries = []
+        for plugin in libraryPlugins { plugin.stop() }
+        libraryPlugins = []
         plugin?.stop()
         plugin = nil
         return 0
@@ -103,8 +106,8 @@ package struct Worker {
         reply.groups = plugin.groupNames
         reply.passes = plugin.passLibrary?.passes.map(\.name)
         reply.programNumerics = plugin.compiler.flatMap { $0.numerics == .strict ? nil : $0.numerics }
-        libraries = try (request.libraries ?? []).compactMap {
-            try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:]).library
+        libraryPlugins = try (request.libraries ?? []).map {
+            try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:])
         }
         device = plugin.driver == nil ? nil : try plugin.openDevice(request.device ?? 0)
         return reply
