@@ -200,7 +200,8 @@ struct LayoutTrial {
     private func wholeNumbers(_ type: DataType, _ count: Int, _ context: CheckContext, salt: Int) throws -> [UInt8] {
         let random = CounterRandom(seed: context.seed, case: "layouts", tensor: "\(salt)")
         let values = (0..<count).map { Double(random.integer(UInt64($0), below: 5)) - 2 }
-        return Array(try HostTensor(type, [count], doubles: values).bytes)
+        let tensor = try HostTensor(type, [count], doubles: values)
+        return withExtendedLifetime(tensor) { Array(tensor.bytes) }
     }
 
     private func describe(
