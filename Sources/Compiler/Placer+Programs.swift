@@ -79,6 +79,6 @@ extension Placer {
     }
 
     func subgraph(_ nodes: [NodeID], _ placement: Placement, plugin: String) throws -> Subgraph {
-        try Subgraph(nodes, of: placement, plugin: plugin, catalog: catalog)
+        try Subgraph(nodes, of: placement, plugin: plugin, catalog: catalog, readers: readers)
     }
 }

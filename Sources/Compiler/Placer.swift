@@ -14,6 +14,8 @@ package struct Placer {
     let catalog: OperatorCatalog
     package let registry: KernelRegistry
     private let pins: [Pin]
+    /// Of the graph; nil where no plugin compiles.
+    let readers: ValueReaders?
 
     /// - Parameters:
     ///   - extraLibraries: operator libraries without a driver, offered for every device whose memory the host sees.
@@ -28,6 +30,7 @@ package struct Placer {
         self.catalog = catalog
         registry = KernelRegistry(devices: devices, extraLibraries: extraLibraries, rules: rules, measured: measured)
         pins = rules.pins.map(Pin.init)
+        readers = rules.compiling && devices.contains { $0.plugin.compiler != nil } ? ValueReaders(graph) : nil
     }
 
     package func place(_ inference: GraphInference) throws -> Placement {

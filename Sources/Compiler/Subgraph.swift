@@ -16,15 +16,15 @@ package struct Subgraph {
     /// - Parameters:
     ///   - ids: in order.
     ///   - plugin: in whose errors a refusal stands.
-    package init(_ ids: [NodeID], of placement: Placement, plugin: String, catalog: OperatorCatalog = .standard) throws {
+    ///   - readers: of the graph's values; who asks for many subgraphs finds them once.
+    package init(
+        _ ids: [NodeID], of placement: Placement, plugin: String, catalog: OperatorCatalog = .standard, readers: ValueReaders? = nil
+    ) throws {
         let graph = placement.graph
+        let readers = readers ?? ValueReaders(graph)
         let inside = Set(ids)
         var made = Set<ValueID>()
         for id in ids { made.formUnion(graph[id].outputs.compactMap { $0 }) }
-        var wanted = Set(graph.outputs)
-        for (index, node) in graph.nodes.enumerated() where !inside.contains(NodeID(index)) {
-            wanted.formUnion((node.inputs + graph.captured(by: node)).compactMap { $0 })
-        }
         var (inputs, order, numbers) = ([ValueID](), [ValueID](), [ValueID: Int]())
         func number(_ value: ValueID) -> Int {
             if let known = numbers[value] { return known }
@@ -43,7 +43,7 @@ package struct Subgraph {
                     attributes: definition.allAttributes(of: node), inputs: node.inputs.map { $0.map(number) },
                     outputs: node.outputs.map { $0.map(number) }))
         }
-        let outputs = order.filter { made.contains($0) && wanted.contains($0) }
+        let outputs = order.filter { made.contains($0) && readers.isWanted($0, outside: inside) }
         var values: [TensorDescriptor] = []
         for value in order {
             guard case .known(let type)? = placement.types[value.index] else {
@@ -61,6 +61,26 @@ package struct Subgraph {
         ) {
             try modelData(graph.extracted(ids, inputs: given, outputs: outputs, types: types, constants: constants))
         }
+    }
+}
+
+/// Who reads each value of a graph.
+package struct ValueReaders: Sendable {
+    /// By value.
+    private var readers: [[NodeID]]
+    private let outputs: Set<ValueID>
+
+    package init(_ graph: Graph) {
+        readers = [[NodeID]](repeating: [], count: graph.values.count)
+        outputs = Set(graph.outputs)
+        for (index, node) in graph.nodes.enumerated() {
+            for case let value? in node.inputs + graph.captured(by: node) { readers[value.index].append(NodeID(index)) }
+        }
+    }
+
+    /// Whether a node that is not among some, or the caller of the graph, reads a value.
+    func isWanted(_ value: ValueID, outside inside: Set<NodeID>) -> Bool {
+        outputs.contains(value) || readers[value.index].contains { !inside.contains($0) }
     }
 }
 

@@ -100,7 +100,8 @@ let loadNegotiationChecks: [Check] = [
         }
         let plugin = try context.loadPlugin()
         try expect(plugin.streams?.reserved ?? 0 == 0, .declaration, "'reserved' of sb_streams is not 0")
-        let known: UInt32 = 31
+        // SB_KERNEL_FLAG_LAYOUTS came with 0.3.
+        let known: UInt32 = raw.table.version & 0xffff < 3 ? 31 : 63
         for kernel in plugin.library?.kernels ?? [] {
             try expect(
                 kernel.flags.rawValue & ~known == 0, .declaration,
