@@ -34,8 +34,13 @@ extension Placer {
     func placeByCost(_ open: [NodeID], _ placement: inout Placement) throws {
         try askAll(open, placement)
         let groups = rules.compiling ? try claims(of: open, &placement) : open.map { Claim(nodes: [$0]) }
+        let orders = groups.flatMap { group in group.devices.map { Order(nodes: group.nodes, device: $0) } }
+        var programs = try compile(orders, &placement)[...]
         var pieces = Pieces()
-        for group in groups { try add(group, to: &pieces, &placement) }
+        for group in groups {
+            try add(group, programs: Array(programs.prefix(group.devices.count)), to: &pieces, &placement)
+            programs = programs.dropFirst(group.devices.count)
+        }
         let problem = self.problem(pieces, placement)
         let partition = problem.solve()
         placement.choice = PlacementChoice(
@@ -68,8 +73,9 @@ extension Placer {
 
     // MARK: Pieces
 
-    private func add(_ claim: Claim, to pieces: inout Pieces, _ placement: inout Placement) throws {
-        guard !claim.devices.isEmpty, let piece = try group(claim, &placement) else {
+    /// - Parameter programs: by the claim's devices.
+    private func add(_ claim: Claim, programs: [PlacedProgram?], to pieces: inout Pieces, _ placement: inout Placement) throws {
+        guard !claim.devices.isEmpty, let piece = try group(claim, programs, &placement) else {
             for id in claim.nodes {
                 if try runOnHost(id, &placement) { continue }
                 try checkInputs(of: id, placement)
@@ -111,15 +117,13 @@ extension Placer {
     }
 
     /// A claimed group as one piece; nil if nobody compiles it.
-    private func group(_ claim: Claim, _ placement: inout Placement) throws -> Piece? {
+    private func group(_ claim: Claim, _ programs: [PlacedProgram?], _ placement: inout Placement) throws -> Piece? {
         var piece = Piece(nodes: claim.nodes.map { ($0, scope(of: $0)) }, costs: [Double](repeating: 0, count: devices.count))
         for (id, scope) in piece.nodes where renaming(id, placement) == nil {
             for (index, cost) in try costs(of: id, scope, &placement).enumerated() { piece.costs[index] += cost }
         }
-        for device in claim.devices {
-            guard let program = try compile(claim.nodes, on: device, &placement), program.cost.seconds <= piece.costs[device] else {
-                continue
-            }
+        for (device, program) in zip(claim.devices, programs) {
+            guard let program, program.cost.seconds <= piece.costs[device] else { continue }
             piece.programs[device] = program
             piece.costs[device] = program.cost.seconds
         }
