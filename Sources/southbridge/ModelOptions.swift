@@ -101,7 +101,7 @@ struct PlacementOptions: ParsableArguments {
     func rules(_ set: DeviceSet) throws -> PlacementRules {
         var rules = PlacementRules()
         rules.strategy = strategy
-        rules.disabledPasses = Set(disabledPasses)
+        rules.disabledPasses = try checkedPasses(set)
         rules.optimizing = !disabledPasses.contains("all")
         rules.verifyingPasses = verifyPasses
         rules.lastResort = set.fallback
@@ -110,6 +110,16 @@ struct PlacementOptions: ParsableArguments {
         rules.preferred = prefer
         rules.denied = deny
         return rules
+    }
+
+    private func checkedPasses(_ set: DeviceSet) throws -> Set<String> {
+        let plugins = set.devices.map(\.plugin) + set.libraries.map(\.plugin)
+        let known = Set(["all"] + Pass.builtIn.map(\.name) + plugins.flatMap { $0.passLibrary?.passes.map(\.name) ?? [] })
+        for name in disabledPasses where !known.contains(name) {
+            throw CommandFailure(
+                code: 2, "--disable-pass '\(name)': there is no such pass; there are \(known.sorted().joined(separator: ", "))")
+        }
+        return Set(disabledPasses)
     }
 
     private func text(of path: String) throws -> String {
