@@ -26,6 +26,7 @@ probe() {
 probe_all() {
     missing=
     probe ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+    probe cmake command -v cmake
     probe gcc command -v gcc
     probe g++ command -v g++
     probe git command -v git

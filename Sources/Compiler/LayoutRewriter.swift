@@ -60,8 +60,8 @@ struct LayoutRewriter {
         steps.append(.node(placed))
     }
 
-    mutating func finish() -> Placement {
-        for output in placement.graph.outputs { try? unpack(output) }
+    mutating func finish() throws -> Placement {
+        for output in placement.graph.outputs { try unpack(output) }
         placement.removeSteps(from: 0)
         for step in steps { placement.append(step) }
         return placement

@@ -30,7 +30,7 @@ package struct LayoutSelection {
         for (index, step) in placement.steps.enumerated() {
             try rewriter.add(step, wish: granted.contains(index) ? wishes[index] : nil)
         }
-        placement = rewriter.finish()
+        placement = try rewriter.finish()
         return rewriter.conversions
     }
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
 import Graph
 import HardwareModel
 import Operators
 import Southbound
-import Synchronization
 import Tensors
 
 extension Placer {
@@ -39,62 +37,21 @@ extension Placer {
         return grouping.sorted()
     }
 
-    /// A claimed group for a device's compiler.
-    struct Order: Sendable {
-        let nodes: [NodeID]
-        let device: Int
-    }
-
-    /// Makes programs of claimed groups, several at once: compilers take long. Nil where the plugin does not compile one: then its nodes go by kernels.
-    func compile(_ orders: [Order], _ placement: inout Placement) throws -> [PlacedProgram?] {
-        let results = Mutex([Int: Result<PlacedProgram?, any Error>]())
-        let remarks = Mutex([Int: String]())
-        let known = placement
-        // The registry, which is for one thread, is not asked anything here.
-        nonisolated(unsafe) let placer = self
-        DispatchQueue.concurrentPerform(iterations: orders.count) { index in
-            let order = orders[index]
-            let result = Result {
-                do throws(CompilerRefusal) {
-                    return try placer.compile(order, known) as PlacedProgram?
-                } catch {
-                    guard let error = error.refusal else { throw error.failure }
-                    remarks.withLock {
-                        $0[index] = "\(order.nodes.count) nodes that \(error.plugin) claimed go by kernels: \(error.message)"
-                    }
-                    return nil
-                }
-            }
-            results.withLock { $0[index] = result }
-        }
-        placement.remarks += remarks.withLock { remarks in orders.indices.compactMap { remarks[$0] } }
-        return try results.withLock { results in try orders.indices.map { try results[$0]!.get() } }
-    }
-
-    /// A compiler's refusal, or anything else that went wrong.
-    private struct CompilerRefusal: Error {
-        var refusal: PluginError?
-        var failure: any Error
-    }
-
-    private func compile(_ order: Order, _ placement: Placement) throws(CompilerRefusal) -> PlacedProgram? {
-        let device = devices[order.device]
+    /// Makes one step of a claimed group. Nil if the plugin does not compile it: then its nodes go by kernels.
+    func compile(_ nodes: [NodeID], on index: Int, _ placement: inout Placement) throws -> PlacedProgram? {
+        let device = devices[index]
         guard let compiler = device.plugin.compiler else { return nil }
-        let subgraph: Subgraph
-        do {
-            subgraph = try self.subgraph(order.nodes, placement, plugin: device.plugin.name)
-        } catch {
-            throw CompilerRefusal(refusal: nil, failure: error)
-        }
+        let subgraph = try subgraph(nodes, placement, plugin: device.plugin.name)
         do throws(PluginError) {
             let program = try compiler.compile(subgraph.descriptor, on: device)
-            let work = Self.work(of: order.nodes, subgraph, placement)
+            let work = Self.work(of: nodes, subgraph, placement)
             return PlacedProgram(
-                nodes: order.nodes, device: order.device, program: program, inputs: subgraph.inputs, outputs: subgraph.outputs,
+                nodes: nodes, device: index, program: program, inputs: subgraph.inputs, outputs: subgraph.outputs,
                 descriptor: subgraph.descriptor,
-                cost: registry.costs.estimate(work, answer: program.costNanoseconds, isGeneric: false, on: order.device))
+                cost: registry.costs.estimate(work, answer: program.costNanoseconds, isGeneric: false, on: index))
         } catch {
-            throw CompilerRefusal(refusal: error, failure: error)
+            placement.remarks.append("\(nodes.count) nodes that \(device.plugin.name) claimed go by kernels: \(error.message)")
+            return nil
         }
     }
 

@@ -52,11 +52,8 @@ package struct Placer {
     }
 
     private func placeByPreference(_ open: [NodeID], _ placement: inout Placement) throws {
-        let groups = try groups(of: open, &placement)
-        let orders = groups.compactMap { group in group.device.map { Order(nodes: group.nodes, device: $0) } }
-        var programs = try compile(orders, &placement).makeIterator()
-        for group in groups {
-            if group.device != nil, let program = programs.next() ?? nil {
+        for group in try groups(of: open, &placement) {
+            if let device = group.device, let program = try compile(group.nodes, on: device, &placement) {
                 placement.append(.program(program))
                 continue
             }

@@ -50,11 +50,11 @@ extension Choice {
         switch language {
         case .c:
             return common + [
-                ("\(name).c", "c/plugin.c"), ("Makefile", "c/Makefile"), ("CMakeLists.txt", "common/CMakeLists.txt"), ("test.c", "common/test.c"),
+                ("\(name).c", "c/plugin.c"), ("Makefile", "common/Makefile"), ("CMakeLists.txt", "common/CMakeLists.txt"), ("test.c", "common/test.c"),
             ]
         case .cpp:
             return common + [
-                ("\(name).cpp", "cpp/plugin.cpp"), ("southbridge.hpp", "cpp/southbridge.hpp"), ("Makefile", "cpp/Makefile"),
+                ("\(name).cpp", "cpp/plugin.cpp"), ("southbridge.hpp", "cpp/southbridge.hpp"), ("Makefile", "common/Makefile"),
                 ("CMakeLists.txt", "common/CMakeLists.txt"), ("test.c", "common/test.c"),
             ]
         case .swift:

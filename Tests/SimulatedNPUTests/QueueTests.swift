@@ -72,8 +72,9 @@ import Testing
         for buffer in buffers { #expect(plugin.fill(buffer, bytes: Self.size, with: 0, on: nil) == SB_OK) }
         for buffer in buffers.prefix(16) { #expect(plugin.fill(buffer, bytes: Self.size, with: 1, on: stream) == SB_OK) }
         #expect(try buffers.map { try plugin.read($0, count: 1)[0] } == [UInt8](repeating: 0, count: 17))
-        // One has to go before another one comes.
+        // One has to go before another one comes, and no more than one does.
         #expect(plugin.events.pointee.record(event, stream, nil) == SB_OK)
+        #expect(try buffers.prefix(3).map { try plugin.read($0, count: 1)[0] } == [1, 0, 0])
         #expect(plugin.fill(buffers[16], bytes: Self.size, with: 1, on: stream) == SB_OK)
         #expect(try plugin.read(buffers[0], count: 1) == [1])
         #expect(plugin.streams.pointee.synchronize(stream, nil) == SB_OK)

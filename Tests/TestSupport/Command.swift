@@ -27,11 +27,20 @@ package func runCommand(_ program: String, _ arguments: [String], in folder: URL
         }
         (process.standardOutput, process.standardError) = (files[0].1, files[1].1)
         process.standardInput = FileHandle.nullDevice
-        try process.run()
+        try withSignalsUnblocked { try process.run() }
         process.waitUntilExit()
         let texts = try files.map { String(decoding: try Data(contentsOf: $0.0), as: UTF8.self) }
         return CommandResult(status: process.terminationStatus, output: texts[0], error: texts[1])
     }
+}
+
+/// Dispatch's threads block signals, and a child inherits that: a program that waits for SIGCHLD, as cmake does, would wait for ever.
+private func withSignalsUnblocked(_ body: () throws -> Void) rethrows {
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try body()
 }
 
 /// Runs the built command line.

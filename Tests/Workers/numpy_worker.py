@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A foreign worker for the tests: Add and Relu in numpy, Sub wrongly, Neg fatally, Abs noisily, and nothing else."""
+"""A foreign worker for the tests: Add and Relu in numpy, Sub wrongly, Neg fatally, Abs noisily and only where no signal is blocked, and nothing else."""
 
 import os
 import pathlib
+import signal
 import sys
 
 import numpy
@@ -15,6 +16,9 @@ import worker_protocol
 
 def noisily(x):
     print("SBW1 on standard output")
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    if blocked:
+        raise worker_protocol.Refusal("device", f"signals are blocked: {blocked}")
     return numpy.abs(x)
 
 

@@ -8,6 +8,8 @@ extension Placer {
         var nodes: [NodeID]
         /// Whose compilers offer to take exactly these.
         var devices: [Int] = []
+        /// Of those that compile it.
+        var programs: [Int: PlacedProgram] = [:]
     }
 
     /// All nodes, in groups, in an order in which every group's values are made before they are read. Compilers are asked in the order of their devices; a

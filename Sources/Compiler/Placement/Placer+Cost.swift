@@ -10,7 +10,7 @@ extension Placer {
         var nodes: [(id: NodeID, scope: Scope)]
         /// Seconds by device, infinite where it is not taken.
         var costs: [Double]
-        /// By device: the program of a group that is cheaper than its nodes' kernels there.
+        /// By device: the program of a group.
         var programs: [Int: PlacedProgram] = [:]
     }
 
@@ -32,15 +32,17 @@ extension Placer {
 
     /// Chooses devices so that kernels and copies together cost least, and places every node where it was chosen to run.
     func placeByCost(_ open: [NodeID], _ placement: inout Placement) throws {
-        try askAll(open, placement)
-        let groups = rules.compiling ? try claims(of: open, &placement) : open.map { Claim(nodes: [$0]) }
-        let orders = groups.flatMap { group in group.devices.map { Order(nodes: group.nodes, device: $0) } }
-        var programs = try compile(orders, &placement)[...]
-        var pieces = Pieces()
-        for group in groups {
-            try add(group, programs: Array(programs.prefix(group.devices.count)), to: &pieces, &placement)
-            programs = programs.dropFirst(group.devices.count)
+        var groups = rules.compiling ? try claims(of: open, &placement) : open.map { Claim(nodes: [$0]) }
+        var compiled: [NodeID: Set<Int>] = [:]
+        for index in groups.indices {
+            for device in groups[index].devices {
+                groups[index].programs[device] = try compile(groups[index].nodes, on: device, &placement)
+            }
+            for id in groups[index].nodes { compiled[id] = Set(groups[index].programs.keys) }
         }
+        try askAll(open, except: compiled, placement)
+        var pieces = Pieces()
+        for group in groups { try add(group, to: &pieces, &placement) }
         let problem = self.problem(pieces, placement)
         let partition = problem.solve()
         placement.choice = PlacementChoice(
@@ -56,13 +58,15 @@ extension Placer {
     }
 
     /// One call of each library about all nodes that it may be asked about.
-    private func askAll(_ open: [NodeID], _ placement: Placement) throws {
+    ///
+    /// - Parameter compiled: by node, the devices whose own program takes it: their kernels are not weighed against that.
+    private func askAll(_ open: [NodeID], except compiled: [NodeID: Set<Int>], _ placement: Placement) throws {
         let questions = try open.filter { try renaming($0, placement) == nil && isAskedAbout($0, placement) }.map { id in
             let question = try NodeQuestion(id, placement)
-            return (question: question, signature: question.signature, scope: scope(of: id))
+            return (question: question, signature: question.signature, scope: scope(of: id), compiled: compiled[id] ?? [])
         }
         for index in devices.indices {
-            let asked = questions.filter { $0.scope.allows(index, devices) }.map { ($0.question, $0.signature) }
+            let asked = questions.filter { $0.scope.allows(index, devices) && !$0.compiled.contains(index) }.map { ($0.question, $0.signature) }
             try registry.ask(asked, on: index, isGeneric: false)
         }
     }
@@ -73,9 +77,8 @@ extension Placer {
 
     // MARK: Pieces
 
-    /// - Parameter programs: by the claim's devices.
-    private func add(_ claim: Claim, programs: [PlacedProgram?], to pieces: inout Pieces, _ placement: inout Placement) throws {
-        guard !claim.devices.isEmpty, let piece = try group(claim, programs, &placement) else {
+    private func add(_ claim: Claim, to pieces: inout Pieces, _ placement: inout Placement) throws {
+        guard !claim.programs.isEmpty else {
             for id in claim.nodes {
                 if try runOnHost(id, &placement) { continue }
                 try checkInputs(of: id, placement)
@@ -84,7 +87,7 @@ extension Placer {
             return
         }
         pieces.items.append(.piece(pieces.pieces.count))
-        pieces.pieces.append(piece)
+        pieces.pieces.append(try group(claim, &placement))
     }
 
     /// A node as a piece of its own; if no device takes it whole, its parts.
@@ -116,24 +119,16 @@ extension Placer {
         if scope.depth == 0, pieces.items.count == before { placement.folded.append(id) }
     }
 
-    /// A claimed group as one piece; nil if nobody compiles it.
-    private func group(_ claim: Claim, _ programs: [PlacedProgram?], _ placement: inout Placement) throws -> Piece? {
-        var piece = Piece(nodes: claim.nodes.map { ($0, scope(of: $0)) }, costs: [Double](repeating: 0, count: devices.count))
-        for (id, scope) in piece.nodes where renaming(id, placement) == nil {
-            for (index, cost) in try costs(of: id, scope, &placement).enumerated() { piece.costs[index] += cost }
+    /// A compiled group as one piece.
+    private func group(_ claim: Claim, _ placement: inout Placement) throws -> Piece {
+        var costs = [Double](repeating: 0, count: devices.count)
+        for id in claim.nodes where renaming(id, placement) == nil {
+            for (index, cost) in try self.costs(of: id, scope(of: id), except: Set(claim.programs.keys), &placement).enumerated() {
+                costs[index] += cost
+            }
         }
-        for (device, program) in zip(claim.devices, programs) {
-            guard let program, program.cost.seconds <= piece.costs[device] else { continue }
-            piece.programs[device] = program
-            piece.costs[device] = program.cost.seconds
-        }
-        return piece.costs.contains(where: \.isFinite) ? withLastResort(piece) : nil
-    }
-
-    private func withLastResort(_ piece: Piece) -> Piece {
-        var piece = piece
-        piece.costs = withLastResort(piece.costs)
-        return piece
+        for (device, program) in claim.programs { costs[device] = program.cost.seconds }
+        return Piece(nodes: claim.nodes.map { ($0, scope(of: $0)) }, costs: withLastResort(costs), programs: claim.programs)
     }
 
     /// A device of last resort takes only what no other does.
@@ -148,7 +143,9 @@ extension Placer {
     // MARK: Costs
 
     /// Seconds of a node by device: its kernel's, else its parts' on that device, else a generic kernel's; infinite where the device does not take it.
-    func costs(of id: NodeID, _ scope: Scope, _ placement: inout Placement) throws -> [Double] {
+    ///
+    /// - Parameter compiled: devices whose own program takes the node; they are not asked, and have 0.
+    func costs(of id: NodeID, _ scope: Scope, except compiled: Set<Int> = [], _ placement: inout Placement) throws -> [Double] {
         guard !placement.graph[id].attributes.values.contains(where: \.isGraph) else {
             return [Double](repeating: .infinity, count: devices.count)
         }
@@ -158,6 +155,10 @@ extension Placer {
         for index in devices.indices {
             guard scope.allows(index, devices) else {
                 costs.append(.infinity)
+                continue
+            }
+            if compiled.contains(index) {
+                costs.append(0)
                 continue
             }
             if let bid = try registry.answers(question, signature, on: index, isGeneric: false).bids.first {

@@ -219,6 +219,7 @@ package final class Debugger {
         } else {
             node.chained = chained
             if let members = groups[index] { try check(members, step, pairs.map(\.0), runner, &node) }
+            if pairs.isEmpty { node.message = "a pass made it, and the model has no value of its own to compare it with" }
             report.nodes.append(node)
         }
         guard let chained, chained.isOver else { return }

@@ -3,13 +3,14 @@
 /// Somebody who waits for a stream, or for a mark in it.
 final class Demand {
     let stream: NPUStream
-    let mark: Mark?
+    /// What is waited for has come, whether or not the waiting thread has seen it: nothing more runs for its sake.
+    let isMet: () -> Bool
     /// Everything that may run before the stream does: drawn when the demand is first looked at.
     var isLast: Bool?
 
-    init(stream: NPUStream, mark: Mark?) {
+    init(_ stream: NPUStream, until isMet: @escaping () -> Bool) {
         self.stream = stream
-        self.mark = mark
+        self.isMet = isMet
     }
 }
 
@@ -48,6 +49,7 @@ struct DispatchOrder {
             turn += 1
             return runnable[turn % runnable.count]
         }
+        let demands = demands.filter { !$0.isMet() }
         guard !demands.isEmpty else {
             guard granted > 0 else { return nil }
             granted -= 1

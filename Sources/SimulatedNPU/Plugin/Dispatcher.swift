@@ -107,7 +107,7 @@ final class Dispatcher: @unchecked Sendable {
     /// Waits until the stream is idle. Returns the failure that poisoned it, which is then forgotten.
     func finish(_ stream: NPUStream) throws(PluginFailure) -> PluginFailure? {
         try monitor.locked { () throws(PluginFailure) in
-            try demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
+            try wait(for: Demand(stream) { stream.isIdle })
             if isLost { throw .deviceLost }
             defer { stream.failure = nil }
             return stream.failure
@@ -117,7 +117,7 @@ final class Dispatcher: @unchecked Sendable {
     func finish(_ event: NPUEvent) throws(PluginFailure) -> PluginFailure? {
         try monitor.locked { () throws(PluginFailure) in
             guard let mark = event.mark else { return nil }
-            try demand(Demand(stream: mark.stream, mark: mark)) { mark.isReached }
+            try wait(for: Demand(mark.stream) { mark.isReached })
             if isLost { throw .deviceLost }
             return mark.failure
         }
@@ -126,7 +126,7 @@ final class Dispatcher: @unchecked Sendable {
     func remove(_ stream: NPUStream) {
         monitor.locked {
             // A device that does not answer keeps nobody from going.
-            try? demand(Demand(stream: stream, mark: nil)) { stream.isIdle }
+            try? wait(for: Demand(stream) { stream.isIdle })
             streams.removeAll { $0 === stream }
         }
     }
@@ -154,12 +154,12 @@ final class Dispatcher: @unchecked Sendable {
         }
     }
 
-    private func demand(_ demand: Demand, until isMet: () -> Bool) throws(PluginFailure) {
-        if isMet() { return }
+    private func wait(for demand: Demand) throws(PluginFailure) {
+        if demand.isMet() { return }
         demands.append(demand)
         defer { demands.removeAll { $0 === demand } }
         monitor.broadcast()
-        while !isMet() {
+        while !demand.isMet() {
             if hanging == nil || watchdog == 0 {
                 monitor.wait()
             } else if !monitor.wait(seconds: watchdog) {
@@ -185,7 +185,7 @@ final class Dispatcher: @unchecked Sendable {
     private func prepare(_ stream: NPUStream) throws(PluginFailure) {
         try start()
         guard queueDepth > 0 else { return }
-        try demand(Demand(stream: stream, mark: nil)) { stream.count < queueDepth }
+        try wait(for: Demand(stream) { [queueDepth] in stream.count < queueDepth })
         if isLost { throw .deviceLost }
     }
 
