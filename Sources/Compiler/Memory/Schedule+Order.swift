@@ -13,8 +13,16 @@ package struct OrderChoice: Sendable {
 }
 
 extension Schedule {
-    /// The schedule in the order that needs the least memory on all devices together; the placement's own if no other needs less.
+    /// The schedule in the order that needs the least memory on all devices together; the placement's own if no other needs less. Copies come as early as
+    /// that leaves room for.
     package static func leastMemory(
+        _ placement: Placement, devices: [Device]
+    ) throws(GraphError) -> (schedule: Schedule, choice: OrderChoice?) {
+        let (schedule, choice) = try inLeastMemory(placement, devices: devices)
+        return (schedule.copyingEarly(devices), choice)
+    }
+
+    private static func inLeastMemory(
         _ placement: Placement, devices: [Device]
     ) throws(GraphError) -> (schedule: Schedule, choice: OrderChoice?) {
         let given = try Schedule(placement, devices: devices)
