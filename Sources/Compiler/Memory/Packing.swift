@@ -140,26 +140,36 @@ struct Packing {
         }
 
         /// Hill climbing from both ends: a tensor lies as low as it can or, within the bound, as high as it can. What lies above the bound is placed before one
-        /// that it had to give way to, or one of these changes sides, as long as this does no harm and `comparisons` last.
+        /// that it had to give way to, or one of these changes sides, as long as this does no harm. It begins anew, with each of the orders and with sides drawn
+        /// at random, until the bound is met or `comparisons` are made.
         func improved(_ packing: Packing, comparisons: Int) -> Packing {
-            let price = pairCount + 8 * sizes.count
-            guard comparisons >= 2 * price, !lifetimes.isEmpty else { return packing }
             var best = packing
+            var movesLeft = min(Self.mostMoves, comparisons / (pairCount + 8 * sizes.count))
             var random = LinearCongruentialGenerator(state: 0x9E37_79B9_7F4A_7C15)
-            var order = sizes.indices.sorted { (packing.offsets[$0], $0) < (packing.offsets[$1], $1) }
-            var isHigh = [Bool](repeating: false, count: sizes.count)
+            var start = 0
+            while movesLeft > 1, best.byteCount > lowerBound {
+                let order = Order.allCases[start % Order.allCases.count]
+                let isHigh = sizes.map { _ in start >= Order.allCases.count && random.next(below: 2) == 0 }
+                let climbed = climbed(sorted(order), isHigh, &random, moves: min(Self.movesOfOneStart, movesLeft))
+                if climbed.byteCount < best.byteCount { best = Packing(climbed, strategy: "\(order.rawValue), improved") }
+                movesLeft -= Self.movesOfOneStart
+                start += 1
+            }
+            return best
+        }
+
+        private func climbed(_ order: [Int], _ isHigh: [Bool], _ random: inout LinearCongruentialGenerator, moves: Int) -> Packing {
+            var (order, isHigh) = (order, isHigh)
             var current = packed(order, isHigh)
-            for _ in 0..<min(Self.mostMoves, comparisons / price) {
-                if current.byteCount < best.byteCount { best = Packing(current, strategy: "\(packing.strategy), improved") }
-                if best.byteCount <= lowerBound { break }
+            for _ in 1..<moves where current.byteCount > lowerBound {
                 let above = order.indices.filter { current.offsets[order[$0]] + sizes[order[$0]] > lowerBound }
-                guard let position = above.isEmpty ? nil : above[random.next(below: above.count)] else { break }
+                let position = above[random.next(below: above.count)]
                 let tensor = order[position]
                 let rivals = order[..<position].indices.filter { index in
                     let other = lifetimes[order[index]]
                     return other.first <= lifetimes[tensor].last && lifetimes[tensor].first <= other.last
                 }
-                guard !rivals.isEmpty else { break }
+                guard !rivals.isEmpty else { return current }
                 let rival = rivals[random.next(below: rivals.count)]
                 var (changedOrder, changedSides) = (order, isHigh)
                 if random.next(below: 2) == 0 {
@@ -174,10 +184,11 @@ struct Packing {
                     (order, isHigh, current) = (changedOrder, changedSides, next)
                 }
             }
-            return best
+            return current
         }
 
         private static let mostMoves = 2000
+        private static let movesOfOneStart = 100
 
         /// - Parameter isHigh: by tensor, whether it takes the highest place that ends at the bound or below it.
         private func packed(_ order: [Int], _ isHigh: [Bool]) -> Packing {
