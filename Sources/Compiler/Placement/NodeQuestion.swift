@@ -100,6 +100,11 @@ package struct NodeQuestion {
 /// See `NodeQuestion.signature`.
 package struct NodeSignature: Hashable, Sendable {
     package let bytes: [UInt8]
+
+    /// All bytes at once: an array would give them one by one.
+    package func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
 }
 
 extension TensorDescriptor {
