@@ -61,9 +61,18 @@ package struct Placer {
                 // What a node before it came to may be known by now.
                 if try runOnHost(id, &placement) { continue }
                 try checkInputs(of: id, placement)
-                try place(id, scope(of: id), &placement)
+                try placeBeforeLastResort(id, &placement)
             }
         }
+    }
+
+    /// On the first device that takes the node, whole or in parts; on that of last resort if no other does.
+    private func placeBeforeLastResort(_ id: NodeID, _ placement: inout Placement) throws {
+        let scope = scope(of: id)
+        guard devices.contains(where: { $0.name == rules.lastResort }), scope.pin == nil else { return try place(id, scope, &placement) }
+        if let view = view(id, scope, placement) { return placement.append(.view(view)) }
+        let taker = try costs(of: id, scope, &placement).firstIndex { $0.isFinite }
+        try place(id, taker.map(scope.limited) ?? scope, &placement)
     }
 
     /// Computes the node's values if that is possible before the run: of host operators, and of what can be folded.
@@ -130,10 +139,11 @@ package struct Placer {
 
     /// Of a node of the model.
     func scope(of id: NodeID) -> Scope {
-        guard !pins.isEmpty else { return Scope(source: id, pin: nil) }
+        let only = devices.count == 1 ? 0 : nil
+        guard !pins.isEmpty else { return Scope(source: id, pin: nil, only: only) }
         let node = graph[id]
         let type = node.inputs.lazy.compactMap { $0 }.first.flatMap { graph.constants[$0]?.dataType ?? graph[$0].type?.dataType }
-        return Scope(source: id, pin: pins.first { $0.matches(node, type) })
+        return Scope(source: id, pin: pins.first { $0.matches(node, type) }, only: only)
     }
 
     /// Places a node of the placement's graph, as a whole or in parts.
@@ -164,10 +174,12 @@ package struct Placer {
     }
 
     /// The node as another name for a value that lies where the node may run; nil if it has to run.
-    private func view(_ id: NodeID, _ scope: Scope, _ placement: Placement) -> PlacedView? {
-        guard let (source, value) = renaming(id, placement), let device = placement.homes[source], scope.allows(device, devices) else {
-            return nil
-        }
+    func view(_ id: NodeID, _ scope: Scope, _ placement: Placement) -> PlacedView? {
+        guard let (source, value) = renaming(id, placement) else { return nil }
+        let home = placement.homes[source]
+        // A part goes with its node, wherever that finds the value. An input of the graph that is an output under another name has to be copied.
+        let joins = scope.depth > 0 && (home != nil || !placement.graph.outputs.contains(value))
+        guard let device = joins ? scope.only ?? home : home, scope.allows(device, devices) else { return nil }
         return PlacedView(node: id, origin: scope.source, source: source, value: value, device: device)
     }
 

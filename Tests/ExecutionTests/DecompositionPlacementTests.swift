@@ -22,7 +22,7 @@ import Testing
         let summary = try #require(session.summary)
         #expect(summary.placement.values.reduce(0, +) == 1)
         #expect(summary.placement.keys.allSatisfy { $0 != "host" && !$0.hasPrefix("cpu") })
-        #expect(summary.nodes.count > 1 && summary.nodes.allSatisfy { $0.name.hasPrefix("node/") && $0.kernel.hasPrefix("few-kernels/") })
+        #expect(summary.nodes.count > 1 && summary.nodes.allSatisfy { $0.name.hasPrefix("node/") && $0.kernel.hasPrefix("few-kernels/") || $0.kernel == "view" })
         #expect(!summary.nodes.contains { $0.operatorName == operatorName })
     }
 
@@ -67,6 +67,32 @@ import Testing
         let summary = try #require(session.summary)
         #expect(summary.nodes.map(\.operatorName) == ["LayerNormalization"])
         #expect(summary.nodes[0].kernel.hasPrefix("cpu/"))
+    }
+
+    /// `--device CHIP` alone: the CPU is there for what the chip cannot do, though the chip says nothing about its speed.
+    @Test func theLastResortGetsOnlyWhatTheChipCannotDoInPartsEither() throws {
+        for (operatorName, device) in [("LayerNormalization", "few-kernels"), ("Softmax", "few-kernels"), ("Hardmax", "cpu")] {
+            let call = try call(operatorName)
+            let set = try DeviceSet(buildPlugin("Tests/Plugins/few_kernels.c").path, fallback: "cpu", installation: .locate())
+            var rules = PlacementRules()
+            (rules.strategy, rules.lastResort) = (.cost, set.fallback)
+            let session = Session(call.graph, devices: set.devices, rules: rules)
+            let result = try session.run(call.inputs)[0].tensor
+            for (actual, expected) in zip(result.decodedDoubles(), try reference(call).decodedDoubles()) {
+                #expect(abs(actual - expected) < 1e-5)
+            }
+            #expect(try #require(session.summary).placement == ["\(device):0": 1])
+        }
+    }
+
+    /// The part is another shape of the node's input, wherever that lies: a chip needs no kernel for it.
+    @Test func aPartThatIsAViewTakesNoKernel() throws {
+        let call = try call("InstanceNormalization")
+        var rules = PlacementRules()
+        rules.denied = ["few-kernels/reshape"]
+        let session = try session(call.graph, fallback: nil, rules: rules)
+        _ = try session.run(call.inputs)
+        #expect(try #require(session.summary).nodes.contains { $0.kernel == "view" })
     }
 
     /// With a part on the CPU the node is not the chip's alone.
