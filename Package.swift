@@ -84,12 +84,13 @@ let package = Package(
         module(
             "Benchmark",
             ["Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Reports", ["Benchmark", "Conformance", "Execution", "HardwareModel"]),
+        module("Guidance", ["Compiler", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
+        module("Reports", ["Benchmark", "Conformance", "Execution", "Guidance", "HardwareModel"]),
         module("Scaffold"),
         .executableTarget(
             name: "southbridge",
             dependencies: [
-                "Benchmark", "Compiler", "Conformance", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Reports",
+                "Benchmark", "Compiler", "Conformance", "Execution", "Graph", "Guidance", "HardwareModel", "ONNX", "Operators", "Reports",
                 "Scaffold", "Southbound", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -111,6 +112,9 @@ let package = Package(
         tests("Compiler", ["Compiler", "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("ReferenceCPU", ["Compiler", "Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPUMachine", "TestSupport"]),
+        tests(
+            "Guidance",
+            ["Compiler", "Execution", "Graph", "Guidance", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport", "southbridge"]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",

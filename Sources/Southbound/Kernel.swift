@@ -60,7 +60,7 @@ package struct Kernel: @unchecked Sendable {
         return kernels
     }
 
-    private init(_ pointer: UnsafePointer<sb_kernel>, _ index: Int, _ reader: PluginReader) throws(PluginError) {
+    init(_ pointer: UnsafePointer<sb_kernel>, _ index: Int, _ reader: PluginReader) throws(PluginError) {
         let record: sb_kernel = try reader.read(pointer, "sb_kernel", of: "kernel \(index)")
         name = try reader.text(record.name, "kernel \(index): its name")
         let domain = try reader.text(record.domain, "kernel \(index): its domain")

@@ -16,9 +16,12 @@ package final class OperatorLibrary: @unchecked Sendable {
         let operatorName: String
     }
     private let byOperator: [Key: [Kernel]]
+    /// Of the kernels of a library that is only assumed.
+    private let assumed: CMemory?
 
-    init(plugin: Plugin, table: sb_operators, kernels: [Kernel]) {
+    init(plugin: Plugin, table: sb_operators, kernels: [Kernel], assumed: CMemory? = nil) {
         self.plugin = plugin
+        self.assumed = assumed
         self.table = table
         self.kernels = kernels
         let order = { (kernel: Kernel) in (kernel.flags.contains(.generic) ? 1 : 0, -kernel.priority) }
@@ -30,6 +33,9 @@ package final class OperatorLibrary: @unchecked Sendable {
                 }.map { kernels[$0] }
             }
     }
+
+    /// Whether its kernels may run on a device of another plugin, or of its own: the host must see the memory. One that is assumed serves its own plugin's.
+    package func serves(_ device: Device) -> Bool { assumed == nil ? device.isHostVisible : device.plugin === plugin }
 
     /// The kernels to ask about a node, best first: not generic before generic, then by priority, then in the plugin's order.
     ///

@@ -4,6 +4,7 @@ import Conformance
 import Execution
 import Foundation
 import Graph
+import Guidance
 import HardwareModel
 import ONNX
 import Scaffold
@@ -49,6 +50,7 @@ struct CommandFailure: Error {
         case let error as DescriptionError: self.init(code: 2, error.description)
         case let error as TensorError: self.init(code: 2, error.description)
         case let error as GraphError: self.init(code: 2, error.description)
+        case let error as GuidanceError: self.init(code: 2, error.description)
         case let error as ReportReadError: self.init(code: 2, error.description)
         case let error as InstallationError: self.init(code: 4, error.description)
         case let error as ScaffoldError: self.init(code: 2, error.description)

@@ -36,22 +36,28 @@ struct InputOptions: ParsableArguments {
     }
 
     private func shapes(of graph: Graph) throws -> [String: [Int]] {
-        var shapes: [String: [Int]] = [:]
-        for text in shape {
-            let (name, sizes) = try keyAndValue(text, flag: "--shape")
-            guard graph.inputs.contains(where: { graph[$0].name == name }) else {
-                let known = graph.inputs.map { graph[$0].name }.joined(separator: ", ")
-                throw CommandFailure(code: 2, "--shape '\(text)': the model has no input '\(name)'; it has \(known)")
-            }
-            shapes[name] = try sizes.split(separator: ",").map { size in
-                guard let number = Int(size), number >= 0 else {
-                    throw CommandFailure(code: 2, "--shape '\(text)': '\(size)' is no size; give them as 1,3,224,224")
-                }
-                return number
-            }
+        let shapes = try southbridge.shapes(in: shape)
+        for name in shapes.keys.sorted() where !graph.inputs.contains(where: { graph[$0].name == name }) {
+            let known = graph.inputs.map { graph[$0].name }.joined(separator: ", ")
+            throw CommandFailure(code: 2, "--shape \(name): the model has no input '\(name)'; it has \(known)")
         }
         return shapes
     }
+}
+
+/// Of `NAME=1,3,224,224`, by name.
+func shapes(in texts: [String]) throws -> [String: [Int]] {
+    var shapes: [String: [Int]] = [:]
+    for text in texts {
+        let (name, sizes) = try keyAndValue(text, flag: "--shape")
+        shapes[name] = try sizes.split(separator: ",").map { size in
+            guard let number = Int(size), number >= 0 else {
+                throw CommandFailure(code: 2, "--shape '\(text)': '\(size)' is no size; give them as 1,3,224,224")
+            }
+            return number
+        }
+    }
+    return shapes
 }
 
 /// Where the nodes of a model run.

@@ -17,6 +17,7 @@ struct Southbridge: ParsableCommand {
               southbridge run model.onnx --device chip=./libchip.so,cpu --input x=x.npy --output results
               southbridge explain model.onnx --device chip=./libchip.so,cpu
               southbridge conform ./libchip.so --level driver
+              southbridge plan ./libchip.so
               southbridge new acme
 
             EXIT CODES
@@ -26,7 +27,7 @@ struct Southbridge: ParsableCommand {
         version: suiteVersion,
         subcommands: [
             NewCommand.self, DevicesCommand.self, RunCommand.self, ExplainCommand.self, DebugCommand.self, ConformCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, PlanCommand.self,
             ReportCommand.self,
             ReproduceCommand.self, DoctorCommand.self,
             CompletionCommand.self, WorkerCommandLine.self,

@@ -3,18 +3,42 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The commands of the guides, run as a reader would: each page's blocks of `sh`, in order, in one fresh folder.
+/// The commands of the guides, run as a reader would: each page's blocks of `sh`, in order, in one fresh folder. A block `c FILE` is what the reader adds to that
+/// file.
 @Suite struct DocumentCommandTests {
-    @Test(arguments: ["kernel-or-graph-mode.md", "read-your-report.md"]) func commandsWork(page: String) throws {
-        let text = try String(contentsOf: repository.appending(path: "docs/\(page)"), encoding: .utf8)
-        let blocks = text.matches(of: /(?m)^```sh\n((?:.*\n)*?)```$/).map { String($0.1) }
+    struct Page: Sendable, CustomTestStringConvertible {
+        let name: String
+        /// What the reader sees, in this order.
+        let shown: [String]
+        init(_ name: String, _ shown: [String] = []) { (self.name, self.shown) = (name, shown) }
+        var testDescription: String { name }
+    }
+
+    private static let pages = [
+        Page("kernel-or-graph-mode.md"), Page("read-your-report.md"),
+        Page("plan.md", ["1  Conv float32", "lacks 5 kernels, the fewest that do", "35 unsupported of 35"]),
+        Page(
+            "port-in-an-afternoon.md",
+            ["lacks 5 kernels, the fewest that do", "35 passed of 35", "nothing is lacking", "acme:0 65, host 1", "1 passed of 1"]),
+    ]
+
+    @Test(arguments: pages) func commandsWork(page: Page) throws {
+        let text = try String(contentsOf: repository.appending(path: "docs/\(page.name)"), encoding: .utf8)
+        let blocks = text.matches(of: /(?m)^```(sh|c (\S+))\n((?:.*\n)*?)```$/).map { match in
+            match.2.map { file in "cat >> \(file) <<'END-OF-BLOCK'\n\(match.3)END-OF-BLOCK\n" } ?? String(match.3)
+        }
         try #require(!blocks.isEmpty)
         try withTemporaryFolder { folder in
             let path = products.path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
             let result = try runCommand(
-                "bash", ["-e", "-u", "-o", "pipefail", "-x", "-c", blocks.joined()], in: folder,
+                "bash", ["-e", "-u", "-o", "pipefail", "-c", blocks.joined()], in: folder,
                 environment: ["PATH": path, "NETWORKS": repository.appending(path: "build/networks").path])
             #expect(result.status == 0, "\(result.output)\n\(result.error)")
+            var rest = Substring(result.output)
+            for words in page.shown {
+                let range = try #require(rest.range(of: words), "'\(words)' is not shown: \(result.output)")
+                rest = rest[range.upperBound...]
+            }
         }
     }
 }

@@ -33,6 +33,10 @@ import Testing
         Failure(["report", "nowhere"], 2), Failure(["report", "nonsense.so"], 2), Failure(["bogus"], 2),
         Failure(["devices", "nonsense.so"], 3),
         Failure(["new", "no good"], 2),
+        Failure(["plan", "nonsense.so"], 3), Failure(["plan", "xpu"], 2), Failure(["plan", "cpu:9"], 2), Failure(["plan", "cpu,npu"], 2),
+        Failure(["plan", "cpu", "broken.onnx"], 2), Failure(["plan", "cpu", "missing.onnx"], 2),
+        Failure(["plan", "cpu", squeezenet, "--shape", "nobody=1"], 2), Failure(["plan", "cpu", squeezenet, "--output", "broken.onnx"], 2),
+        Failure(["plan", "cpu", squeezenet, "--output", "."], 2), Failure(["plan", "cpu", squeezenet, "--limit", "-1"], 2),
     ]
 
     @Test(arguments: failures)
@@ -59,7 +63,7 @@ import Testing
     }
 
     @Test func helpAndVersionAndCompletion() throws {
-        for command in ["new", "devices", "run", "conform", "report", "doctor"] {
+        for command in ["new", "devices", "run", "conform", "report", "plan", "doctor"] {
             let help = try southbridge(command, "--help")
             #expect(help.status == 0)
             #expect(help.output.contains("EXAMPLES"))

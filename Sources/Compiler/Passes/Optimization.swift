@@ -49,7 +49,7 @@ package struct Optimization {
     private var target: PassTarget {
         // What is fused for a device is lost to those before it, and to a compiler, which is given the model's own operators.
         let asked = devices.prefix(1).filter { !rules.compiling || $0.plugin.compiler == nil }
-        let offered = asked.compactMap(\.plugin.library) + (asked.contains { $0.isHostVisible } ? libraries : [])
+        let offered = asked.compactMap(\.plugin.library) + libraries.filter { library in asked.contains { library.serves($0) } }
         let pins = rules.pins.map(\.pattern)
         return PassTarget(
             offers: { domain, operatorName, version, type in

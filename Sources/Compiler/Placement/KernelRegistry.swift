@@ -39,7 +39,7 @@ package final class KernelRegistry {
         partsCosts = [[NodeSignature: Double]](repeating: [:], count: devices.count)
         libraries = devices.map { device in
             let own = [device.plugin.library].compactMap { $0 }
-            let all = own + (device.isHostVisible ? extraLibraries.filter { extra in !own.contains { $0 === extra } } : [])
+            let all = own + extraLibraries.filter { extra in extra.serves(device) && !own.contains { $0 === extra } }
             return all.filter { rules.preferred.contains($0.plugin.name) } + all.filter { !rules.preferred.contains($0.plugin.name) }
         }
     }
@@ -110,7 +110,7 @@ package final class KernelRegistry {
                     answers[key]?.refusals.append(refusal(kernel, library, device, answer.message.isEmpty ? "refused" : answer.message))
                     continue
                 }
-                if let reason = memoryRefusal(of: question, answer, on: devices[device]) {
+                if let reason = memoryRefusal(of: question, workspaceBytes: answer.workspaceBytes, on: device) {
                     answers[key]?.refusals.append(refusal(kernel, library, device, reason))
                     continue
                 }
@@ -139,10 +139,11 @@ package final class KernelRegistry {
     }
 
     /// Why a device has no room for a node even if nothing else is there: all that a launch touches is on the device at once.
-    private func memoryRefusal(of question: NodeQuestion, _ answer: SupportAnswer, on device: Device) -> String? {
+    func memoryRefusal(of question: NodeQuestion, workspaceBytes: Int = 0, on index: Int) -> String? {
+        let device = devices[index]
         let capacity = device.model.spaces[0].capacityBytes
         guard capacity > 0, !device.isHostVisible else { return nil }
-        let needed = (question.inputs + question.outputs).reduce(answer.workspaceBytes) { $0 + ($1?.byteCount ?? 0) }
+        let needed = (question.inputs + question.outputs).reduce(workspaceBytes) { $0 + ($1?.byteCount ?? 0) }
         // A part is left for what buffers take beside their bytes.
         guard needed > capacity - capacity / 32 else { return nil }
         return "it has \(Quantity.bytes.shown(capacity)) of memory; a launch needs \(Quantity.bytes.shown(needed))"

@@ -94,7 +94,7 @@ package struct NodeQuestion {
     }
 
     /// Larger constants are weights.
-    private static let mostConstantBytes = 1024
+    static let mostConstantBytes = 1024
 }
 
 /// See `NodeQuestion.signature`.

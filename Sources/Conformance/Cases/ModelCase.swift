@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
+package import Southbound
 
 /// A folder in the standard ONNX backend-test layout: `model.onnx` and `test_data_set_N/{input,output}_K.pb`.
 package struct ModelCase: Sendable {
@@ -81,6 +82,13 @@ extension Case {
             throw .usage("the corpus folder \(folder.path) holds no case ([GROUP/]CASE/model.onnx)")
         }
         return cases
+    }
+
+    /// The networks of the suite, by name.
+    package static func networks(_ installation: Installation) throws(ConformanceError) -> [ModelCase] {
+        try corpus(try CaseList.present(installation.networks), suite: "networks", level: .models, folding: true).compactMap { testCase in
+            if case .model(let model) = testCase.body { model } else { nil }
+        }
     }
 
     private static func model(_ folder: URL, id: String, level: Level, folding: Bool) throws(ConformanceError) -> Case {

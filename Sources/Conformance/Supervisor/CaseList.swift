@@ -117,7 +117,7 @@ struct CaseList {
         cases = cases.indices.filter { !dropped.contains($0) }.map { cases[$0] }
     }
 
-    private static func present(_ folder: URL) throws(ConformanceError) -> URL {
+    static func present(_ folder: URL) throws(ConformanceError) -> URL {
         guard access(folder.path, R_OK) == 0 else {
             throw .usage("the suite's cases are not in \(folder.path): run 'make setup data' in the source tree, or stop at --level driver")
         }
