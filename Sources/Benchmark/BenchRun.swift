@@ -4,6 +4,7 @@ import Conformance
 package import Foundation
 import HardwareModel
 package import Southbound
+package import Tensors
 
 /// A benchmark of one plugin beside the reference: what is chosen, in order, with the report growing as it goes.
 package struct BenchRun {
@@ -16,14 +17,16 @@ package struct BenchRun {
     private let seed: UInt64
     private let seconds: Double
     private let networks: URL
+    private let mixed: DataType?
 
     /// - Parameters:
     ///   - reference: nil where the plugin is the reference itself.
     ///   - suite: nil for all.
     ///   - filter: a shell pattern for ids (`MatMul/float32-512`, `resnet50`) or operators.
     ///   - seconds: for one case, both devices together.
+    ///   - mixed: in what type the plugin computes the networks' products; nil: in their own, as the reference does.
     package init(
-        _ device: Device, reference: Device?, suite: Suite?, filter: String?, seed: UInt64, seconds: Double, networks: URL
+        _ device: Device, reference: Device?, suite: Suite?, filter: String?, seed: UInt64, seconds: Double, networks: URL, mixed: DataType? = nil
     ) {
         self.device = device
         self.reference = reference
@@ -32,6 +35,7 @@ package struct BenchRun {
         self.seed = seed
         self.seconds = seconds
         self.networks = networks
+        self.mixed = mixed
     }
 
     /// - Parameter progress: called after each case with what is done, how many there are, and what came of it.
@@ -65,7 +69,7 @@ package struct BenchRun {
             report.operators.append(result)
             finished("\(result.id): \(result.plugin.line)")
         }
-        let networks = ModelBench(device, reference: reference, seconds: 4 * seconds) { isInterrupted }
+        let networks = ModelBench(device, reference: reference, seconds: 4 * seconds, mixed: mixed) { isInterrupted }
         for folder in models where !isInterrupted {
             let result = try networks.run(folder)
             report.models.append(result)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Compiler
 import Conformance
 import Execution
 package import Foundation
@@ -7,35 +8,43 @@ import HardwareModel
 import ONNX
 import Operators
 package import Southbound
-import Tensors
+package import Tensors
 
 /// Times whole networks as a user runs them: inputs and outputs in host memory, what a device lacks on the reference.
 package struct ModelBench {
     private let device: Device
     private let reference: Device?
     private let seconds: Double
+    private let mixed: DataType?
     private let isInterrupted: () -> Bool
 
     private static let fewestSamples = 5
     private static let mostSamples = 500
     private static let precision = 0.02
 
-    package init(_ device: Device, reference: Device?, seconds: Double, isInterrupted: @escaping () -> Bool) {
+    package init(_ device: Device, reference: Device?, seconds: Double, mixed: DataType? = nil, isInterrupted: @escaping () -> Bool) {
         self.device = device
         self.reference = reference
         self.seconds = seconds
+        self.mixed = mixed
         self.isInterrupted = isInterrupted
     }
 
     /// A side of the comparison.
     private struct Side {
         let session: Session
+        let mixed: DataType?
         var host = Samples()
         var deviceClock = Samples()
         var first = 0.0
         var mismatch: String?
 
-        init(_ graph: Graph, _ devices: [Device]) { session = Session(graph, devices: devices) }
+        init(_ graph: Graph, _ devices: [Device], mixed: DataType? = nil) {
+            var rules = PlacementRules()
+            rules.mixed = mixed
+            session = Session(graph, devices: devices, rules: rules)
+            self.mixed = mixed
+        }
 
         /// Seconds of a run on the host's clock, and the outputs.
         func run(_ inputs: [String: HostTensor]) throws -> (seconds: Double, device: UInt64?, outputs: [HostTensor]) {
@@ -57,7 +66,7 @@ package struct ModelBench {
         let inputs = Dictionary(uniqueKeysWithValues: given.map { (graph[$0].name, $1) })
         var result = BenchReport.ModelResult(
             id: folder.lastPathComponent, work: try GraphInference(graph, given: given).work(), plugin: .init(.measured))
-        var sides = [Side(graph, [device] + (reference.map { [$0] } ?? []))] + (reference.map { [Side(graph, [$0])] } ?? [])
+        var sides = [Side(graph, [device] + (reference.map { [$0] } ?? []), mixed: mixed)] + (reference.map { [Side(graph, [$0])] } ?? [])
         var ratios = Samples()
         do {
             try measure(&sides, &ratios, inputs, expected, model.tolerance)
@@ -94,13 +103,27 @@ package struct ModelBench {
                 if let device { sides[index].deviceClock.add(Double(device) * 1e-9) }
                 guard round == checked else { continue }
                 for (position, (actual, right)) in zip(outputs, expected).enumerated() where sides[index].mismatch == nil {
-                    sides[index].mismatch = tolerance.mismatch(actual, right, output: position)?.message
+                    sides[index].mismatch =
+                        sides[index].mixed.flatMap { Self.mismatch(actual, right, in: $0, output: position) }
+                        ?? (sides[index].mixed == nil ? tolerance.mismatch(actual, right, output: position)?.message : nil)
                 }
             }
             if sides.count == 2 { ratios.add(times[0] / times[1]) }
             guard round + 1 >= Self.fewestSamples else { continue }
             let isPrecise = sides.allSatisfy { ($0.host.statistics?.uncertainty ?? 1) <= Self.precision && $0.host.count >= 10 }
             if isPrecise || clock.now >= end || isInterrupted() { return }
+        }
+    }
+
+    /// Of mixed precision: floats may be off by 32 roundings of the largest element, as where passes are verified. Of other outputs nothing can be told.
+    private static func mismatch(_ actual: HostTensor, _ expected: HostTensor, in type: DataType, output: Int) -> String? {
+        guard actual.dataType == expected.dataType, actual.shape == expected.shape else { return "output \(output) has another type or shape" }
+        guard expected.dataType.isFloat else { return nil }
+        let (values, right) = (actual.decodedDoubles(), expected.decodedDoubles())
+        let limit = 32 * type.roundingUnit * right.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
+        let wrong = values.indices.filter { !(values[$0] == right[$0] || values[$0].isNaN && right[$0].isNaN || abs(values[$0] - right[$0]) <= limit) }
+        return wrong.first.map {
+            "output \(output): \(wrong.count) of \(values.count) elements differ by more than \(limit), the first: \(values[$0]), expected \(right[$0])"
         }
     }
 
@@ -119,7 +142,17 @@ package struct ModelBench {
         let usesTransforms = libraries.contains { library in
             library.kernels.contains { $0.numerics.usesTransforms && kernels.contains("\(library.plugin.name)/\($0.name)") }
         }
-        result.judge(work, declared, usesTransforms: usesTransforms)
+        result.judge(side.mixed.map { work.narrowed(to: $0) } ?? work, declared, usesTransforms: usesTransforms)
         return result
+    }
+}
+
+extension Work {
+    /// The least that is left of it where float32 may become that type anywhere.
+    fileprivate func narrowed(to type: DataType) -> Work {
+        var work = self
+        if let count = work.operations.removeValue(forKey: DataType.float32.name) { work.operations[type.name, default: 0] += count }
+        work.bytes *= Double(type.bits) / Double(DataType.float32.bits)
+        return work
     }
 }

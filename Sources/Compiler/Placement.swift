@@ -42,6 +42,8 @@ package struct PlacementRules: Sendable {
     package var disabledPasses: Set<String> = []
     /// After each pass what the graph computes is compared with what it computed before, on random inputs.
     package var verifyingPasses = false
+    /// Products of float32 are computed in this type, where who runs them has kernels on it; nil: in float32. One of `MixedPrecision.types`.
+    package var mixed: DataType?
 
     package init() {}
 

@@ -116,9 +116,11 @@ package struct Explanation: Codable, Sendable {
         package var nodesBefore: Int
         package var nodesAfter: Int
         package var seconds: Double
+        /// What else the pass counts, by what it is.
+        package var figures: [String: Int]?
 
         package enum CodingKeys: String, CodingKey {
-            case name, plugin, rewrites, seconds
+            case name, plugin, rewrites, seconds, figures
             case nodesBefore = "nodes_before"
             case nodesAfter = "nodes_after"
         }
@@ -126,6 +128,7 @@ package struct Explanation: Codable, Sendable {
         init(_ entry: PassReport.Entry) {
             (name, plugin, rewrites, seconds) = (entry.name, entry.plugin, entry.rewrites, entry.seconds)
             (nodesBefore, nodesAfter) = (entry.nodesBefore, entry.nodesAfter)
+            figures = entry.figures.isEmpty ? nil : entry.figures
         }
     }
 

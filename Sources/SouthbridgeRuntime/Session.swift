@@ -23,10 +23,20 @@ public final class Session: Sendable {
     private let session: Execution.Session
     private let outputNames: [String]
 
-    /// - Parameter placing: nodes whose name or operator matches a pattern run on that device alone: `["conv1*": "npu:0", "Softmax": "cpu"]`. The first pattern
-    ///   that matches counts.
-    public init(_ model: Model, on devices: Devices, placing: KeyValuePairs<String, String> = [:]) throws(RuntimeError) {
+    /// - Parameters:
+    ///   - placing: nodes whose name or operator matches a pattern run on that device alone: `["conv1*": "npu:0", "Softmax": "cpu"]`. The first pattern
+    ///     that matches counts.
+    ///   - mixed: `float16` or `bfloat16`: products of float32 are computed in that type where the device has kernels for it, and what is sensitive in float32.
+    ///     Results change by the type's roundings. Nil: everything in its own type.
+    public init(
+        _ model: Model, on devices: Devices, placing: KeyValuePairs<String, String> = [:], mixed: ElementType? = nil
+    ) throws(RuntimeError) {
         var rules = PlacementRules()
+        if let mixed, !MixedPrecision.types.contains(mixed.dataType) {
+            throw RuntimeError(
+                .usage, "'\(mixed.name)' cannot be mixed with float32; \(MixedPrecision.types.map(\.name).joined(separator: " and ")) can")
+        }
+        rules.mixed = mixed?.dataType
         for (pattern, device) in placing {
             guard devices.opened.devices.contains(where: { $0.name == device || $0.plugin.name == device }) else {
                 throw RuntimeError(.usage, "no device '\(device)' for '\(pattern)'; there are \(devices.names.joined(separator: ", "))")

@@ -152,6 +152,25 @@ struct PlacementOptions: ParsableArguments {
 
 extension PlacementRules.Strategy: ExpressibleByArgument {}
 
+/// In what type products are computed.
+struct PrecisionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Compute products of float32 in that type where the device has kernels for it, and what is sensitive in float32. Results change by the type's roundings.",
+            valueName: "float16|bfloat16"))
+    var mixed: String?
+
+    /// Nil: their own.
+    func type() throws -> DataType? {
+        try mixed.map { name in
+            guard let type = MixedPrecision.types.first(where: { $0.name == name }) else {
+                throw CommandFailure(code: 2, "--mixed '\(name)' is none of \(MixedPrecision.types.map(\.name).joined(separator: ", "))")
+            }
+            return type
+        }
+    }
+}
+
 /// Writes each tensor to `folder/NAME.npy`; returns the paths.
 func writeNumpy(_ tensors: [(name: String, tensor: HostTensor)], to folder: URL) throws -> [String] {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

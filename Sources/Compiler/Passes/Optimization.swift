@@ -53,12 +53,27 @@ package struct Optimization {
         let pins = rules.pins.map(\.pattern)
         return PassTarget(
             offers: { domain, operatorName, version, type in
-                offered.contains { library in
-                    library.candidates(domain: domain, operatorName: operatorName, version: version, dataType: type)
-                        .contains { !$0.flags.contains(.generic) }
-                }
+                offered.contains { $0.hasOwnKernel(domain, operatorName, version, type) }
             },
-            isPinned: { node in pins.contains { matches(node.name, $0) || matches(node.operatorName, $0) } })
+            narrows: narrows, isPinned: { node in pins.contains { matches(node.name, $0) || matches(node.operatorName, $0) } }, mixed: rules.mixed)
+    }
+
+    private var narrows: @Sendable (String, String, Int, DataType, DataType) -> Bool {
+        let owners = devices.map { device in
+            (device.name == rules.lastResort, (device.plugin.library.map { [$0] } ?? []) + (device.isHostVisible ? libraries : []))
+        }
+        return { domain, operatorName, version, type, narrow in
+            let takers = owners.filter { $0.1.contains { $0.hasOwnKernel(domain, operatorName, version, type) } }
+            let named = takers.filter { !$0.0 }
+            return (named.isEmpty ? takers : named).contains { $0.1.contains { $0.hasOwnKernel(domain, operatorName, version, narrow) } }
+        }
+    }
+}
+
+extension OperatorLibrary {
+    /// One that is not generic.
+    fileprivate func hasOwnKernel(_ domain: String, _ operatorName: String, _ version: Int, _ type: DataType) -> Bool {
+        candidates(domain: domain, operatorName: operatorName, version: version, dataType: type).contains { !$0.flags.contains(.generic) }
     }
 }
 

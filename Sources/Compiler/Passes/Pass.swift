@@ -16,11 +16,13 @@ package struct Pass: Sendable {
     package var plugin: String?
     /// A pass that must have run before, of the same stage.
     package var after: String?
+    /// What it makes computes in the type that the user asked for, and so with that type's roundings.
+    package var narrows = false
     /// Its result counts only if nothing is wrong with it.
     package let run: @Sendable (inout PassGraph) throws -> Void
 
     package init(
-        _ name: String, help: String, stage: Stage, plugin: String? = nil, after: String? = nil,
+        _ name: String, help: String, stage: Stage, plugin: String? = nil, after: String? = nil, narrows: Bool = false,
         run: @escaping @Sendable (inout PassGraph) throws -> Void
     ) {
         self.name = name
@@ -28,6 +30,7 @@ package struct Pass: Sendable {
         self.stage = stage
         self.plugin = plugin
         self.after = after
+        self.narrows = narrows
         self.run = run
     }
 }
@@ -36,16 +39,20 @@ package struct Pass: Sendable {
 package struct PassTarget: Sendable {
     /// Whether a device has a kernel for an operator (domain, name, version) on a type, and no compiler of its own ahead of it that would want the parts.
     package var offers: @Sendable (_ domain: String, _ operatorName: String, _ version: Int, _ type: DataType) -> Bool
+    /// Whether who runs an operator (domain, name, version) on the first type, rather the devices that the user named, has a kernel on the second, too.
+    package var narrows: @Sendable (_ domain: String, _ operatorName: String, _ version: Int, _ type: DataType, _ narrow: DataType) -> Bool
     /// Whether the user has a say in where the node runs: it then stays as it is, so that the word holds for all of it.
     package var isPinned: @Sendable (Node) -> Bool
-    /// The type in which products are to be computed; nil: their own.
+    /// The type in which products of float32 are to be computed; nil: float32.
     package var mixed: DataType?
 
     package init(
         offers: @escaping @Sendable (String, String, Int, DataType) -> Bool = { _, _, _, _ in false },
+        narrows: @escaping @Sendable (String, String, Int, DataType, DataType) -> Bool = { _, _, _, _, _ in false },
         isPinned: @escaping @Sendable (Node) -> Bool = { _ in false }, mixed: DataType? = nil
     ) {
         self.offers = offers
+        self.narrows = narrows
         self.isPinned = isPinned
         self.mixed = mixed
     }
@@ -63,6 +70,8 @@ package struct PassReport: Sendable {
         package var nodesAfter: Int
         package var rewrites = 0
         package var seconds = 0.0
+        /// What else the pass counts, by what it is.
+        package var figures: [String: Int] = [:]
     }
 
     /// In the order in which they ran first.

@@ -12,6 +12,8 @@ package struct PassGraph: Sendable {
     package let catalog: OperatorCatalog
     /// What the passes may count on.
     package let target: PassTarget
+    /// What the pass that runs has counted, by what it is.
+    package var figures: [String: Int] = [:]
 
     package init(_ inference: GraphInference, catalog: OperatorCatalog, target: PassTarget) {
         var graph = inference.graph
@@ -64,14 +66,15 @@ package struct PassGraph: Sendable {
     }
 
     /// The types that a node's outputs would have. Throws where the operator's rules refuse it.
-    package func inferred(_ node: Node) throws(GraphError) -> [InferredOutput] {
+    ///
+    /// - Parameter given: types of the inputs; nil: those that they have.
+    package func inferred(_ node: Node, inputs given: [ConcreteType?]? = nil) throws(GraphError) -> [InferredOutput] {
         guard let definition = catalog.definition(of: node) else {
             throw GraphError("operator '\(node.qualifiedName)' is not in the catalogue")
         }
-        var inputs: [ConcreteType?] = []
-        for input in node.inputs {
-            if input != nil, type(input) == nil { throw GraphError("the shape of an input of '\(node.name)' depends on data") }
-            inputs.append(type(input))
+        let inputs = given ?? node.inputs.map { type($0) }
+        guard zip(node.inputs, inputs).allSatisfy({ $0 == nil || $1 != nil }) else {
+            throw GraphError("the shape of an input of '\(node.name)' depends on data")
         }
         do throws(OperatorError) {
             let version = try definition.check(

@@ -42,13 +42,13 @@ package struct PassManager: Sendable {
         var report = PassReport()
         var dropped = Set<String>()
         let expected = inference.graph.outputs.map { inference.types[$0.index] }
-        let checker = try verifier?.checker(inference.graph, inputs: inputs, values: values, catalog: catalog)
+        var checker = try verifier?.checker(inference.graph, inputs: inputs, values: values, catalog: catalog)
         for stage in Pass.Stage.allCases {
             let members = passes.filter { $0.stage == stage }
             for _ in 0..<(stage == .simplify ? Self.mostRounds : 1) {
                 let before = graph.editor.rewriteCount
                 for pass in members where !dropped.contains(pass.name) {
-                    if let fault = try run(pass, &graph, expected, checker, &report) {
+                    if let fault = try run(pass, &graph, expected, &checker, &report) {
                         dropped.insert(pass.name)
                         report.remarks.append(fault)
                     }
@@ -63,7 +63,7 @@ package struct PassManager: Sendable {
 
     /// Runs a pass once. Returns what is wrong with it, the graph then as before; nil if nothing is.
     private func run(
-        _ pass: Pass, _ graph: inout PassGraph, _ expected: [InferredOutput?], _ checker: PassVerifier.Checker?, _ report: inout PassReport
+        _ pass: Pass, _ graph: inout PassGraph, _ expected: [InferredOutput?], _ checker: inout PassVerifier.Checker?, _ report: inout PassReport
     ) throws -> String? {
         let clock = ContinuousClock()
         let start = clock.now
@@ -71,6 +71,7 @@ package struct PassManager: Sendable {
         let rewrites = graph.editor.rewriteCount
         // A pass of the stack's own is not undone, and costs no copy.
         let before = pass.plugin == nil && checker == nil ? nil : graph
+        graph.figures = [:]
         do {
             try pass.run(&graph)
             graph.removeUnwanted()
@@ -78,7 +79,10 @@ package struct PassManager: Sendable {
             guard graph.graph.outputs.map({ graph.types[$0.index] }) == expected else {
                 throw GraphError("the graph's outputs have other types or shapes than before")
             }
-            if graph.editor.rewriteCount > rewrites { try checker?.check(graph) }
+            if graph.editor.rewriteCount > rewrites {
+                if pass.narrows, let type = target.mixed { checker?.allow(type) }
+                try checker?.check(graph)
+            }
         } catch {
             let fault = PassFault(pass: pass.name, plugin: pass.plugin, reason: "\(error)")
             guard let before, pass.plugin != nil else { throw fault }
@@ -90,6 +94,7 @@ package struct PassManager: Sendable {
         report.entries[index].runs += 1
         report.entries[index].rewrites += graph.editor.rewriteCount - rewrites
         report.entries[index].nodesAfter = graph.editor.liveCount
+        report.entries[index].figures.merge(graph.figures, uniquingKeysWith: +)
         report.entries[index].seconds += (clock.now - start) / .seconds(1)
         return nil
     }

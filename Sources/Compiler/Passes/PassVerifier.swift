@@ -25,8 +25,15 @@ package struct PassVerifier: Sendable {
         fileprivate let inputs: [ValueID: HostTensor]
         fileprivate let expected: [ReferenceTensor]
         /// By output: the largest error that is right; nil: nothing can be told.
-        fileprivate let tolerances: [Double?]
+        fileprivate private(set) var tolerances: [Double?]
         fileprivate let runner: Runner?
+
+        /// From here on nodes may compute in a type narrower than float32. To first order the effect of roundings grows as they do: by the ratio of the
+        /// types' units. Of outputs that are no floats nothing can be told.
+        mutating func allow(_ narrow: DataType) {
+            let growth = narrow.roundingUnit / DataType.float32.roundingUnit
+            tolerances = zip(tolerances, expected).map { $1.dataType.isFloat ? $0.map { $0 * growth } : nil }
+        }
 
         /// Throws if the rewritten graph computes something else.
         package func check(_ graph: PassGraph) throws {
@@ -152,7 +159,7 @@ private func run(
 
 extension DataType {
     /// Half the distance from 1 to the next number.
-    fileprivate var roundingUnit: Double {
+    package var roundingUnit: Double {
         switch self {
         case .float64, .complex128: 0x1p-53
         case .float32, .complex64: 0x1p-24

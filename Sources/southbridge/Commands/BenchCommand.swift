@@ -19,6 +19,7 @@ struct BenchCommand: ParsableCommand {
               southbridge bench ./libchip.so
               southbridge bench cpu --suite operators --filter MatMul
               southbridge bench npu --option npu.profile=edge --output bench/npu-edge
+              southbridge bench npu --suite models --filter squeezenet --mixed bfloat16
             """)
 
     @Argument(help: "The plugin, or PLUGIN:INDEX.")
@@ -39,6 +40,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("For one operator; a network gets four times as much (default: 1).", valueName: "seconds"))
     var time: Double = 1
 
+    @OptionGroup var precision: PrecisionOptions
     @OptionGroup var flags: PluginFlags
 
     func validate() throws {
@@ -53,6 +55,8 @@ struct BenchCommand: ParsableCommand {
             }
             return suite
         }
+        let mixed = try precision.type()
+        if mixed != nil, chosen != .models { throw CommandFailure(code: 2, "--mixed is for networks: give --suite models, too") }
         let installation = try Installation.locate()
         let named = try flags.named
         let under = try DeviceReference.parse(plugin, installation: installation)
@@ -64,7 +68,7 @@ struct BenchCommand: ParsableCommand {
         let run = BenchRun(
             try loaded.openDevice(under.index), reference: try reference?.openDevice(0), suite: chosen, filter: filter, seed: seed,
             seconds: time,
-            networks: installation.networks)
+            networks: installation.networks, mixed: mixed)
         let report = try run.run { done, total, line in standardError("\(done)/\(total) \(printable(line))") }
         let files = try output.map { try write(report, to: URL(filePath: $0)) } ?? []
         if flags.json {

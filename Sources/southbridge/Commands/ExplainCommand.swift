@@ -21,6 +21,7 @@ struct ExplainCommand: ParsableCommand {
               southbridge explain model.onnx --device npu,cpu --node 'conv1*' --node Softmax
               southbridge explain model.onnx --device npu,cpu --place 'layer4/*=cpu:0' --json
               southbridge explain model.onnx --device npu,cpu --svg pictures
+              southbridge explain model.onnx --device npu --mixed float16
             """)
 
     @Argument(help: "The model.", completion: .file(extensions: ["onnx"]))
@@ -31,6 +32,7 @@ struct ExplainCommand: ParsableCommand {
 
     @OptionGroup var inputs: InputOptions
     @OptionGroup var placement: PlacementOptions
+    @OptionGroup var precision: PrecisionOptions
 
     @Option(help: ArgumentHelp("List all that was offered for nodes that match, by name or operator (repeatable).", valueName: "pattern"))
     var node: [String] = []
@@ -46,10 +48,12 @@ struct ExplainCommand: ParsableCommand {
     @OptionGroup var flags: PluginFlags
 
     func run() throws {
+        let mixed = try precision.type()
         let graph = try readModel(path: model).graph
         let tensors = try inputs.tensors(of: graph, seed: inputs.seed ?? 0)
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: try Installation.locate())
-        let rules = try placement.rules(set)
+        var rules = try placement.rules(set)
+        rules.mixed = mixed
         let measured = try placement.measuredCosts(graph, tensors, set, rules)
         let explanation = try Explainer(graph, devices: set.devices, libraries: set.libraries, rules: rules, measured: measured).explain(
             tensors)

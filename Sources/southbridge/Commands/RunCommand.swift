@@ -22,6 +22,7 @@ struct RunCommand: ParsableCommand {
               southbridge run model.onnx --device ./libchip.so,cpu --input image=cat.npy --output results
               southbridge run model.onnx --device cpu --place 'conv1*=cpu:0' --repeat 20 --json
               southbridge run model.onnx --device npu:0,cpu:0 --place @rules.txt --strategy preference
+              southbridge run model.onnx --device npu --mixed bfloat16
             """)
 
     @Argument(help: "The model.", completion: .file(extensions: ["onnx"]))
@@ -35,6 +36,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var inputs: InputOptions
     @OptionGroup var placement: PlacementOptions
+    @OptionGroup var precision: PrecisionOptions
 
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run N times and give latencies.", valueName: "n"))
     var repeats: Int = 1
@@ -61,13 +63,15 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        let mixed = try precision.type()
         let reading = PhaseTimes()
         let graph = try reading.measure("read") { try readModel(path: model).graph }
         let seed = inputs.seed ?? UInt64.random(in: 0..<(1 << 53))
         let tensors = try inputs.tensors(of: graph, seed: seed)
         let installation = try Installation.locate()
         let set = try DeviceSet(device, libraries: flags.libraries, options: flags.named, installation: installation)
-        let rules = try placement.rules(set)
+        var rules = try placement.rules(set)
+        rules.mixed = mixed
         let costs = try placement.measuredCosts(graph, tensors, set, rules)
         let session = Session(graph, devices: set.devices, libraries: set.libraries, rules: rules, measured: costs)
 
@@ -107,7 +111,7 @@ struct RunCommand: ParsableCommand {
             for pass in summary.passes.entries {
                 print(
                     "pass \(pass.name)\t\(pass.rewrites) rewrites, \(pass.nodesBefore) → \(pass.nodesAfter) nodes, \(thousandths(pass.seconds * 1000)) ms"
-                )
+                        + pass.figures.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }.joined())
             }
             for node in summary.nodes { print("\(node.device)\t\(node.kernel)\t\(node.operatorName)\t\(node.name)") }
         }
