@@ -12,7 +12,7 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data golden build conform compare-onnx numerics test full generator-tests check lint format install dist clean
+.PHONY: help setup data golden build conform compare-onnx numerics test full generator-tests check lint format install dist docs clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make numerics            the bounds tried against right and wrong arithmetic: makes the tables of docs/numerics.md anew'
 	@echo 'make install PREFIX=DIR  install to DIR (default: $(PREFIX))'
 	@echo 'make dist                an archive in build/dist that runs without Swift, Python or a network'
+	@echo 'make docs                the documentation as a DocC site in build/docc'
 	@echo 'make clean               remove .build and build'
 
 setup:
@@ -83,6 +84,9 @@ install: build data
 
 dist: build data
 	@scripts/dist.sh
+
+docs: build
+	@scripts/docc.py build/docc
 
 clean:
 	rm -rf .build build

@@ -41,4 +41,15 @@ import Testing
             }
         }
     }
+
+    /// What is to be typed is the same in every language.
+    @Test(arguments: ["README", "docs/port-in-an-afternoon"]) func translationsShowTheSameCommands(page: String) throws {
+        func blocks(_ suffix: String) throws -> [String] {
+            try String(contentsOf: repository.appending(path: page + suffix), encoding: .utf8)
+                .matches(of: /(?m)^```[^`]*^```$|(?:^    .*\n)+/).map { String($0.output) }
+        }
+        let original = try blocks(".md")
+        #expect(original.count > 5)
+        #expect(try blocks(".zh-CN.md") == original)
+    }
 }
