@@ -28,7 +28,7 @@ package struct Grouping {
         leader = Array(nodes.indices)
     }
 
-    func isClaimed(_ id: NodeID) -> Bool { position[id].map { devices[leader[$0]] != nil } ?? false }
+    package func isClaimed(_ id: NodeID) -> Bool { position[id].map { devices[leader[$0]] != nil } ?? false }
 
     /// Joins nodes that are still alone. False, and nothing has changed, if a path leaves the group and enters it again, perhaps through other groups:
     /// neither could then run before the other.
@@ -43,6 +43,27 @@ package struct Grouping {
         }
         devices[first] = device
         return true
+    }
+
+    /// Joins, of nodes that cannot be one group, the parts that no path leaves and enters again: a node belongs to the part whose number is how often the paths
+    /// that reach it have left the nodes before. O((nodes + edges) log nodes).
+    ///
+    /// - Returns: the parts that are joined.
+    package mutating func joinParts(of ids: [NodeID], on device: Int) -> [[NodeID]] {
+        let members = Set(ids.compactMap { position[$0] })
+        guard let order = order() else { return [] }
+        let targets = targets()
+        var exits = [Int](repeating: 0, count: nodes.count)
+        for source in order {
+            let isMember = members.contains(source)
+            for target in targets[source] {
+                exits[target] = max(exits[target], exits[source] + (isMember && !members.contains(target) ? 1 : 0))
+            }
+        }
+        let parts = Dictionary(grouping: members.sorted()) { exits[$0] }.sorted { $0.key < $1.key }.map { part in
+            part.value.map { nodes[$0] }
+        }
+        return parts.filter { join($0, on: device) }
     }
 
     /// Joins several groups of nodes that are still alone, as `join` does one. O((nodes + edges) log groups) where few cannot be.
@@ -75,16 +96,20 @@ package struct Grouping {
         }
     }
 
-    /// Leaders of groups in topological order, the earliest that is ready first; nil if groups wait for each other. O((nodes + edges) log nodes).
-    private func order() -> [Int]? {
-        var waiting = [Int](repeating: 0, count: nodes.count)
+    /// By leader of a group: those of the groups that read what it writes.
+    private func targets() -> [[Int]] {
         var targets = [[Int]](repeating: [], count: nodes.count)
         for (source, readers) in readers.enumerated() {
-            for reader in readers where leader[source] != leader[reader] {
-                targets[leader[source]].append(leader[reader])
-                waiting[leader[reader]] += 1
-            }
+            for reader in readers where leader[source] != leader[reader] { targets[leader[source]].append(leader[reader]) }
         }
+        return targets
+    }
+
+    /// Leaders of groups in topological order, the earliest that is ready first; nil if groups wait for each other. O((nodes + edges) log nodes).
+    private func order() -> [Int]? {
+        let targets = targets()
+        var waiting = [Int](repeating: 0, count: nodes.count)
+        for target in targets.joined() { waiting[target] += 1 }
         var ready = Heap()
         var count = 0
         for index in nodes.indices where leader[index] == index {

@@ -31,7 +31,7 @@ extension Placer {
             for (_, claim) in Dictionary(grouping: zip(asked, answers).filter { $0.1 > 0 }, by: \.1).sorted(by: { $0.key < $1.key }) {
                 let nodes = claim.map(\.0)
                 if grouping.join(nodes, on: index) { continue }
-                placement.remarks.append(crossing(nodes, device))
+                placement.remarks.append(crossing(nodes, device, parts: grouping.joinParts(of: nodes, on: index).count))
             }
         }
         return grouping.sorted()

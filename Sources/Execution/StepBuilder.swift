@@ -1,5 +1,5 @@
-import CSouthbridge
 // SPDX-License-Identifier: Apache-2.0
+import CSouthbridge
 import Compiler
 import Graph
 import Southbound
@@ -28,11 +28,13 @@ struct StepBuilder {
     private let placement: Placement
     private let memory: ProgramMemory
     private let states: [PreparedState?]
+    private let devices: [Device]
 
     init(_ placement: Placement, _ memory: ProgramMemory, devices: [Device], states: [PreparedState?]) {
         self.placement = placement
         self.memory = memory
         self.states = states
+        self.devices = devices
         lanes = Lanes(devices)
     }
 
@@ -59,7 +61,7 @@ struct StepBuilder {
     ) throws {
         let placed = placement.steps[index]
         memory.bind(placed, inputs: operands, outputs: outputs)
-        let (lane, stream) = try lanes.lane(of: placed.device, .compute)
+        let (lane, stream) = try isForeign(placed) ? (0, nil) : lanes.lane(of: placed.device, .compute)
         let step: Program.Step
         switch placed {
         case .node(let node):
@@ -80,6 +82,12 @@ struct StepBuilder {
             if placed.kernel?.wantsOnHost(input: position) ?? false { hostReads.append(read) }
         }
         planned.append(PlannedStep(step: step, lane: lane, accesses: accesses, hostReads: hostReads, launch: index))
+    }
+
+    /// The kernel's library is not of the device's plugin: the calling thread waits for what the launch touches, and the call does the work (SB-OPS-016).
+    private func isForeign(_ placed: PlacedStep) -> Bool {
+        guard case .node(let node) = placed else { return false }
+        return node.library.plugin !== devices[placed.device].plugin
     }
 
     /// Adds a copy to the host behind the step that is the last to write the slot.

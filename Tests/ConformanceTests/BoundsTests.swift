@@ -97,6 +97,71 @@ import Testing
         #expect(try !passes(try judge("Mul", inputs, facts: flushing), [1, 0]))
     }
 
+    /// x / y with both subnormal: a reciprocal of y reads y alone as zero.
+    @Test func subnormalNumbersOfOneInputMayBeReadAsZero() throws {
+        let inputs = [try HostTensor(.float32, [1], doubles: [0x1p-130]), try HostTensor(.float32, [1], doubles: [0x1p-131])]
+        var flushing = NumericFacts.strict
+        flushing.flushesDenormals = true
+        for right in [2, 0, .infinity, .nan] as [Double] {
+            #expect(try passes(try judge("Div", inputs, facts: flushing), [right]), "\(right)")
+        }
+        for wrong in [-1, -.infinity, 5] as [Double] {
+            #expect(try !passes(try judge("Div", inputs, facts: flushing), [wrong]), "\(wrong)")
+        }
+        for wrong in [0, .infinity, .nan] as [Double] { #expect(try !passes(try judge("Div", inputs), [wrong]), "\(wrong)") }
+    }
+
+    @Test func comparisonsMayReadSubnormalNumbersAsZero() throws {
+        // Less, of: two subnormal numbers, one and zero, two normal numbers.
+        let inputs = [
+            try HostTensor(.float32, [4], doubles: [0x1p-131, 0, 1, 0x1p-130]),
+            try HostTensor(.float32, [4], doubles: [0x1p-130, 0x1p-131, 2, 0x1p-131]),
+        ]
+        var flushing = NumericFacts.strict
+        flushing.flushesDenormals = true
+        func isRight(_ facts: NumericFacts, _ values: [Int64]) throws -> Bool {
+            try judge("Less", inputs, facts: facts).finding(on: [try HostTensor(.bool, [4], integers: values)]).failure == nil
+        }
+        #expect(try isRight(.strict, [1, 1, 1, 0]))
+        #expect(try isRight(flushing, [1, 1, 1, 0]))
+        #expect(try isRight(flushing, [0, 0, 1, 0]))
+        // 2^-130 read as zero, 2^-131 as it is.
+        #expect(try isRight(flushing, [0, 0, 1, 1]))
+        #expect(try !isRight(flushing, [0, 0, 0, 0]))
+        #expect(try !isRight(.strict, [0, 1, 1, 0]))
+    }
+
+    /// What a maximum or minimum of NaN may be where NaN is ignored: NaN, or what the numbers give, and nothing else.
+    @Test func ignoringNaNGivesTheNumbersOrNaN() throws {
+        func tensor(_ values: Double...) throws -> HostTensor { try HostTensor(.float32, [values.count], doubles: values) }
+        func image(_ values: Double...) throws -> HostTensor { try HostTensor(.float32, [1, 1, values.count], doubles: values) }
+        let bounds = [try HostTensor(.float32, [], doubles: [-1]), try HostTensor(.float32, [], doubles: [4])]
+        let table: [(name: String, inputs: [HostTensor], right: [Double], wrong: [Double])] = [
+            ("Relu", [try tensor(.nan)], [.nan, 0], [1, -1, .infinity]),
+            ("Max", [try tensor(.nan), try tensor(3), try tensor(5)], [.nan, 5], [3, 0, .infinity]),
+            ("Min", [try tensor(2), try tensor(.nan), try tensor(3)], [.nan, 2], [3, 0, -.infinity]),
+            ("ReduceMax", [try tensor(1, .nan, -7)], [.nan, 1], [-7, 0]),
+            ("GlobalMaxPool", [try image(-5, .nan, -2)], [.nan, -2], [-5, 0]),
+            ("Clip", [try tensor(.nan)] + bounds, [.nan, -1, 4], [0, 5]),
+            ("HardSigmoid", [try tensor(.nan)], [.nan, 0, 1], [0.5, -1]),
+            // A product with NaN, whatever its other factor.
+            ("HardSwish", [try tensor(.nan)], [.nan], [0]),
+            // The lowest number is no start of a maximum.
+            ("ReduceMax", [try tensor(-.infinity, -.infinity)], [-.infinity], [-Double(Float.greatestFiniteMagnitude), .nan]),
+        ]
+        var ignoring = NumericFacts.strict
+        ignoring.ignoresNaN = true
+        for (name, inputs, right, wrong) in table {
+            func isRight(_ value: Double, _ facts: NumericFacts) throws -> Bool {
+                let judge = try judge(name, inputs, facts: facts)
+                return judge.finding(on: [try HostTensor(.float32, judge.results[0]!.shape, doubles: [value])]).failure == nil
+            }
+            for value in right { #expect(try isRight(value, ignoring), "\(name) may give \(value)") }
+            for value in wrong { #expect(try !isRight(value, ignoring), "\(name) gives \(value)") }
+            for value in right.dropFirst() { #expect(try !isRight(value, .strict), "\(name) gives \(value) undeclared") }
+        }
+    }
+
     /// A sum of n squares loses up to n·u, half of which is left of its root.
     @Test func rootsOfLongSumsMayErrAsTheSumsDo() throws {
         let count = 4096

@@ -158,5 +158,16 @@ import Testing
         }
         #expect(joined([a, c], [a, b]) == [false, true])
         #expect(joined([a, e], [b, d], [b, c]) == [true, false, true])
+        // Divided: a and c are parts of their own, and e goes with a, for no path leaves between them.
+        var grouping = Grouping([a, b, c, d, e], graph)
+        let whole = grouping.join([a, c, d, e], on: 0)
+        let parts = grouping.joinParts(of: [a, c, d, e], on: 0)
+        #expect(!whole && parts == [[a, d, e], [c]])
+        #expect(grouping.isClaimed(c) && !grouping.isClaimed(b))
+        // Through another group.
+        var other = Grouping([a, b, c, d, e], graph)
+        let outcomes = [other.join([a, e], on: 0), other.join([b, d], on: 0)]
+        let divided = other.joinParts(of: [b, d], on: 0)
+        #expect(outcomes == [true, false] && divided == [[d], [b]])
     }
 }

@@ -105,6 +105,43 @@ import Testing
         #expect(session.summary?.placement == ["lazy-queues:0": 10, "cpu:0": 5])
     }
 
+    /// A library without a driver gets no stream: the host waits for what its launch reads and writes, and no launch of the device's overtakes it (SB-OPS-016).
+    @Test(arguments: [("x", "v1"), ("v0", "v1"), ("v0", "x")]) func launchesOfAForeignLibraryAreAwaited(first: String, second: String)
+        throws
+    {
+        let device = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/lazy_queues.c", flags: ["-DVISIBLE"]).path))
+            .openDevice(0)
+        // A library does not keep its plugin alive.
+        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/library_alone.c").path))
+        defer { withExtendedLifetime(plugin) {} }
+        let library = try #require(plugin.library)
+        var graph = Graph(name: "between")
+        let x = graph.addValue("x", type: TensorType(.float32, known: [4]))
+        graph.inputs = [x]
+        var values = ["x": x]
+        func node(_ operatorName: String, _ inputs: [String], _ output: String) {
+            values[output] = graph.addValue(output)
+            graph.addNode(
+                Node(name: output, operatorName: operatorName, opset: 14, inputs: inputs.map { values[$0]! }, outputs: [values[output]!]))
+        }
+        node("Add", ["x", "x"], "v0")
+        node("Neg", ["v0"], "v1")
+        node("Mul", [first, second], "v2")
+        node("Neg", ["v2"], "v3")
+        node("Add", ["v3", "v1"], "v4")
+        graph.outputs = [values["v4"]!, values["v1"]!]
+        let session = Session(graph, devices: [device], libraries: [library], rules: .asGiven)
+        for run in 1..<5 {
+            let start: [Float] = [Float(run), 1, 0, -3]
+            let results = try session.run(["x": HostTensor(.float32, [4], start)]).map { $0.tensor.elements(as: Float.self) }
+            let all = ["x": start, "v0": start.map { 2 * $0 }, "v1": start.map { -2 * $0 }]
+            #expect(results[1] == all["v1"])
+            #expect(results[0] == zip(zip(all[first]!, all[second]!), all["v1"]!).map { pair, v1 in -(pair.0 * pair.1) + v1 })
+        }
+        #expect(session.summary?.nodes.map(\.kernel).filter { $0.hasPrefix("alone/") }.count == 2)
+        #expect(session.summary?.placement == ["lazy-queues:0": 5])
+    }
+
     /// Two devices of one plugin: what they exchange goes the direct way if there is one, else through the host.
     @Test(arguments: [("-DPEERS", false), ("-DNO_WAY", true)]) func peersExchangeDirectly(flag: String, isStaged: Bool) throws {
         let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/lazy_queues.c", flags: [flag]).path))

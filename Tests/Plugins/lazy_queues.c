@@ -2,7 +2,7 @@
  *
  * A handful of kernels on a device that does nothing before somebody waits for it, and then only what that takes. Its queues are rings: no call allocates.
  * Work can be cancelled. With -DENDLESS a launch lasts until then. With -DFAILS_AT=N the N-th launch of a stream fails.
- * With -DPEERS there are two devices and a way between them; with -DNO_WAY there are two without.
+ * With -DPEERS there are two devices and a way between them; with -DNO_WAY there are two without. With -DVISIBLE the host sees its memory.
  */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
@@ -176,6 +176,23 @@ static int32_t synchronize_event(sb_event *event, sb_error *error) {
     return SB_OK;
 }
 
+static int32_t describe_visible(sb_instance *instance, uint32_t index, const sb_hardware **hardware, sb_error *error) {
+    (void)instance, (void)index, (void)error;
+    static const sb_memory_space space = {
+        .size = sizeof space, .name = SB_STRING("memory"), .flags = SB_SPACE_FLAG_ALLOCATABLE | SB_SPACE_FLAG_HOST_VISIBLE};
+    static const sb_memory_space *const spaces[] = {&space};
+    static const sb_hardware visible = {
+        .size = sizeof visible, .id = SB_STRING("lazy"), .name = SB_STRING("lazy queues"), .spaces = spaces, .space_count = 1};
+    *hardware = &visible;
+    return SB_OK;
+}
+
+static int32_t host_address(sb_device *device, sb_buffer *buffer, void **address, sb_error *error) {
+    (void)device, (void)error;
+    *address = buffer->memory;
+    return SB_OK;
+}
+
 SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plugin, sb_error *error) {
     static const sb_streams streams = {.size = sizeof streams,
                                        .execution = SB_EXECUTION_QUEUED,
@@ -197,6 +214,12 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
     few_plugin(host, &few, error);
     queued_driver = driver;
     queued_driver.copy = queue_copy;
+#ifdef VISIBLE
+    queued_driver.describe = describe_visible;
+    queued_driver.host_address = host_address;
+#else
+    (void)describe_visible, (void)host_address;
+#endif
 #if defined PEERS || defined NO_WAY
     queued_driver.open = open_one;
     queued_driver.count = count_devices;

@@ -550,6 +550,7 @@ typedef struct sb_node {
  * 9. Group "operators", version 1: kernels, support, launch
  *
  * [SB-OPS-001] `kernels` lists what the library offers. Two kernels with the same name are an error; several kernels for one operator are not.
+ *              The list may be made for the processor at hand when the library is loaded.
  * [SB-OPS-002] A kernel may be asked about any node of its operator, its version range and its data types. The data type of a node is that of its first input
  *              (of its first output, if it has no input).
  * [SB-OPS-003] `support` answers for every node of the batch: yes, or no with a reason code and a text. It never fails because one node is not supported.
@@ -569,6 +570,8 @@ typedef struct sb_node {
  * [SB-OPS-014] Asked about row-major tensors, such a kernel may write the layouts that it would rather have; asked about these, it then says yes.
  * [SB-OPS-015] A device whose kernels take a layout has kernels for the operator `ConvertLayout` of the domain `southbridge`, version 1: one input and one
  *              output of equal type and shape, one row-major and one in that layout, for every type that it takes in the layout.
+ * [SB-OPS-016] A library without a driver is asked about devices of other plugins, those whose memory the host sees. It never looks into `device` or a
+ *              buffer: its tensors have `host` set. Its launches get no stream: the host waits before for what they touch, and the call does the work.
  */
 #define SB_KERNEL_FLAG_STRIDED       1u  /* takes inputs with strides                         */
 #define SB_KERNEL_FLAG_IN_PLACE      2u  /* see SB-OPS-007                                    */
@@ -582,6 +585,10 @@ typedef struct sb_node {
  * [SB-NUM-001] A kernel computes at least as precisely as it declares. Without a declaration sums are kept in float32 for floats of 16 and 8 bits, in int32 for
  *              integers of 8 and 4 bits, else in the type itself; inputs keep all their bits; stores round to nearest, ties to even; subnormal
  *              numbers are kept; NaN goes through minimum and maximum.
+ * [SB-NUM-002] With SB_NUMERICS_FLUSHES_DENORMALS subnormal numbers of any inputs, and of results, may count as zero, in comparisons, too. With
+ *              SB_NUMERICS_IGNORES_NAN a maximum or minimum of numbers and NaN may be that of the numbers alone (where there are none, an
+ *              infinity): for Max, Min, ReduceMax, ReduceMin, MaxPool, GlobalMaxPool, Clip, Relu (the maximum of x and 0) and HardSigmoid (a Clip to 0 and 1).
+ *              The flags excuse no more.
  */
 #define SB_NUMERICS_TRUNCATES         1u /* stores round faithfully, not to nearest                       */
 #define SB_NUMERICS_FLUSHES_DENORMALS 2u /* subnormal numbers are read or written as zero                 */
@@ -676,10 +683,10 @@ typedef struct sb_operators {
  *              host's and stay until the call that the graph was passed to returns.
  * [SB-GRA-004] `claim` writes one number per node: 0 leaves the node to kernels, equal numbers above 0 put nodes into one program. The host sets all to 0 before.
  * [SB-GRA-005] The answer of `claim` depends on nothing but the graph and the device. It never fails because a node is not supported.
- * [SB-GRA-006] The host refuses a group that a path of the graph leaves and enters again, and gives its nodes to kernels; so a plugin keeps its groups
- *              free of such paths.
- * [SB-GRA-007] `compile` gets one claimed group as a graph of its own, and succeeds unless memory runs out. Of a graph that was never claimed it makes a program
- *              or fails with SB_ERROR_UNSUPPORTED.
+ * [SB-GRA-006] A plugin keeps its groups free of paths that leave a group and enter it again. Where one does, perhaps through nodes that `claim` was not
+ *              shown, the host divides the group into parts without such a path, and each becomes a program.
+ * [SB-GRA-007] `compile` gets one claimed group as a graph of its own, and succeeds unless memory runs out. Of any other graph, a part of a claimed group
+ *              among them, it makes a program or fails with SB_ERROR_UNSUPPORTED.
  * [SB-GRA-008] A program keeps nothing of the graph that it was made of: after `compile` the host may free the graph, its constants among it.
  * [SB-GRA-009] A program serves any number of executions, also at once on several streams, until `release`. Same inputs, same bits.
  * [SB-GRA-010] `execute` gets dense row-major tensors with the types and shapes of the compiled graph's inputs and outputs, in their order, and computes every

@@ -34,7 +34,9 @@ extension Placer {
             let refused = Set(grouping.join(all: claimed, on: index).map { claimed[$0][0] })
             for nodes in claimed {
                 if refused.contains(nodes[0]) {
-                    placement.remarks.append(crossing(nodes, device))
+                    let parts = grouping.joinParts(of: nodes, on: index)
+                    placement.remarks.append(crossing(nodes, device, parts: parts.count))
+                    for part in parts { byFirst[part[0]] = Claim(nodes: part, devices: [index]) }
                 } else {
                     byFirst[nodes[0]] = Claim(nodes: nodes, devices: [index])
                 }
@@ -43,7 +45,7 @@ extension Placer {
         return grouping.sorted().map { group in byFirst[group.nodes[0]] ?? Claim(nodes: group.nodes) }
     }
 
-    func crossing(_ nodes: [NodeID], _ device: Device) -> String {
-        "\(device.plugin.name) claims a group of \(nodes.count) nodes that a path leaves and enters again, with '\(graph[nodes[0]].name)' in it: they go by kernels"
+    func crossing(_ nodes: [NodeID], _ device: Device, parts: Int) -> String {
+        "\(device.plugin.name) claims a group of \(nodes.count) nodes that a path leaves and enters again, with '\(graph[nodes[0]].name)' in it: it is divided into \(parts)"
     }
 }

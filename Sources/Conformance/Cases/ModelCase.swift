@@ -56,7 +56,7 @@ extension Case {
     package static let modelSpecification = ["SB-OPS-005"]
     package static let generatedSuite = "operators"
     /// What every generated case tests of it.
-    package static let generatedSpecification = ["SB-OPS-005", "SB-NUM-001"]
+    package static let generatedSpecification = ["SB-OPS-005", "SB-NUM-001", "SB-NUM-002"]
 
     /// All cases below a corpus folder: `[GROUP/]CASE/model.onnx`.
     /// - Parameters:
@@ -99,6 +99,8 @@ extension Case {
 extension Case {
     /// All sentences of the specification that some case of the suite tests.
     package static var citedSpecification: Set<String> {
-        Set(checks().flatMap(\.specification) + modelSpecification + generatedSpecification + GraphCase.specification + PassCase.specification)
+        Set(
+            checks().flatMap(\.specification) + modelSpecification + generatedSpecification + GraphCase.specification
+                + PassCase.specification)
     }
 }

@@ -15,8 +15,9 @@ package struct Acceptance: Sendable {
     package var typicalErrors: [Double]?
     /// Of the errors of all elements together; nil where only single ones count.
     package var rootMeanSquareLimit: Double?
-    /// Results that are right too: those on inputs whose subnormal numbers are read as zero, which need not lie near the others (a NaN for an infinity). Empty: none.
-    package var alternatives: [Double] = []
+    /// Results that are right too and need not lie near the others: those on inputs whose subnormal numbers are read as zero (a NaN for an infinity), those of
+    /// numbers where a NaN may be ignored.
+    package var alternatives: [[Double]] = []
     /// Elements of which nothing is demanded, because a partial result may overflow. Empty: none.
     package var isFree: [Bool] = []
     /// −0 and +0 are told apart.
@@ -39,7 +40,7 @@ package struct Acceptance: Sendable {
     /// interval reaches the largest number.
     func admits(_ value: Double, at index: Int, _ format: NumberFormat) -> Bool {
         if !isFree.isEmpty && isFree[index] { return true }
-        if !alternatives.isEmpty, value == alternatives[index] || value.isNaN && alternatives[index].isNaN { return true }
+        if alternatives.contains(where: { value == $0[index] || value.isNaN && $0[index].isNaN }) { return true }
         return Self.contains(value, lower[index], upper[index], expected[index], format, signOfZeroCounts)
     }
 

@@ -41,6 +41,7 @@ struct Bounds: Sendable {
         guard result.dataType.isFloat else { return try integers(result, index) }
         var acceptance = try floats(result, index)
         if facts.truncates { acceptance.admitLargest(NumberFormat(result.dataType)) }
+        if facts.ignoresNaN { acceptance = try ignoringNaN(acceptance, result, index) }
         if facts.flushesDenormals { acceptance = try flushed(acceptance, result, index) }
         return .numbers(acceptance)
     }
@@ -100,9 +101,6 @@ struct Bounds: Sendable {
         acceptance.signOfZeroCounts =
             !["Max", "Min", "Clip", "Relu", "MaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(definition.name)
             && definition.numericClass == .movement
-        if facts.ignoresNaN, ["Max", "Min", "ReduceMax", "ReduceMin", "Clip", "MaxPool"].contains(definition.name) {
-            acceptance.isFree = acceptance.expected.map(\.isNaN)
-        }
         return acceptance
     }
 
@@ -166,30 +164,9 @@ struct Bounds: Sendable {
     }
 
     private func integers(_ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Judge.Rule {
+        if facts.flushesDenormals, result.dataType == .bool { return try flushedTruth(result, index) }
         guard numericClass == .quantised else { return .exact }
         return try quantisedSteps(result, index)
-    }
-
-    /// Subnormal inputs read as zero, or subnormal results written as zero, are right too. A result counts as subnormal if any number that is right does.
-    private func flushed(_ acceptance: Acceptance, _ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Acceptance {
-        var wide = acceptance
-        let smallest = NumberFormat(result.dataType).smallestNormal
-        let unrounded = result.floats
-        for element in wide.expected.indices
-        where min(abs(unrounded[element]), abs(wide.lower[element]), abs(wide.upper[element])) < smallest {
-            wide.lower[element] = min(wide.lower[element], 0)
-            wide.upper[element] = max(wide.upper[element], 0)
-        }
-        wide.signOfZeroCounts = false
-        if let other = try evaluated(movingInputs: { value, format, _, _ in abs(value) < format.smallestNormal ? 0 : value }, output: index)
-        {
-            wide.alternatives = ReferenceTensor(result.dataType, result.shape, .floats(other)).roundedFloats
-            for element in other.indices where !other[element].isNaN {
-                wide.lower[element] = min(wide.lower[element], other[element])
-                wide.upper[element] = max(wide.upper[element], other[element])
-            }
-        }
-        return wide
     }
 
     // MARK: The reference on other inputs
@@ -217,7 +194,9 @@ struct Bounds: Sendable {
 
     /// What moving the inputs changes, applied to the right results: where the reference itself is wrong, its error must not widen a bound.
     private static func recentred(_ moved: ReferenceTensor, own: ReferenceTensor, right: ReferenceTensor) -> [Double] {
-        let (ownRounded, rightRounded) = (own.dataType.isFloat ? own.roundedFloats : own.floats, right.dataType.isFloat ? right.roundedFloats : right.floats)
+        let (ownRounded, rightRounded) = (
+            own.dataType.isFloat ? own.roundedFloats : own.floats, right.dataType.isFloat ? right.roundedFloats : right.floats
+        )
         let (own, right) = (own.floats, right.floats)
         return moved.floats.enumerated().map { element, value in
             let isSame = ownRounded[element] == rightRounded[element] || ownRounded[element].isNaN && rightRounded[element].isNaN

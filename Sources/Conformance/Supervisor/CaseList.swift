@@ -18,12 +18,17 @@ struct CaseList {
             throw .usage("there is no suite '\(suite)'; there are \(suites.map(\.name).sorted().joined(separator: ", "))")
         }
         var chosen: [Case] = []
-        for suite in suites where settings.suite == nil || settings.suite == suite.name { chosen += try suite.cases() }
+        for suite in suites where settings.suite == nil || settings.suite == suite.name {
+            if let filter = settings.filter, Self.excludes(filter, suite: suite.name) { continue }
+            chosen += try suite.cases()
+        }
         let isGenerated = settings.suite.map { [Case.generatedSuite, RelatedCase.suite].contains($0) } ?? (settings.level >= .operators)
         trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
         if settings.tier == .smoke {
             let members = GroupTrust.smokeTier(GeneratedCase.all())
-            chosen.removeAll { $0.level >= .operators && !(["probes", "layouts"].contains($0.suite) || members.contains($0.id) || $0.isFirstOfItsGraph) }
+            chosen.removeAll {
+                $0.level >= .operators && !(["probes", "layouts"].contains($0.suite) || members.contains($0.id) || $0.isFirstOfItsGraph)
+            }
         }
         if let shard = settings.shard.flatMap(Shard.init) {
             chosen.removeAll { !$0.belongs(to: shard) }
@@ -70,7 +75,7 @@ struct CaseList {
                 }
             ),
             ("layouts", .operators, { Case.checks().filter { $0.level == .operators } }),
-            ("probes", .operators, { operators(Probe.all, ["SB-NUM-001"]) { ($0.id, .probe($0)) } }),
+            ("probes", .operators, { operators(Probe.all, ["SB-NUM-001", "SB-NUM-002"]) { ($0.id, .probe($0)) } }),
             (
                 "onnx", .operators,
                 { () throws(ConformanceError) in
@@ -122,6 +127,13 @@ struct CaseList {
             throw .usage("the suite's cases are not in \(folder.path): run 'make setup data' in the source tree, or stop at --level driver")
         }
         return folder
+    }
+
+    /// The filter begins with the name of another suite, so that none of this one's cases is made, or missed where they are not there.
+    private static func excludes(_ filter: String, suite: String) -> Bool {
+        guard let end = filter.firstIndex(of: "/") else { return false }
+        let name = filter[..<end]
+        return !name.contains(where: "*?[\\".contains) && name != suite
     }
 
     /// A shell pattern on the whole id, on its last part, or (without a slash) on an operator's name.
