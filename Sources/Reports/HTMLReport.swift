@@ -48,7 +48,7 @@ struct HTMLReport {
     }
 
     private static func levels(_ report: Report) -> String {
-        let rows = report.levels.filter { $0.summary.total > 0 }.map { level in
+        let rows = report.levels.filter { $0.summary.total > 0 || report.isOutOfScope($0) }.map { level in
             """
             <tr><th scope="row">\(level.level.rawValue)</th><td><span class="outcome \(level.outcome.rawValue)">\(level.outcome.rawValue)</span></td>\
             <td class="number">\(level.summary[.passed]) of \(level.summary.total)</td><td>\(bar(level.summary))<span class="counts">\(Report.counts(level.summary))</span></td></tr>

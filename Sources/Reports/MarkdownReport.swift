@@ -9,7 +9,7 @@ struct MarkdownReport {
     init(_ report: Report) {
         var lines = ["# Conformance of \(escaped(report.title))", "", escaped(report.claim), ""]
         lines += ["| level | outcome | passed of all | cases |", "|---|---|---:|---|"]
-        for level in report.levels where level.summary.total > 0 {
+        for level in report.levels where level.summary.total > 0 || report.isOutOfScope(level) {
             lines.append(
                 "| \(level.level.rawValue) | \(level.outcome.rawValue) | \(level.summary[.passed]) of \(level.summary.total) | \(Report.counts(level.summary)) |"
             )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Conformance
+package import Conformance
 import Foundation
 
 /// Words that more than one form needs.
@@ -18,8 +18,21 @@ extension Report {
         return switch verdict.conformant {
         case true?: "Conformant at level \(verdict.level?.rawValue ?? "none") of profile \(verdict.profile)."
         case false?: "Not conformant at level \(verdict.requestedLevel.rawValue) of profile \(verdict.profile); \(reached)."
-        case nil: "Cases were left out of this run: nothing is claimed."
+        case nil: openClaim
         }
+    }
+
+    /// Why nothing is claimed.
+    package var openClaim: String {
+        let excused = summary[.expectedFailure]
+        return run.expectedFailures != nil && excused > 0
+            ? "\(excused) failure\(excused == 1 ? " is" : "s are") excused by the list that the run was given: nothing is claimed."
+            : "Cases were left out of this run: nothing is claimed."
+    }
+
+    /// A level that was asked for and has no case, because the plugin has no such role.
+    package func isOutOfScope(_ level: LevelResult) -> Bool {
+        level.outcome == .notApplicable && level.summary.total == 0 && level.level.isOnLadder && level.level <= verdict.requestedLevel
     }
 
     /// Facts about plugin, machine and run, in the order in which they are shown.
@@ -29,12 +42,14 @@ extension Report {
             ("Reached", plugin.reached.rawValue),
         ]
         facts += plugin.stack.sorted { $0.key < $1.key }.map { ($0.key, Self.text($0.value)) }
+        facts += plugin.declaredFacts.sorted { $0.key < $1.key }.map { ("Declares \($0.key)", Self.text($0.value)) }
         facts += devices.map { device in ("Device \(device.id)", Self.text(device.model["name"] ?? .string("unnamed"))) }
         facts += [
             ("Suite", "\(suite.version), \(suite.digest)"), ("Seed", "\(run.seed)"), ("Started", run.started),
             ("Seconds", seconds(run.seconds)),
             ("Command", run.command), ("Host", "\(host.cpu), \(host.cores) cores, \(host.os)"),
         ]
+        if let file = run.expectedFailures { facts.append(("Expected failures", "\(file.path), \(file.digest)")) }
         if let shard = run.shard { facts.append(("Shard", shard)) }
         return facts
     }

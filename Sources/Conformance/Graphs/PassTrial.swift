@@ -10,14 +10,18 @@ import Tensors
 /// One pass of a plugin on one graph, in the worker: the structure is verified here, the numbers by the supervisor, who gets what the rewritten graph computes.
 struct PassTrial {
     private let plugin: Plugin
-    private let device: Device?
+    private let device: Device
+    private let libraries: [OperatorLibrary]
     private let graph: Graph
     private let inputs: [ValueID: HostTensor]
 
-    /// - Parameter device: runs operators of the plugin's own.
-    init(_ plugin: Plugin, _ device: Device?, _ graph: Graph, _ inputs: [HostTensor]) {
+    /// - Parameters:
+    ///   - device: runs operators of the plugin's own,
+    ///   - libraries: with these besides its plugin's.
+    init(_ plugin: Plugin, _ device: Device, _ libraries: [OperatorLibrary], _ graph: Graph, _ inputs: [HostTensor]) {
         self.plugin = plugin
         self.device = device
+        self.libraries = libraries
         self.graph = graph
         self.inputs = Dictionary(zip(graph.inputs, inputs), uniquingKeysWith: { first, _ in first })
     }
@@ -35,15 +39,9 @@ struct PassTrial {
         try expect(
             first.graph.listing == second.graph.listing, .determinism,
             "pass '\(name)' rewrites the same graph in two ways: \(first.graph.summary); \(second.graph.summary)")
-        guard let device else {
-            if let own = first.graph.nodes.first(where: { OperatorCatalog.standard.definition(of: $0) == nil }) {
-                throw CheckFailure.unsupported("the plugin brings no device to run '\(own.qualifiedName)' on")
-            }
-            return try evaluate(first.graph, inputs: inputs)
-        }
         do {
             return try PassVerifier.evaluate(first.graph, inputs, catalog: catalog, types: first.types) {
-                try runAlone($0, $1, $2, devices: [device], libraries: [])
+                try runAlone($0, $1, $2, devices: [device], libraries: libraries)
             }
         } catch let error as ExecutionError {
             throw CheckFailure.failed(.errorCode, "what pass '\(name)' makes does not run: \(error)")

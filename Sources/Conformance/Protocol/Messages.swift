@@ -50,7 +50,7 @@ package struct WorkerReply: Codable, Sendable {
     package enum Kind: String, Codable, Sendable {
         /// `protocol`, `program`, `capabilities`.
         case hello
-        /// `identity`, `devices`, `kernels`, `groups`, `programNumerics`, `passes`.
+        /// `identity`, `devices`, `lender`, `kernels`, `groups`, `programNumerics`, `passes`.
         case loaded
         /// `placement`, `ranBy`, and if the request said `guarded` perhaps `failure` and `message`: what a kernel did to memory; blobs from 1 on are the outputs as TensorProto in the graph's order.
         case ran
@@ -97,6 +97,8 @@ package struct WorkerReply: Codable, Sendable {
     package var capabilities: [String]?
     package var identity: PluginIdentity?
     package var devices: [DeviceModel]?
+    /// Name of the plugin that `devices` are of, where the one under test brings none.
+    package var lender: String?
     package var kernels: [KernelSummary]?
     /// Of the header, by name; nil from workers that do not tell.
     package var groups: [String]?

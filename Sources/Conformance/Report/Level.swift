@@ -14,6 +14,7 @@ package enum Level: String, Codable, CaseIterable, Sendable {
     /// asked for `operators`, and does not reach it.
     func applies(to groups: [String]) -> Bool {
         switch self {
+        case .driver: groups.contains("driver")
         case .operators: groups.contains("operators") || !groups.contains("graphs")
         case .graphs: groups.contains("graphs") || groups.contains("passes")
         default: true
@@ -51,7 +52,7 @@ package struct LevelResult: Codable, Equatable, Sendable {
         case failed
         /// Not asked for, or a level below it did not pass.
         case notReached
-        /// The plugin has no such role; for example a pure graph compiler on `operators`.
+        /// The plugin has no such role; for example a pure graph compiler on `operators`, or an operator library without a driver on `driver`.
         case notApplicable
     }
 

@@ -92,8 +92,14 @@ extension Report {
         package var command: String
         /// `I/N` of a sharded run.
         @Nullable package var shard: String?
+        /// The list of known failures that the run was given; nil: the suite's own.
+        @Nullable package var expectedFailures: ExpectedFailuresFile?
 
-        package init(seed: UInt64, started: String, seconds: Double = 0, command: String, shard: String? = nil) {
+        package init(
+            seed: UInt64, started: String, seconds: Double = 0, command: String, shard: String? = nil,
+            expectedFailures: ExpectedFailuresFile? = nil
+        ) {
+            self.expectedFailures = expectedFailures
             self.seed = seed
             self.started = started
             self.seconds = seconds

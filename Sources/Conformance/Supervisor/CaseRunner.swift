@@ -291,7 +291,7 @@ struct RunTarget: Sendable {
     let command: WorkerCommand
     let seconds: Double
     let seed: UInt64
-    let expected: ExpectedFailures
+    var expected: ExpectedFailures
     let trust: GroupTrust
 
     func request(_ kind: WorkerRequest.Kind) -> WorkerRequest {

@@ -39,10 +39,12 @@ package struct ConformanceRun {
         let digest = (try? Data(contentsOf: URL(fileURLWithPath: configuration.plugin.path), options: .mappedIfSafe)).map { sha256($0) }
         let settings = try settings(of: store, pluginDigest: digest)
         let list = try CaseList(settings, installation: installation)
-        let target = RunTarget(
+        var target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
-            seed: settings.seed, expected: try ExpectedFailures(of: configuration.plugin, installation: installation), trust: list.trust)
+            seed: settings.seed,
+            expected: try ExpectedFailures(settings.expectedFailures, of: configuration.plugin, installation: installation),
+            trust: list.trust)
 
         let negotiation: WorkerReply?
         var negotiationError: String?
@@ -54,6 +56,7 @@ package struct ConformanceRun {
             negotiation = nil
             negotiationError = error.description
         }
+        target.expected.restrict(to: negotiation?.devices?.first)
         // A plugin that plays no such role is not asked; see `LevelResult.Outcome.notApplicable`.
         let cases = list.cases.filter { testCase in negotiation?.groups.map(testCase.applies) ?? true }
         if cases.isEmpty { throw .usage("the plugin has no group that the chosen cases are about") }
@@ -146,19 +149,20 @@ package struct ConformanceRun {
         let isSimulated = negotiation?.devices?.contains(where: \.isSimulated) ?? false
         let plugin = Report.Plugin(
             name: identity?.name ?? configuration.plugin.displayName, vendor: identity?.vendor, version: identity?.version,
-            abi: identity?.abi, path: configuration.plugin.path, digest: digest,
+            abi: identity?.abi, path: configuration.plugin.path, digest: digest, declaredFacts: negotiation?.declaredFacts ?? [:],
             reached: settings.worker != nil ? .bridged : isSimulated ? .virtual : .native)
         do {
             let devices = try (negotiation?.devices ?? []).enumerated().map { index, model in
                 guard case .object(let object) = try JSONValue(encoding: model) else { throw CocoaError(.coderInvalidValue) }
-                return Report.Device(id: "\(plugin.name):\(index)", model: object)
+                return Report.Device(id: "\(negotiation?.lender ?? plugin.name):\(index)", model: object)
             }
             guard case .object(let options) = try JSONValue(encoding: settings) else { throw CocoaError(.coderInvalidValue) }
             return RunHeader(
                 suite: .init(version: suiteVersion, digest: suiteDigest(executable, installation)), plugin: plugin, host: .current(),
                 devices: devices,
                 run: .init(
-                    seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard),
+                    seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard,
+                    expectedFailures: settings.expectedFailures),
                 requestedLevel: settings.level, profile: settings.profile, options: options, planned: .init(ids: cases.map(\.id)))
         } catch {
             throw .internal("the run's header cannot be written: \(error)")
@@ -180,13 +184,15 @@ package struct ConformanceRun {
         let settings = RunSettings(configuration)
         let isComplete =
             header.options.keys.allSatisfy { !["tier", "suite", "filter", "cases", "shard"].contains($0) } && settings.isComplete
+        // What is claimed rests on no list of the plugin's own: with one, a failure is excused, and nothing is claimed.
+        let isExcused = run.expectedFailures != nil && results.contains { $0.status == .expectedFailure }
         let cases = results.sorted { ($0.level, $0.id) < ($1.level, $1.id) }
         let judgement = Judgement(cases, requested: header.requestedLevel)
         return Report(
             suite: header.suite, plugin: header.plugin, host: header.host, devices: header.devices, run: run,
             verdict: Verdict(
                 level: judgement.highest, requestedLevel: header.requestedLevel, profile: header.profile,
-                conformant: isComplete ? judgement.isConformant : nil, grade: judgement.grade),
+                conformant: isComplete && !isExcused ? judgement.isConformant : nil, grade: judgement.grade),
             levels: judgement.levels, cases: cases, log: store.end, specification: .of(installation))
     }
 

@@ -21,6 +21,7 @@ package struct RunConfiguration: Sendable {
     package var timeScale: Double?
     package var worker: String?
     package var shard: Shard?
+    package var expectedFailures: ExpectedFailuresFile?
     package var resume = false
     package var output: String?
     /// The command line as typed, for the report.
@@ -70,6 +71,8 @@ struct RunSettings: Codable, Equatable, Sendable {
     var timeScale: Double
     var worker: String?
     var shard: String?
+    /// Nil: those that come with the suite.
+    var expectedFailures: ExpectedFailuresFile?
     var options: [String: String]
     var libraries: [String]
 
@@ -87,6 +90,7 @@ struct RunSettings: Codable, Equatable, Sendable {
         timeScale = configuration.timeScale ?? 1
         worker = configuration.worker
         shard = configuration.shard?.description
+        expectedFailures = configuration.expectedFailures
         options = configuration.options
         libraries = configuration.libraries
     }
@@ -105,6 +109,7 @@ struct RunSettings: Codable, Equatable, Sendable {
             ("--seed", differs(configuration.seed, seed)), ("--timeout", differs(configuration.timeout, timeout)),
             ("--time-scale", differs(configuration.timeScale, timeScale)), ("--worker", differs(configuration.worker, worker)),
             ("--shard", differs(configuration.shard?.description, shard)),
+            ("--expected-failures", differs(configuration.expectedFailures, expectedFailures)),
             ("--option", !configuration.options.isEmpty && configuration.options != options),
             ("--library", !configuration.libraries.isEmpty && configuration.libraries != libraries),
         ]

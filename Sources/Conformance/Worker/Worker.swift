@@ -15,9 +15,13 @@ package struct Worker {
     private let channel: FrameChannel
     private var plugin: Plugin?
     private var device: Device?
+    /// The reference CPU plugin, where the one under test brings no device; its kernels are not used.
+    private var lender: Plugin?
     /// Of the operator libraries that bring no device. A library does not keep its plugin alive.
     private var libraryPlugins: [Plugin] = []
-    private var libraries: [OperatorLibrary] { libraryPlugins.compactMap(\.library) }
+    private var libraries: [OperatorLibrary] {
+        (lender == nil ? [] : [plugin].compactMap { $0?.library }) + libraryPlugins.compactMap(\.library)
+    }
 
     /// Takes over standard input and output. What the plugin prints goes to standard error from here on, so that it can't be taken for a message.
     package init() {
@@ -45,6 +49,8 @@ package struct Worker {
         device = nil
         for plugin in libraryPlugins { plugin.stop() }
         libraryPlugins = []
+        lender?.stop()
+        lender = nil
         plugin?.stop()
         plugin = nil
         return 0
@@ -109,8 +115,27 @@ package struct Worker {
         libraryPlugins = try (request.libraries ?? []).map {
             try Plugin.load(PluginReference(givenName: nil, path: $0), options: [:])
         }
-        device = plugin.driver == nil ? nil : try plugin.openDevice(request.device ?? 0)
+        if plugin.driver != nil {
+            device = try plugin.openDevice(request.device ?? 0)
+        } else {
+            let lender = try lender(for: plugin)
+            self.lender = lender
+            device = try lender.openDevice(0)
+            reply.devices = [try lender.model(ofDevice: 0)]
+            reply.lender = lender.name
+        }
         return reply
+    }
+
+    /// An operator library without a driver works on devices whose memory the host sees: the reference CPU plugin lends it one.
+    private func lender(for plugin: Plugin) throws -> Plugin {
+        let installation = try Installation.locate()
+        guard let path = installation.builtInPlugin(named: "cpu") else {
+            throw InstallationError(
+                "the reference plugin, which lends its device to libraries without one, is not in \(installation.pluginFolder.path)")
+        }
+        // Kernels are denied by the name of their plugin.
+        return try Plugin.load(PluginReference(givenName: plugin.name == "cpu" ? "reference-cpu" : nil, path: path), options: [:])
     }
 
     private func run(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
@@ -122,6 +147,7 @@ package struct Worker {
         rules.decomposing = rules.folding
         rules.compiling = request.compiling ?? rules.folding
         rules.optimizing = rules.folding
+        rules.denied = lender.map { ["\($0.name)/*"] } ?? []
         let session = Session(graph, devices: [device], libraries: libraries, rules: rules)
         var reply = WorkerReply(.ran)
         let outputs: [(name: String, tensor: HostTensor)]
@@ -157,11 +183,13 @@ package struct Worker {
     }
 
     private func tryPass(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
-        guard let plugin, let name = request.check else { return (.error(.internal, "no plugin is loaded, or no pass is named"), []) }
+        guard let plugin, let device, let name = request.check else {
+            return (.error(.internal, "no plugin is loaded, or no pass is named"), [])
+        }
         let (graph, inputs) = try model(request, blobs)
         var outputs: [Data] = []
         let reply = WorkerReply.checked {
-            outputs = try PassTrial(plugin, device, graph, inputs).run(name).map { try tensorProtoData(name: "", $0) }
+            outputs = try PassTrial(plugin, device, libraries, graph, inputs).run(name).map { try tensorProtoData(name: "", $0) }
         }
         return (reply, outputs)
     }

@@ -11,12 +11,14 @@ struct ConformCommand: ParsableCommand {
         abstract: "Run the conformance suite on a plugin and write the run's folder.",
         discussion: """
             Levels: load, driver, operators, models; each needs the one before it. A run that leaves cases out (--filter, --suite, --cases, --shard, --tier smoke)
-            claims nothing: it exits with 0 or 1 by its failures.
+            claims nothing: it exits with 0 or 1 by its failures. So does one in which a failure is excused by --expected-failures. An operator library
+            without a driver is tried on the device of the reference CPU plugin, whose kernels are not used.
 
             EXAMPLES
               southbridge conform ./libchip.so
               southbridge conform ./libchip.so --level driver --output runs/today
               southbridge conform cpu --filter Relu
+              southbridge conform ./libchip.so --expected-failures known.json
               southbridge conform ./libchip.so --tier smoke
               southbridge conform cpu --corpus my-cases --suite corpus
               southbridge conform cpu --output runs/today --resume
@@ -32,7 +34,9 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Profile to judge by (default: declared).", valueName: "name"))
     var profile: String?
 
-    @Option(help: ArgumentHelp("Run one suite alone: load, driver, operators, offers, probes, golden, onnx, networks, corpus.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Run one suite alone: load, driver, operators, offers, probes, golden, onnx, networks, corpus.", valueName: "name"))
     var suite: String?
 
     @Option(help: ArgumentHelp("Run the cases whose id, name or operator matches a shell pattern.", valueName: "glob"))
@@ -58,7 +62,8 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Stretch all limits for a slow device.", valueName: "x"))
     var timeScale: Double?
 
-    @Option(help: ArgumentHelp("smoke: the fewest cases that still notice every kind of planted fault; or full (default).", valueName: "tier"))
+    @Option(
+        help: ArgumentHelp("smoke: the fewest cases that still notice every kind of planted fault; or full (default).", valueName: "tier"))
     var tier: String?
 
     @Option(help: ArgumentHelp("A program that speaks the worker protocol, instead of this one.", valueName: "command"))
@@ -66,6 +71,11 @@ struct ConformCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Run the I-th of N parts.", valueName: "i/n"))
     var shard: String?
+
+    @Option(
+        help: ArgumentHelp("A list of known failures, each with a reason, an owner and a last day.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
+    var expectedFailures: String?
 
     @Flag(help: "Go on with the run in --output.")
     var resume = false
@@ -105,6 +115,7 @@ struct ConformCommand: ParsableCommand {
         configuration.timeout = timeout
         configuration.timeScale = timeScale
         configuration.worker = worker
+        configuration.expectedFailures = try expectedFailures.map { try ExpectedFailuresFile(path: $0) }
         configuration.resume = resume
         configuration.output = output
         configuration.command = CommandLine.arguments.map(shellQuoted).joined(separator: " ")
@@ -156,10 +167,11 @@ private struct RunSummary: Encodable {
 private func printSummary(_ report: Report, _ files: RunFiles) {
     let style = TerminalStyle.standardOutput
     print(style.bold("\(report.plugin.name) \(report.plugin.version ?? "") · suite \(report.suite.version) · seed \(report.run.seed)"))
-    for level in report.levels where level.summary.total > 0 {
+    for level in report.levels where level.summary.total > 0 || report.isOutOfScope(level) {
         let counts = Status.allCases.filter { level.summary[$0] > 0 }.map { "\(level.summary[$0]) \($0.rawValue)" }.joined(separator: ", ")
         let outcome = style.outcome(level.outcome)
-        print("  \(level.level.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))\(outcome)  \(counts) of \(level.summary.total)")
+        let cases = level.summary.total > 0 ? "  \(counts) of \(level.summary.total)" : ""
+        print("  \(level.level.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))\(outcome)\(cases)")
     }
     let bad = report.cases.filter { $0.status.needsAttention }
     for result in bad.prefix(10) {
@@ -171,7 +183,7 @@ private func printSummary(_ report: Report, _ files: RunFiles) {
     switch report.verdict.conformant {
     case true?: print(style.good("conformant") + " at level \(level) of profile \(report.verdict.profile)")
     case false?: print(style.bad("not conformant") + " at level \(report.verdict.requestedLevel.rawValue); highest level reached: \(level)")
-    case nil: print("a run with cases left out: nothing is claimed")
+    case nil: print(report.openClaim)
     }
     print("\(tenths(report.run.seconds)) s; report: \(files.html.path)")
 }
