@@ -66,5 +66,6 @@ package enum DataType: UInt32, Sendable, Hashable, CaseIterable, Codable {
     }
 
     /// The short name that the command line, the reports and the case ids use: `float32`, `int64`, `float8e4m3fn`.
-    package var name: String { String(describing: self) }
+    package var name: String { Self.names[self]! }
+    private static let names = Dictionary(uniqueKeysWithValues: allCases.map { ($0, String(describing: $0)) })
 }

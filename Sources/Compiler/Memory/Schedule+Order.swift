@@ -22,12 +22,16 @@ extension Schedule {
         return (schedule.copyingEarly(devices), choice)
     }
 
+    /// In bytes; less on devices with little memory.
+    private static let leastGain = 64 << 10
+
     private static func inLeastMemory(
         _ placement: Placement, devices: [Device]
     ) throws(GraphError) -> (schedule: Schedule, choice: OrderChoice?) {
         let given = try Schedule(placement, devices: devices)
         let givenBound = given.boundOfAllArenas(devices)
-        let best = StepOrder(StepGraph(placement, devices))
+        let leastGain = devices.reduce(Self.leastGain) { min($0, $1.model.spaces[0].capacityBytes / 4096) }
+        let best = StepOrder(StepGraph(placement, devices), leastGain: leastGain)
         if best.order.elementsEqual(placement.steps.indices) {
             return (given, OrderChoice(name: best.name, givenBound: givenBound, bound: givenBound))
         }

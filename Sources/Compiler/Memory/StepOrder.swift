@@ -11,11 +11,13 @@ package struct StepOrder: Sendable {
     /// Of graphs with more steps only the best candidate is improved.
     private static let mostStepsForAll = 5000
 
-    /// In equal orders, the one whose work for queued devices comes first wins; then the given one. What no order can be below ends the search.
-    package init(_ graph: StepGraph) {
-        let floor = graph.floor
+    /// In equal orders, the one whose work for queued devices comes first wins; then the given one. What no order can be much below ends the search.
+    ///
+    /// - Parameter leastGain: bytes for which a search is not worth its time.
+    package init(_ graph: StepGraph, leastGain: Int = 0) {
+        let enough = graph.floor + leastGain
         var candidates = [Candidate("given", Array(graph.steps.indices), graph)]
-        func isDone() -> Bool { candidates.contains { $0.rank.peak <= floor } }
+        func isDone() -> Bool { candidates.contains { $0.rank.peak <= enough } }
         if graph.steps.contains(where: \.isQueued), !graph.steps.allSatisfy(\.isQueued) {
             candidates.append(Candidate("queues first", graph.queueOrder(), graph))
         }

@@ -73,9 +73,14 @@ package struct Offer: Sendable {
 
     package static func all(_ cases: [GeneratedCase]) -> [Offer] {
         Dictionary(grouping: cases.filter(\.isLatestVersion), by: \.group).map { group, members in
-            Offer(group: group, version: members[0].version, members: members.sorted { $0.id < $1.id })
+            Offer(group: group, version: members[0].version, members: members.sortedByID())
         }
     }
+}
+
+extension Sequence<GeneratedCase> {
+    /// Ids are made once for each.
+    func sortedByID() -> [GeneratedCase] { map { ($0.id, $0) }.sorted { $0.0 < $1.0 }.map(\.1) }
 }
 
 /// A call that is at hand.
@@ -106,7 +111,10 @@ extension OperatorDefinition {
 }
 
 extension GeneratedCase {
-    /// All cases of the catalogue. Every sample is run with its first family of data, the larger ones with each; older versions with one data type.
+    /// Those of the standard catalogue, made once.
+    static let standard = all()
+
+    /// All cases of a catalogue. Every sample is run with its first family of data, the larger ones with each; older versions with one data type.
     package static func all(catalog: OperatorCatalog = .standard) -> [GeneratedCase] {
         catalog.all.flatMap { $0.samples == nil ? [] : cases(of: $0) }
     }

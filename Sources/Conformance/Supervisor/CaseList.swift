@@ -23,9 +23,9 @@ struct CaseList {
             chosen += try suite.cases()
         }
         let isGenerated = settings.suite.map { [Case.generatedSuite, RelatedCase.suite].contains($0) } ?? (settings.level >= .operators)
-        trust = GroupTrust(isGenerated ? GeneratedCase.all() : [], seed: settings.seed)
+        trust = GroupTrust(isGenerated ? GeneratedCase.standard : [], seed: settings.seed)
         if settings.tier == .smoke {
-            let members = GroupTrust.smokeTier(GeneratedCase.all())
+            let members = GroupTrust.smokeTier(GeneratedCase.standard)
             chosen.removeAll {
                 $0.level >= .operators && !(["probes", "layouts"].contains($0.suite) || members.contains($0.id) || $0.isFirstOfItsGraph)
             }
@@ -59,9 +59,9 @@ struct CaseList {
             ("driver", .driver, { Case.checks().filter { $0.level == .driver } }),
             (
                 Case.generatedSuite, .operators,
-                { operators(GeneratedCase.all(), Case.generatedSpecification) { ($0.id, .generated($0)) } }
+                { operators(GeneratedCase.standard, Case.generatedSpecification) { ($0.id, .generated($0)) } }
             ),
-            ("offers", .operators, { operators(Offer.all(GeneratedCase.all()), ["SB-OPS-002", "SB-OPS-003"]) { ($0.id, .offer($0)) } }),
+            ("offers", .operators, { operators(Offer.all(GeneratedCase.standard), ["SB-OPS-002", "SB-OPS-003"]) { ($0.id, .offer($0)) } }),
             (
                 RelatedCase.suite, .operators,
                 { operators(RelatedCase.candidates(), Case.generatedSpecification) { ($0.id, .relation($0)) } }

@@ -25,7 +25,7 @@ final class GroupTrust: Sendable {
         guard let members = cases[group] else { return nil }
         var planted = Set<PlantedFault>()
         var noticed = Set<PlantedFault>()
-        for member in members.sorted(by: { $0.id < $1.id }) {
+        for member in members.sortedByID() {
             let faults = faults(of: member, facts: facts, except: noticed)
             planted.formUnion(faults.planted)
             noticed.formUnion(faults.noticed)
@@ -41,7 +41,7 @@ final class GroupTrust: Sendable {
         let groups = Array(trust.cases.values)
         let chosen = Mutex(Set<String>())
         DispatchQueue.concurrentPerform(iterations: groups.count) { position in
-            let members = groups[position].sorted { $0.id < $1.id }
+            let members = groups[position].sortedByID()
             let kinds = OperatorCatalog.standard[members[0].domain, members[0].operatorName].map { PlantedFault.kinds(for: $0, type: members[0].type) } ?? []
             var noticed = Set<PlantedFault>()
             var ids = [members[0].id]
