@@ -7,10 +7,10 @@ import Tensors
 ///
 /// A device that has no kernel for one runs its parts. Intermediate results keep more precision than their type, never less.
 let fusedOperators: [OperatorDefinition] = [
-    fused("FusedConv", of: "Conv", inputs: 3, "(X: T, W: T, B?: T, operands: T...) -> (Y: T)"),
-    fused("FusedMatMul", of: "MatMul", inputs: 2, "(A: T, B: T, operands: T...) -> (Y: T)"),
-    fused("FusedGemm", of: "Gemm", inputs: 3, "(A: T, B: T, C?: T, operands: T...) -> (Y: T)"),
-    fused("FusedElementwise", of: nil, inputs: 1, "(X: T, operands: T...) -> (Y: T)"),
+    fused("FusedConv", of: "Conv", inputs: 3, "(X: T, W: T, B?: T, operands: T...) -> (Y: T)", fusedConvSamples),
+    fused("FusedMatMul", of: "MatMul", inputs: 2, "(A: T, B: T, operands: T...) -> (Y: T)", fusedMatMulSamples),
+    fused("FusedGemm", of: "Gemm", inputs: 3, "(A: T, B: T, C?: T, operands: T...) -> (Y: T)", fusedGemmSamples),
+    fused("FusedElementwise", of: nil, inputs: 1, "(X: T, operands: T...) -> (Y: T)", fusedElementwiseSamples),
 ]
 
 /// One elementwise step of a fused operator: an operator of the default domain on the value so far and perhaps one further input.
@@ -88,9 +88,9 @@ private let stepRules: [String: AttributeRule] = [
 /// - Parameters:
 ///   - base: the operator before the steps; nil: the steps begin with input 0.
 ///   - inputs: of the base, optional ones included.
-private func fused(_ name: String, of base: String?, inputs: Int, _ signature: StaticString) -> OperatorDefinition {
+private func fused(_ name: String, of base: String?, inputs: Int, _ signature: StaticString, _ samples: @escaping SampleGenerator) -> OperatorDefinition {
     let rules = base.flatMap { fusedBases[$0] }?.attributes ?? [:]
-    return OperatorDefinition(
+    let definition = OperatorDefinition(
         name, domain: FusedStep.domain, since: [1], signature, types: ["T": .floats], attributes: rules.merging(stepRules) { $1 },
         numericClass: .composite,
         infer: { context throws(OperatorError) in
@@ -140,6 +140,10 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
             if let operand = step.operand {
                 let other = try g.input(inputs + operand)
                 value = try step.isReversed ? g(step.operatorName, other, value) : g(step.operatorName, value, other)
+            } else if step.operatorName == "Clip", g.opset >= 11 {
+                let low = step.parameters[0] > -.infinity ? try value.same(Double(step.parameters[0])) : nil
+                let high = step.parameters[1] < .infinity ? try value.same(Double(step.parameters[1])) : nil
+                value = try g.add("Clip", [value, low] + (high.map { [$0] } ?? []), [:])
             } else if step.operatorName == "Clip" {
                 if step.parameters[0] > -.infinity { value = try g("Max", value, value.same(Double(step.parameters[0]))) }
                 if step.parameters[1] < .infinity { value = try g("Min", value, value.same(Double(step.parameters[1]))) }
@@ -148,6 +152,12 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
             }
         }
         return [value]
+    }
+    .sampled(samples)
+    guard let base = base.flatMap({ fusedBases[$0] }), let terms = base.terms else { return definition }
+    return definition.summing { context throws(OperatorError) in
+        try terms(
+            ReferenceContext(attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), outputs: context.outputs))
     }
 }
 

@@ -45,6 +45,6 @@ func sampleCall(
 ) throws -> OperatorCall {
     let family = DataFamily.families(for: definition, sample, type: type).first { $0 != .exact } ?? .signed
     return try family.call(
-        definition, opset: opset ?? max(version, OperatorCatalog.opsets.lowerBound), sample, seed: 3,
+        definition, opset: opset ?? definition.sampledOpset(version: version), sample, seed: 3,
         case: "\(definition.name)/\(type.name)/\(version)/\(sample.name)")
 }

@@ -34,7 +34,7 @@ package struct GeneratedCase: Sendable, Hashable {
         guard let sample = samples.first(where: { $0.name == sample }) else {
             throw ConformanceError.internal("\(operatorName) has no sample '\(sample)' for \(type.name)")
         }
-        return try family.call(definition, opset: max(version, OperatorCatalog.opsets.lowerBound), sample, seed: seed, case: id)
+        return try family.call(definition, opset: definition.sampledOpset(version: version), sample, seed: seed, case: id)
     }
 }
 
@@ -95,6 +95,11 @@ extension OperatorDefinition {
         guard let samples else { return [] }
         var context = SampleContext(type: type, version: version, operatorName: name, seed: seed)
         return samples(&context)
+    }
+
+    /// The operator set that a call of a version is made at. Fused operators are of the set of their parts, of which the newest has all.
+    package func sampledOpset(version: Int) -> Int {
+        domain == FusedStep.domain ? OperatorCatalog.opsets.upperBound : max(version, OperatorCatalog.opsets.lowerBound)
     }
 
     /// The types of the first input (of the first output, if there is none) that a plugin can be given.

@@ -73,6 +73,7 @@ struct Bounds: Sendable {
         case .quantised: return try quantisedFloats(result, format, index)
         case .composite:
             if let acceptance = functionOfSum(result, format) { return acceptance }
+            if let acceptance = try fused(result, format) { return acceptance }
             return try noiseFloor(result, format, index)
         case .random: return exactly(result)
         }

@@ -16,6 +16,8 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
     case lowerInputs = "inputs in a narrower type"
     case lowerAccumulator = "sums in a narrower type"
     case truncation = "rounding toward zero"
+    case droppedStep = "the last step left out"
+    case swappedSteps = "the first two steps in the wrong order"
 
     /// The kinds that cases of an operator and type must notice.
     package static func kinds(for definition: OperatorDefinition, type: DataType) -> [PlantedFault] {
@@ -29,7 +31,7 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
         case .product, .softmax, .normalisation, .variance: kinds += scaled + [.droppedTerm]
         case .arithmetic: kinds += scaled + [.truncation]
         case .division, .transcendental: kinds += scaled
-        case .composite: kinds += [.droppedTerm]
+        case .composite: kinds += [.droppedTerm] + (definition.domain == FusedStep.domain ? [.droppedStep, .swappedSteps] : [])
         case .cast: kinds += [.truncation]
         default: break
         }
@@ -95,7 +97,23 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
             let format = NumberFormat(result.dataType)
             guard format.precision < 53 else { return nil }
             return result.replacing { _, value in value.isFinite && value != 0 ? value.truncated(to: format) : value }
+        case .droppedStep: return restepped(judge, output) { Array($0.dropLast()) }
+        case .swappedSteps: return restepped(judge, output) { $0.count > 1 ? [$0[1], $0[0]] + $0.dropFirst(2) : $0 }
         }
+    }
+
+    /// The reference of a fused operator with other steps.
+    private func restepped(_ judge: Judge, _ output: Int, _ change: ([FusedStep]) -> [FusedStep]) -> ReferenceTensor? {
+        let attributes = judge.context.attributes
+        guard
+            let steps = try? FusedStep.steps(
+                names: attributes.strings("steps") ?? [], operands: attributes.ints("operands") ?? [], reversed: attributes.ints("reversed") ?? [],
+                parameters: attributes.floats("parameters") ?? [])
+        else { return nil }
+        var call = judge.call
+        call.attributes.merge(FusedStep.attributes(change(steps))) { $1 }
+        guard let context = try? call.definition.context(opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted) else { return nil }
+        return (try? call.definition.results(context))?[output]
     }
 
     /// The reference with the floating-point inputs changed.
