@@ -68,8 +68,8 @@ package final class MatrixProduct: Sendable {
         Work(layout: layout, batch: .single, alpha: alpha, a: a, b: b, beta: beta, c: c).compute(0, 1)
     }
 
-    /// Multiply-adds below which a second thread costs more than it brings.
-    private static let smallestShare = 1 << 16
+    /// Multiply-adds below which a second thread costs more than it brings: some three microseconds, about what it takes to wake one.
+    private static let smallestShare = 1 << 17
 
     private func run<Scalar: BLASScalar>(_ work: Work<Scalar>, _ body: ThreadPool.Body) {
         let layout = work.layout

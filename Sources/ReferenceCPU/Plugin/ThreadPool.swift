@@ -23,7 +23,7 @@ package final class ThreadPool: Sendable {
     /// `count / grain` (but one). Allocates nothing. May be called from several threads at once, and from within a body (which then runs alone).
     package func parallel(_ count: Int, grain: Int = 1, _ context: UnsafeMutableRawPointer?, _ body: Body) {
         guard count > 0 else { return }
-        let parts = min(threadCount, max(count / max(grain, 1), 1))
+        let parts = min(threadCount, max(count / max(grain, 1), 1), Int(UInt16.max))
         if parts == 1 { return body(context, 0, count) }
         let task = Task(context: context, body: body, count: count, parts: parts)
         if !crew.perform(task) { for part in 0..<parts { task.run(part) } }
@@ -54,15 +54,15 @@ private final class Crew: @unchecked Sendable {
     private var threads: [pthread_t] = []
     private var task = Task(context: nil, body: { _, _, _ in }, count: 0, parts: 1)
     private let isBusy = Atomic<Bool>(false)
-    /// Counts tasks; a thread that sees it change has work.
-    private let round = Atomic<Int>(0)
+    /// The number of the task, that of its parts, and that of those begun, in 31, 16 and 16 bits. A thread that sees the first change has work.
+    private let state = Atomic<Int>(0)
     private let unfinished = Atomic<Int>(0)
     private let isDismissed = Atomic<Bool>(false)
     private let sleepers = Atomic<Int>(0)
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
 
-    /// Loads of the round before a thread goes to sleep: some ten microseconds, about the time between two kernels of a network.
+    /// Loads of the state before a thread goes to sleep: some ten microseconds, about the time between two kernels of a network.
     private static let patience = 20_000
 
     init(size: Int) {
@@ -86,16 +86,31 @@ private final class Crew: @unchecked Sendable {
         defer { isBusy.store(false, ordering: .releasing) }
         if threads.isEmpty && !start() { return false }
         self.task = task
-        unfinished.store(task.parts - 1, ordering: .relaxed)
-        round.add(1, ordering: .sequentiallyConsistent)
+        unfinished.store(task.parts, ordering: .relaxed)
+        let number = (state.load(ordering: .relaxed) >> 32 + 1) & 0x7FFF_FFFF
+        state.store(number << 32 | task.parts << 16, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeAll() }
-        task.run(0)
+        runParts(of: number)
         var spins = 0
         while unfinished.load(ordering: .acquiring) > 0 {
             spins += 1
             if spins > Self.patience { sched_yield() }
         }
         return true
+    }
+
+    /// Runs parts that nobody has begun. What a sleeping or displaced thread would be late for, whoever is awake does.
+    private func runParts(of number: Int) {
+        var seen = state.load(ordering: .acquiring)
+        while seen >> 32 == number, seen & 0xFFFF < seen >> 16 & 0xFFFF {
+            let (isMine, now) = state.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+            if isMine {
+                // The task stays the same until this part is done, too.
+                task.run(seen & 0xFFFF)
+                unfinished.subtract(1, ordering: .releasing)
+            }
+            seen = isMine ? state.load(ordering: .acquiring) : now
+        }
     }
 
     func dismiss() {
@@ -111,27 +126,19 @@ private final class Crew: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// A thread's entry: what it is given.
-    private final class Member {
-        let crew: Crew
-        let part: Int
-        init(_ crew: Crew, _ part: Int) { (self.crew, self.part) = (crew, part) }
-    }
-
     private func start() -> Bool {
         // The host's signals are the host's business.
         var (all, before) = (sigset_t(), sigset_t())
         sigfillset(&all)
         pthread_sigmask(SIG_BLOCK, &all, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        for part in 1...size {
+        for _ in 0..<size {
             var thread = pthread_t()
-            let member = Unmanaged.passRetained(Member(self, part))
+            let member = Unmanaged.passRetained(self)
             let status = pthread_create(
                 &thread, nil,
                 { argument in
-                    let member = Unmanaged<Member>.fromOpaque(argument!).takeRetainedValue()
-                    member.crew.work(member.part)
+                    Unmanaged<Crew>.fromOpaque(argument!).takeRetainedValue().work()
                     return nil
                 }, member.toOpaque())
             guard status == 0 else {
@@ -145,28 +152,25 @@ private final class Crew: @unchecked Sendable {
         return true
     }
 
-    private func work(_ part: Int) {
+    private func work() {
         var seen = 0
         while true {
             var spins = 0
-            while round.load(ordering: .acquiring) == seen && !isDismissed.load(ordering: .relaxed) {
+            while state.load(ordering: .acquiring) >> 32 == seen && !isDismissed.load(ordering: .relaxed) {
                 spins += 1
                 if spins > Self.patience { sleep(until: seen) }
             }
             if isDismissed.load(ordering: .relaxed) { return }
-            seen = round.load(ordering: .acquiring)
-            if part < task.parts {
-                task.run(part)
-                unfinished.subtract(1, ordering: .releasing)
-            }
+            seen = state.load(ordering: .acquiring) >> 32
+            runParts(of: seen)
         }
     }
 
-    /// Sleeps while the round is still `seen`.
+    /// Sleeps while the task's number is still `seen`.
     private func sleep(until seen: Int) {
         pthread_mutex_lock(mutex)
         sleepers.add(1, ordering: .sequentiallyConsistent)
-        while round.load(ordering: .sequentiallyConsistent) == seen && !isDismissed.load(ordering: .sequentiallyConsistent) {
+        while state.load(ordering: .sequentiallyConsistent) >> 32 == seen && !isDismissed.load(ordering: .sequentiallyConsistent) {
             pthread_cond_wait(wake, mutex)
         }
         sleepers.subtract(1, ordering: .sequentiallyConsistent)
