@@ -193,8 +193,9 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
         Artefact artefact = read(data, bytes);
         auto made = std::make_unique<sb_program>();
         made->instance = instance;
+        made->blob = std::move(artefact.blob);
         ov_compiled_model_t *model = nullptr;
-        check(ov_core_import_model(instance->core.get(), artefact.blob.data(), artefact.blob.size(), instance->deviceName.c_str(), &model),
+        check(ov_core_import_model(instance->core.get(), made->blob.data(), made->blob.size(), instance->deviceName.c_str(), &model),
               "load the artefact");
         made->model.reset(model);
         made->inputs = std::move(artefact.inputs);

@@ -20,6 +20,8 @@ struct Binding {
 
 struct sb_program {
     const sb_instance *instance = nullptr;
+    /// What a loaded model was made of: OpenVINO's constants lie in it.
+    std::string blob;
     CompiledModel model;
     std::vector<Signature> inputs;
     std::vector<Signature> outputs;
