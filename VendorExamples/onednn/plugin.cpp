@@ -4,9 +4,6 @@
 #include <memory>
 
 #include "kernels.hpp"
-#ifdef WITH_DRIVER
-#include "host_driver.hpp"
-#endif
 
 static int threadCount(const sb_option &option) {
     const std::string value(option.value.data, option.value.length);
@@ -35,12 +32,7 @@ static const sb_option_schema threadsOption = {sizeof threadsOption, SB_STRING("
 static const sb_option_schema *const options[] = {&threadsOption};
 
 static const sb_plugin *plugin() {
-    static const sb_group groups[] = {
-        {SB_STRING("operators"), 1, 0, operators()},
-#ifdef WITH_DRIVER
-        {SB_STRING("driver"), 1, 0, &hostDriver},
-#endif
-    };
+    static const sb_group groups[] = {{SB_STRING("operators"), 1, 0, operators()}};
     static const sb_plugin table = {sizeof table,
                                     SB_VERSION,
                                     0,
