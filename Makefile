@@ -12,12 +12,13 @@ C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 SWIFT_SOURCES = git ls-files -z -- '*.swift'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data golden build conform compare-onnx numerics test full generator-tests check lint format install dist docs clean
+.PHONY: help setup data golden build conform compare-onnx numerics vendors test full generator-tests check lint format install dist docs clean
 
 help:
 	@echo 'make conform             set up, build, run the conformance suite on the reference CPU plugin (OPTIONS=...)'
 	@echo 'make test                set up, build, run the tests'
 	@echo 'make full                what CI tries a part of: every network in every split over two chips and the CPU'
+	@echo 'make vendors             build the plugins of VendorExamples as vendors do, and run the suite on each'
 	@echo 'make check               formatting, build, tests'
 	@echo 'make build               the command line and the reference plugin, in release'
 	@echo 'make setup               install what is missing, without building'
@@ -55,6 +56,9 @@ compare-onnx: build data
 numerics: setup
 	$(SWIFT) build -c release --product numerics-study
 	@.build/release/numerics-study docs/numerics.md $(PYTHON) Conformance/Bridges/numerics_numpy.py build/numerics.log
+
+vendors: build data
+	@scripts/vendors.sh
 
 test: data generator-tests
 	$(SWIFT) build -c release --build-tests

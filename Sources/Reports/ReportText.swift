@@ -30,9 +30,10 @@ extension Report {
             : "Cases were left out of this run: nothing is claimed."
     }
 
-    /// A level that was asked for and has no case, because the plugin has no such role.
+    /// A level that was asked for and has no case, because the plugin has no such role; not because cases were left out.
     package func isOutOfScope(_ level: LevelResult) -> Bool {
-        level.outcome == .notApplicable && level.summary.total == 0 && level.level.isOnLadder && level.level <= verdict.requestedLevel
+        verdict.conformant != nil && level.outcome == .notApplicable && level.summary.total == 0 && level.level.isOnLadder
+            && level.level <= verdict.requestedLevel
     }
 
     /// Facts about plugin, machine and run, in the order in which they are shown.
