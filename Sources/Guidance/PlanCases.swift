@@ -28,9 +28,13 @@ extension Plan {
     /// `KERNEL/NUMBER/model.onnx`, `test_data_set_0/input_K.pb`, `output_K.pb`.
     ///
     /// Inputs are small whole numbers, so that sums are exact in any order; expected outputs come from the catalogue's reference in float64.
-    /// - Returns: how many cases were written.
-    package mutating func writeCases(to folder: URL) throws -> Int {
-        var count = 0
+    /// - Parameter progress: is told after each how many of how many are done.
+    /// - Returns: how many cases were written, and for how many signatures there is none.
+    package mutating func writeCases(
+        to folder: URL, progress: (_ done: Int, _ total: Int, _ name: String) -> Void = { _, _, _ in }
+    ) throws -> (written: Int, leftOut: Int) {
+        var (written, leftOut) = (0, 0)
+        let total = calls.reduce(0) { $0 + $1.count }
         for (index, calls) in calls.enumerated() {
             let kernel = report.suggestions[index].kernel
             let group = (kernel.domain.isEmpty ? "" : "\(kernel.domain)-") + "\(kernel.operator)-\(kernel.dataType)"
@@ -39,13 +43,15 @@ extension Plan {
                 do {
                     try CaseFiles(planned.call, name: name).write(to: folder.appending(path: name))
                     report.suggestions[index].signatures[position].case = name
-                    count += 1
+                    written += 1
                 } catch let reason as CaseFiles.Unwritable {
                     report.suggestions[index].signatures[position].withoutCase = reason.description
+                    leftOut += 1
                 }
+                progress(written + leftOut, total, name)
             }
         }
-        return count
+        return (written, leftOut)
     }
 
     /// One call as a model of one node, with data.
@@ -57,6 +63,8 @@ extension Plan {
         private var graph: Graph
         private var inputs: [HostTensor] = []
         private var outputs: [HostTensor] = []
+        /// How far elements near zero may be off; nil: the corpus' own 1e-7.
+        private var tolerance: Double?
 
         init(_ call: WishedCall, name: String) throws {
             graph = Graph(name: name)
@@ -72,14 +80,19 @@ extension Plan {
                 throw Unwritable(description: "it takes the reference too long")
             }
             var refusal = "the reference takes none of the inputs that were tried"
-            // Numbers of both signs, else (a root, a quotient) positive ones alone.
-            for least in [-3, 1] {
+            // Numbers of both signs, else (a root, a quotient) positive ones alone. Vectors are weights, whose sums with the rest would nearly cancel if they were the
+            // model's own, unless the shape of the result says that they are scales.
+            for (least, keepsVectors) in [(-3, false), (1, false), (-3, true), (1, true)] {
                 do throws(OperatorError) {
-                    let tensors = try Self.tensors(of: call, name, least: least)
+                    let tensors = try Self.tensors(of: call, name, least: least, keepsVectors: keepsVectors)
                     let results = try definition.evaluate(
                         opset: call.node.opset, attributes: call.node.attributes, inputs: tensors, wanted: call.outputs.map { $0 != nil })
-                    guard least > 0 || results.allSatisfy({ $0.map(Self.isFinite) ?? true }) else { continue }
+                    guard call.reportsShape || results.map(\.?.shape) == call.outputs.map(\.?.shape) else { continue }
+                    guard keepsVectors && least > 0 || results.allSatisfy({ $0.map(Self.isFinite) ?? true }) else { continue }
                     fill(call, tensors, results)
+                    if [.variance, .normalisation, .composite].contains(definition.numericClass) {
+                        tolerance = Self.cancellation(in: results)
+                    }
                     return
                 } catch {
                     refusal = error.description
@@ -88,11 +101,20 @@ extension Plan {
             throw Unwritable(description: refusal)
         }
 
+        /// What is no sum of whole numbers may nearly cancel: such an element carries roundings of terms as large as the largest result, 16 ULP of float32 of it.
+        private static func cancellation(in results: [HostTensor?]) -> Double {
+            let largest = results.compactMap { $0 }.filter(\.dataType.isFloat).flatMap { $0.decodedDoubles() }.filter(\.isFinite).map(abs)
+                .max()
+            return max((largest ?? 0) * 0x1p-20, 1e-7)
+        }
+
         private static func isFinite(_ tensor: HostTensor) -> Bool {
             !tensor.dataType.isFloat || tensor.decodedDoubles().allSatisfy(\.isFinite)
         }
 
-        private static func tensors(of call: WishedCall, _ name: String, least: Int) throws(OperatorError) -> [HostTensor?] {
+        private static func tensors(
+            of call: WishedCall, _ name: String, least: Int, keepsVectors: Bool
+        ) throws(OperatorError) -> [HostTensor?] {
             var tensors: [HostTensor?] = []
             for (index, input) in call.inputs.enumerated() {
                 guard let input else {
@@ -104,8 +126,10 @@ extension Plan {
                     continue
                 }
                 do {
+                    let random = CounterRandom(seed: 1, case: name, tensor: "input_\(index)")
+                    let isParameter = keepsVectors || !input.type.dataType.isFloat || input.type.shape.isEmpty
                     tensors.append(
-                        try input.value ?? tensor(input, CounterRandom(seed: 1, case: name, tensor: "input_\(index)"), least: least))
+                        try isParameter ? input.value ?? tensor(input, random, least: least) : tensor(input, random, least: least))
                 } catch {
                     throw .unsupported("\(error)")
                 }
@@ -158,6 +182,10 @@ extension Plan {
             let set = folder.appending(path: "test_data_set_0")
             try FileManager.default.createDirectory(at: set, withIntermediateDirectories: true)
             try modelData(graph).write(to: folder.appending(path: "model.onnx"), options: .atomic)
+            if let tolerance {
+                try Data("{\"rtol\": 0.001, \"atol\": \(tolerance)}\n".utf8).write(
+                    to: folder.appending(path: "case.json"), options: .atomic)
+            }
             for (word, tensors, values) in [("input", inputs, graph.inputs), ("output", outputs, graph.outputs)] {
                 for (index, (tensor, value)) in zip(tensors, values).enumerated() {
                     try tensorProtoData(name: graph[value].name, tensor).write(

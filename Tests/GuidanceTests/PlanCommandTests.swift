@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Guidance
+import ONNX
+import Tensors
 import TestSupport
 import Testing
 
@@ -21,8 +23,9 @@ import Testing
             #expect(signatures.allSatisfy { ($0.case == nil) != ($0.withoutCase == nil) })
             let cases = signatures.compactMap(\.case)
             #expect(cases.count > 50 && cases.count == signatures.count && Set(cases).count == cases.count)
-            for name in cases {
-                #expect(FileManager.default.fileExists(atPath: folder.appending(path: "cases/\(name)/test_data_set_0/output_0.pb").path))
+            for signature in signatures {
+                let output = folder.appending(path: "cases/\(signature.case ?? "")/test_data_set_0/output_0.pb")
+                #expect(try readTensor(path: output.path).tensor.shape == signature.outputs[0]?.shape)
             }
             let conform = try southbridge("conform", "cpu", "--corpus", "cases", "--suite", "corpus", "--output", "run", in: folder)
             #expect(

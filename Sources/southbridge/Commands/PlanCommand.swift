@@ -38,7 +38,7 @@ struct PlanCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Do not use kernels that match (repeatable).", valueName: "kernel"))
     var deny: [String] = []
 
-    @Option(help: ArgumentHelp("How many kernels to suggest; 0: all (default: 10).", valueName: "n"))
+    @Option(help: ArgumentHelp("How many kernels to suggest; 0: all.", valueName: "n"))
     var limit = 10
 
     @Option(
@@ -86,12 +86,15 @@ struct PlanCommand: ParsableCommand {
                 throw CommandFailure(code: failure.code, "\(subject.name): \(failure.message)")
             }
         }
-        progress.finish()
         if let name = unused.sorted().first { throw CommandFailure(code: 2, "--shape \(name): no model has an input '\(name)'") }
         var plan = planner.plan(limit: limit == 0 ? .max : limit)
-        let count = try folder.map { try plan.writeCases(to: $0) }
+        let cases = try folder.map { try plan.writeCases(to: $0) { progress.show($0, of: $1, $2) } }
+        progress.finish()
         if flags.json { try printJSON(plan.report) } else { print(plan.report.text) }
-        if let output, let count { standardError("\(count) \(count == 1 ? "case" : "cases") in \(output)") }
+        if let output, let cases {
+            let without = cases.leftOut > 0 ? "; \(cases.leftOut) signatures have none, and --json says why" : ""
+            standardError("\(cases.written) \(cases.written == 1 ? "case" : "cases") in \(output)\(without)")
+        }
     }
 
     private func networks(_ installation: Installation) throws -> [Subject] {
@@ -108,6 +111,9 @@ struct PlanCommand: ParsableCommand {
         for input in graph.inputs where tensors[graph[input].name] == nil {
             var value = graph[input]
             if let shape = shapes[value.name], let type = value.type { value.type = TensorType(type.dataType, known: shape) }
+            guard value.type?.shape != nil else {
+                throw CommandFailure(code: 2, "input '\(value.name)' has no declared shape: give it with --shape \(value.name)=1,3,224,224")
+            }
             tensors[value.name] = try randomInput(value, seed: 0)
         }
         return tensors
