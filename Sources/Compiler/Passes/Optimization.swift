@@ -47,20 +47,27 @@ package struct Optimization {
     }
 
     private var target: PassTarget {
-        // What is fused for a device is lost to those before it, and to a compiler, which is given the model's own operators.
-        let asked = devices.prefix(1).filter { !rules.compiling || $0.plugin.compiler == nil }
-        let offered = asked.compactMap(\.plugin.library) + libraries.filter { library in asked.contains { library.serves($0) } }
+        // What is fused for a device is lost to those before it, and to a compiler, which is given the model's own operators. But an operator and its steps come apart again as
+        // they were: where costs decide, a device that lacks the fused operator is weighed with the parts. A device of last resort must not bring others to that.
+        let asked = devices.prefix { !rules.compiling || $0.plugin.compiler == nil }
+        let first = kernelLibraries(asked.prefix(1))
+        let weighsCosts = rules.strategy == .cost && devices.allSatisfy(\.model.saysWhatItCosts)
+        let all = weighsCosts ? kernelLibraries(asked.prefix(1) + asked.dropFirst().filter { $0.name != rules.lastResort }) : first
         let pins = rules.pins.map(\.pattern)
         return PassTarget(
             offers: { domain, operatorName, version, type in
-                offered.contains { $0.hasOwnKernel(domain, operatorName, version, type) }
+                (domain == FusedStep.domain ? all : first).contains { $0.hasOwnKernel(domain, operatorName, version, type) }
             },
             narrows: narrows, isPinned: { node in pins.contains { matches(node.name, $0) || matches(node.operatorName, $0) } }, mixed: rules.mixed)
     }
 
+    private func kernelLibraries(_ asked: ArraySlice<Device>) -> [OperatorLibrary] {
+        asked.compactMap(\.plugin.library) + libraries.filter { library in asked.contains { library.serves($0) } }
+    }
+
     private var narrows: @Sendable (String, String, Int, DataType, DataType) -> Bool {
         let owners = devices.map { device in
-            (device.name == rules.lastResort, (device.plugin.library.map { [$0] } ?? []) + (device.isHostVisible ? libraries : []))
+            (device.name == rules.lastResort, (device.plugin.library.map { [$0] } ?? []) + libraries.filter { $0.serves(device) })
         }
         return { domain, operatorName, version, type, narrow in
             let takers = owners.filter { $0.1.contains { $0.hasOwnKernel(domain, operatorName, version, type) } }
