@@ -56,6 +56,25 @@ import Testing
         }
     }
 
+    @Test func mixedPrecisionIsAskedForAndCounted() throws {
+        let model = Self.network.appending(path: "model.onnx").path
+        for command in ["run", "explain"] {
+            let wrong = try southbridge(command, model, "--device", "cpu", "--mixed", "int8")
+            #expect(wrong.status == 2 && wrong.error.contains("float16, bfloat16"), "\(wrong.error)")
+        }
+        #expect(try southbridge("bench", "cpu", "--suite", "models", "--mixed", "half").status == 2)
+        #expect(try southbridge("bench", "cpu", "--suite", "operators", "--mixed", "float16").status == 2)
+        let text = try southbridge("explain", model, "--device", "npu", "--mixed", "bfloat16")
+        #expect(text.status == 0 && text.output.contains("2 casts, 2 float32 nodes"), "\(text.output.suffix(600))")
+        let json = try southbridge("explain", model, "--device", "npu", "--mixed", "bfloat16", "--json")
+        struct Explained: Decodable {
+            struct Pass: Decodable { let name: String, figures: [String: Int]? }
+            let passes: [Pass]
+        }
+        let passes = try JSONDecoder().decode(Explained.self, from: Data(json.output.utf8)).passes
+        #expect(passes.first { $0.name == "mixed-precision" }?.figures?["casts"] == 2)
+    }
+
     @Test func pinsAndDenialsMoveNodes() throws {
         try withTemporaryFolder { folder in
             let minimal = try minimalPlugin().path

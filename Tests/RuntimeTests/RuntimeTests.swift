@@ -101,6 +101,7 @@ private final class ModelFile {
         #expect(code { _ = try Tensor([1] as [Float]).elements(as: Int64.self) } == .usage)
         let model = try Model(bytes: ModelFile.data())
         #expect(code { _ = try Session(model, on: Devices(), placing: ["*": "npu:7"]) } == .usage)
+        #expect(code { _ = try Session(model, on: Devices(), mixed: ElementType("int8")) } == .usage)
         #expect(code { _ = try Session(model, on: Devices()).run([:]) } == .usage)
     }
 
