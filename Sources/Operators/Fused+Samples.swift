@@ -10,7 +10,8 @@ private extension Sample {
     ///   - base: inputs of the operator before the steps.
     ///   - operands: shapes of those of the steps.
     init(
-        _ name: String, _ type: DataType, _ base: [Tensor?], _ steps: [FusedStep], operands: [[Int]] = [], in range: ClosedRange<Double>? = nil,
+        _ name: String, _ type: DataType, _ base: [Tensor?], _ steps: [FusedStep], operands: [[Int]] = [],
+        in range: ClosedRange<Double>? = nil,
         _ attributes: [String: Attribute] = [:]
     ) {
         self.init(
@@ -25,7 +26,8 @@ private let add = FusedStep("Add", operand: 0)
 private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, steps: [FusedStep], operands: [[Int]])] {
     let perChannel = [shape[axis]] + [Int](repeating: 1, count: shape.count - 1 - axis)
     return [
-        ("relu", [relu], []), ("bias-relu", [add, relu], [perChannel]), ("residual-relu", [add, relu], [shape]), ("relu-residual", [relu, add], [shape]),
+        ("relu", [relu], []), ("bias-relu", [add, relu], [perChannel]), ("residual-relu", [add, relu], [shape]),
+        ("relu-residual", [relu, add], [shape]),
         ("scale-shift-relu", [FusedStep("Mul", operand: 0), FusedStep("Add", operand: 1), relu], [perChannel, perChannel]),
         ("bias-residual-clip", [add, FusedStep("Add", operand: 1), FusedStep("Clip", parameters: [-1, 1.5])], [perChannel, shape]),
         ("subtracted-from", [FusedStep("Sub", operand: 0, isReversed: true), relu], [shape]),
@@ -53,11 +55,14 @@ private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, st
         ]
     }
     // One channel and one place beyond a tile of 16.
-    samples += shaped("tail-17", [1, 17, 1, 17], [17, 17, 1, 1], [1, 17, 1, 17]) + shaped("pointwise", [2, 8, rows, columns], [33, 8, 1, 1], [2, 33, rows, columns])
+    samples +=
+        shaped("tail-17", [1, 17, 1, 17], [17, 17, 1, 1], [1, 17, 1, 17])
+        + shaped("pointwise", [2, 8, rows, columns], [33, 8, 1, 1], [2, 33, rows, columns])
     samples += shaped("grouped", [1, 4, rows, columns], [6, 2, 3, 3], [1, 6, rows, columns], pads.merging(["group": .int(2)]) { $1 })
     samples += shaped("depthwise", [1, 5, rows, columns], [5, 1, 3, 3], [1, 5, rows, columns], pads.merging(["group": .int(5)]) { $1 })
     samples += shaped("stride-2", [1, 3, 9, 11], [4, 3, 3, 3], [1, 4, 4, 5], ["strides": .ints([2, 2])])
-    samples += shaped("one-axis", [2, 3, 37], [4, 3, 5], [2, 4, 33]) + shaped("large", [1, 16, 18, 20], [24, 16, 3, 3], [1, 24, 18, 20], pads)
+    samples +=
+        shaped("one-axis", [2, 3, 37], [4, 3, 5], [2, 4, 33]) + shaped("large", [1, 16, 18, 20], [24, 16, 3, 3], [1, 24, 18, 20], pads)
     return samples
 }
 
@@ -72,7 +77,9 @@ private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, st
             Sample("\(name)-relu-residual", type, base(a, b), [relu, add], operands: [y]),
         ]
     }
-    samples += shaped("tail-17x17x17", [17, 17], [17, 17], [17, 17]) + shaped("row", [1, 40], [40, 65], [1, 65]) + shaped("column", [33, 7], [7, 1], [33, 1])
+    samples +=
+        shaped("tail-17x17x17", [17, 17], [17, 17], [17, 17]) + shaped("row", [1, 40], [40, 65], [1, 65])
+        + shaped("column", [33, 7], [7, 1], [33, 1])
     samples += shaped("batch", [2, 3, m, k], [2, 3, k, n], [2, 3, m, n]) + shaped("batch-weights", [3, m, k], [k, n], [3, m, n])
     samples += shaped("large", [40, 64], [64, 72], [40, 72]) + shaped("long", [9, 700], [700, 33], [9, 33])
     // The operand itself is broadcast in other ways than a bias.
@@ -100,7 +107,8 @@ private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, st
     samples += [
         Sample("tail-17x17x17", type, base([17, 17], [17, 17], c: [17]), [relu], transposed),
         Sample("both-transposed", type, base([k, m], [n, k], c: [n]), [relu], ["transA": .int(1), "transB": .int(1)]),
-        Sample("scaled", type, base([m, k], [k, n], c: [m, n]), [add, relu], operands: [[n]], ["alpha": .float(0.5), "beta": .float(2)]),
+        Sample(
+            "scaled", type, base([m, k], [k, n], c: [m, n]), [add, relu], operands: [[n]], ["alpha": .float(0.5), "beta": .float(2)]),
         Sample("large", type, base([40, 64], [72, 64], c: [72]), [add, relu], operands: [[40, 72]], transposed),
         Sample("long", type, base([9, 700], [33, 700], c: [33]), [relu], transposed),
     ]
@@ -111,7 +119,8 @@ private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, st
     let type = context.type
     let shape = [context.size(3...9), 2 * context.size(9...40) + 1]
     let parameters: [String: [Float]] = [
-        "Celu": [0.75], "Clip": [-0.5, 0.75], "Elu": [0.5], "HardSigmoid": [0.25, 0.5], "LeakyRelu": [0.125], "Selu": [1.5, 1.25], "ThresholdedRelu": [0.5],
+        "Celu": [0.75], "Clip": [-0.5, 0.75], "Elu": [0.5], "HardSigmoid": [0.25, 0.5], "LeakyRelu": [0.125], "Selu": [1.5, 1.25],
+        "ThresholdedRelu": [0.5],
     ]
     let positive: Set = ["Log", "Reciprocal", "Sqrt"]
     var samples = FusedStep.unary.keys.sorted().map { name in
@@ -136,7 +145,13 @@ private func epilogues(_ shape: [Int], channels axis: Int) -> [(name: String, st
     }
     let chain = (0..<8).flatMap { operand -> [FusedStep] in [FusedStep("Add", operand: operand), FusedStep("Tanh")] }
     samples.append(Sample("eight-operands", type, [.init(type, shape)], chain, operands: (0..<8).map { $0 % 2 == 0 ? shape : [shape[1]] }))
-    samples.append(Sample("order", type, [.init(type, shape)], [FusedStep("Mul", operand: 0), FusedStep("Add", operand: 1)], operands: [shape, [shape[1]]]))
-    samples.append(Sample("other-order", type, [.init(type, shape)], [FusedStep("Add", operand: 1), FusedStep("Mul", operand: 0)], operands: [shape, [shape[1]]]))
+    samples.append(
+        Sample(
+            "order", type, [.init(type, shape)], [FusedStep("Mul", operand: 0), FusedStep("Add", operand: 1)],
+            operands: [shape, [shape[1]]]))
+    samples.append(
+        Sample(
+            "other-order", type, [.init(type, shape)], [FusedStep("Add", operand: 1), FusedStep("Mul", operand: 0)],
+            operands: [shape, [shape[1]]]))
     return samples
 }

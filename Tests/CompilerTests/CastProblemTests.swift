@@ -59,7 +59,9 @@ struct CastProblemTests {
             stream.values += [
                 .init(maker: first, readers: [first + 1], bytes: width), .init(maker: first + 1, readers: [first + 2], bytes: 4 * width),
                 .init(maker: first + 2, readers: [first + 3], bytes: width),
-                .init(maker: first + 3, readers: layer + 1 < count / 4 ? [first + 4, first + 7] : [], isReadWide: layer + 1 == count / 4, bytes: width),
+                .init(
+                    maker: first + 3, readers: layer + 1 < count / 4 ? [first + 4, first + 7] : [], isReadWide: layer + 1 == count / 4,
+                    bytes: width),
             ]
         }
         let isNarrow = stream.solution()

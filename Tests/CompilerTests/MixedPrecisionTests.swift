@@ -32,7 +32,9 @@ struct MixedPrecisionTests {
             "three products share the cast of what they read, and a sum the product's type",
             { d in
                 let x = d.input([2, 4])
-                let (a, b, c) = (d.add("MatMul", x, try weights(&d)), d.add("MatMul", x, try weights(&d)), d.add("MatMul", x, try weights(&d)))
+                let (a, b, c) = (
+                    d.add("MatMul", x, try weights(&d)), d.add("MatMul", x, try weights(&d)), d.add("MatMul", x, try weights(&d))
+                )
                 d.output(d.add("Add", d.add("Add", a, b), c))
             }, ["Cast", "MatMul", "MatMul", "MatMul", "Add", "Add", "Cast"]
         ),
@@ -110,7 +112,9 @@ struct MixedPrecisionTests {
     }
 
     @Test func constantsAreRoundedToNearest() throws {
-        let numbers = [1.00390625, 1.01171875, -1.00390625, 1 + 0x1p-11, 3 * 0x1p-25, 0.1, 0, -0.0, 1e-3, 300, 7, 9, -2.5, 1e-8, 0x1p-15, 5e-5]
+        let numbers = [
+            1.00390625, 1.01171875, -1.00390625, 1 + 0x1p-11, 3 * 0x1p-25, 0.1, 0, -0.0, 1e-3, 300, 7, 9, -2.5, 1e-8, 0x1p-15, 5e-5,
+        ]
         for type in MixedPrecision.types {
             var draft = Draft()
             draft.output(draft.add("MatMul", draft.input([2, 4]), try draft.constant(numbers, [4, 4])))

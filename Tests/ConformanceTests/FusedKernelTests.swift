@@ -27,7 +27,8 @@ import Testing
         #expect(cases.count { $0.status == .passed && $0.operator == "FusedMatMul" } > 50)
         #expect(cases.count { $0.status == .passed && $0.operator == "FusedElementwise" } > 25)
         // What it does not declare it is not asked for.
-        #expect(cases.contains { $0.operator == "FusedConv" } && !cases.contains { $0.operator == "FusedConv" && $0.status != .unsupported })
+        #expect(
+            cases.contains { $0.operator == "FusedConv" } && !cases.contains { $0.operator == "FusedConv" && $0.status != .unsupported })
     }
 
     /// By fault: the kernels that have it, and a case that shows it.
@@ -35,7 +36,10 @@ import Testing
         ("activation_left_out", ["FusedMatMul", "FusedElementwise"], "operators/southbridge.FusedMatMul/float32-relu-exact"),
         ("residual_in_front", ["FusedMatMul", "FusedElementwise"], "operators/southbridge.FusedMatMul/float32-relu-residual-exact"),
         ("bias_missed_at_tail", ["FusedMatMul"], "operators/southbridge.FusedMatMul/float32-tail-17x17x17-bias-relu-signed"),
-        ("last_residual_left_out", ["FusedMatMul", "FusedElementwise"], "operators/southbridge.FusedMatMul/float32-scale-shift-relu-exact"),
+        (
+            "last_residual_left_out", ["FusedMatMul", "FusedElementwise"],
+            "operators/southbridge.FusedMatMul/float32-scale-shift-relu-exact"
+        ),
     ]
 
     @Test(arguments: faults.indices) func aFaultIsCaught(_ index: Int) throws {

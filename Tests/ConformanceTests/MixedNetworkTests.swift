@@ -44,14 +44,17 @@ import Testing
             let values = Dictionary(uniqueKeysWithValues: graph.inputs.map { ($0, inputs[graph[$0].name]!) })
             let types = values.mapValues { ConcreteType($0.dataType, $0.shape) }
             let given = try GraphInference(graph, inputs: types, values: values)
-            let (inference, _) = try Optimization(devices: set.devices, libraries: set.libraries, rules: rules).run(given, inputs: types, values: values)
+            let (inference, _) = try Optimization(devices: set.devices, libraries: set.libraries, rules: rules).run(
+                given, inputs: types, values: values)
             return try PassVerifier.evaluate(inference.graph, values, catalog: .standard, types: inference.types) { node, _, _ in
                 throw TestFailure("'\(node.operatorName)' has no reference")
             }[0].decodedDoubles()
         }
     }
 
-    private static func rootMeanSquare(_ values: [Double]) -> Double { (values.reduce(0) { $0 + $1 * $1 } / Double(max(values.count, 1))).squareRoot() }
+    private static func rootMeanSquare(_ values: [Double]) -> Double {
+        (values.reduce(0) { $0 + $1 * $1 } / Double(max(values.count, 1))).squareRoot()
+    }
 
     /// With N narrow nodes, two roundings of at most u at each (of what it reads, of what it writes), independent of each other and none made larger on the way, the errors
     /// are √(2N)·u of the output in root mean square.
@@ -90,7 +93,9 @@ import Testing
         let set = try Self.npu.get()
         func cycles(_ mixed: DataType?) throws -> UInt64 {
             func count() throws -> UInt64 {
-                guard case .cumulative(let value)? = try set.devices[0].counters().first(where: { $0.name == "cycles" })?.value else { return 0 }
+                guard case .cumulative(let value)? = try set.devices[0].counters().first(where: { $0.name == "cycles" })?.value else {
+                    return 0
+                }
                 return value
             }
             let before = try count()

@@ -16,7 +16,8 @@ struct FusionPlacementTests {
         var graph = Graph(name: "dense")
         let random = CounterRandom(seed: 1, case: "fusion", tensor: "\(size)")
         func tensor(_ shape: [Int], _ salt: UInt64) throws -> HostTensor {
-            try HostTensor(.float32, shape, doubles: (0..<shape.reduce(1, *)).map { Double(random.integer(salt << 32 + UInt64($0), below: 9)) - 4 })
+            try HostTensor(
+                .float32, shape, doubles: (0..<shape.reduce(1, *)).map { Double(random.integer(salt << 32 + UInt64($0), below: 9)) - 4 })
         }
         let (x, w, b) = (try tensor([size, size], 1), try tensor([size, size], 2), try tensor([size], 3))
         let input = graph.addValue("x", type: TensorType(.float32, known: [size, size]))
@@ -36,7 +37,9 @@ struct FusionPlacementTests {
     }
 
     /// - Returns: kernels, in order.
-    private func run(_ size: Int, strategy: PlacementRules.Strategy, pins: [(pattern: String, device: String)] = [], compiling: Bool = false) throws -> [String] {
+    private func run(
+        _ size: Int, strategy: PlacementRules.Strategy, pins: [(pattern: String, device: String)] = [], compiling: Bool = false
+    ) throws -> [String] {
         let (graph, inputs, expected) = try model(size)
         let set = try Self.both.get()
         var rules = PlacementRules()

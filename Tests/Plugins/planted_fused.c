@@ -25,10 +25,20 @@ enum fault {
 enum { MOST_STEPS = 32 };
 
 static const sb_kernel fused[] = {
-    {.size = sizeof(sb_kernel), .name = SB_STRING("fused_matmul"), .domain = SB_STRING("southbridge"), .operator_name = SB_STRING("FusedMatMul"), .since = 1,
-     .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32), .flags = SB_KERNEL_FLAG_DETERMINISTIC},
-    {.size = sizeof(sb_kernel), .name = SB_STRING("fused_elementwise"), .domain = SB_STRING("southbridge"), .operator_name = SB_STRING("FusedElementwise"),
-     .since = 1, .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32), .flags = SB_KERNEL_FLAG_DETERMINISTIC},
+    {.size = sizeof(sb_kernel),
+     .name = SB_STRING("fused_matmul"),
+     .domain = SB_STRING("southbridge"),
+     .operator_name = SB_STRING("FusedMatMul"),
+     .since = 1,
+     .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32),
+     .flags = SB_KERNEL_FLAG_DETERMINISTIC},
+    {.size = sizeof(sb_kernel),
+     .name = SB_STRING("fused_elementwise"),
+     .domain = SB_STRING("southbridge"),
+     .operator_name = SB_STRING("FusedElementwise"),
+     .since = 1,
+     .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32),
+     .flags = SB_KERNEL_FLAG_DETERMINISTIC},
 };
 static const sb_kernel *const fused_list[] = {&fused[0], &fused[1]};
 
@@ -52,7 +62,9 @@ static bool takes(const sb_node *node) {
     const sb_attribute *steps = attribute(node, "steps");
     if (!steps || steps->count == 0 || steps->count > MOST_STEPS) return false;
     for (size_t i = 0; i < steps->count; ++i)
-        if (!is(steps->strings[i], "Add") && !is(steps->strings[i], "Mul") && !is(steps->strings[i], "Relu") && !is(steps->strings[i], "Tanh")) return false;
+        if (!is(steps->strings[i], "Add") && !is(steps->strings[i], "Mul") && !is(steps->strings[i], "Relu") &&
+            !is(steps->strings[i], "Tanh"))
+            return false;
     for (size_t i = 0; i < node->input_count; ++i)
         if (!node->inputs[i] || node->inputs[i]->data_type != SB_TYPE_FLOAT32) return false;
     return base_count(node) == 1 || (node->inputs[0]->rank == 2 && node->inputs[1]->rank == 2);

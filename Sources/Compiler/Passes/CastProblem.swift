@@ -57,7 +57,8 @@ package struct CastProblem: Sendable {
         }
         let free = values.map { value in ((value.maker.map { [$0] } ?? []) + value.readers).filter { sides[$0] == .either } }
         for members in free { for member in members.dropFirst() { parents[root(member)] = root(members[0]) } }
-        return Dictionary(grouping: values.indices.filter { !free[$0].isEmpty }) { root(free[$0][0]) }.sorted { $0.key < $1.key }.map(\.value)
+        return Dictionary(grouping: values.indices.filter { !free[$0].isEmpty }) { root(free[$0][0]) }.sorted { $0.key < $1.key }.map(
+            \.value)
     }
 
     private func solve(_ part: [Int], _ isNarrow: inout [Bool]) {

@@ -78,7 +78,9 @@ struct FlowNetwork {
                 path.removeSubrange(full...)
             }
             var edge = current[node]
-            while edge != Self.none, capacities[Int(edge)] == 0 || levels[Int(heads[Int(edge)])] != levels[node] + 1 { edge = next[Int(edge)] }
+            while edge != Self.none, capacities[Int(edge)] == 0 || levels[Int(heads[Int(edge)])] != levels[node] + 1 {
+                edge = next[Int(edge)]
+            }
             current[node] = edge
             if edge != Self.none {
                 path.append(edge)

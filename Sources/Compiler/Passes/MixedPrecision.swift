@@ -5,7 +5,8 @@ package import Tensors
 
 extension Pass {
     static let mixedPrecision = Pass(
-        "mixed-precision", help: "compute products in the type that --mixed names, and what is sensitive in float32, with as few bytes cast as possible",
+        "mixed-precision",
+        help: "compute products in the type that --mixed names, and what is sensitive in float32, with as few bytes cast as possible",
         stage: .fuse, narrows: true
     ) { graph in
         guard let type = graph.target.mixed else { return }
@@ -46,7 +47,8 @@ package struct MixedPrecision {
         graph.figures = [
             "casts": castCount, "bytes cast": castBytes, "\(narrow.name) nodes": narrowNodes.count,
             "float32 nodes": graph.nodes.count { id in
-                graph.node(id)?.outputs.contains { graph.type($0)?.dataType == .float32 } == true && graph.node(id)?.isStandard("Cast") == false
+                graph.node(id)?.outputs.contains { graph.type($0)?.dataType == .float32 } == true
+                    && graph.node(id)?.isStandard("Cast") == false
             },
         ]
     }
@@ -56,7 +58,11 @@ package struct MixedPrecision {
     private mutating func problem() -> CastProblem {
         var problem = CastProblem()
         var captured = Set<ValueID>()
-        for id in nodes { if let node = graph.node(id), node.attributes.values.contains(where: \.isGraph) { captured.formUnion(graph.graph.captured(by: node)) } }
+        for id in nodes {
+            if let node = graph.node(id), node.attributes.values.contains(where: \.isGraph) {
+                captured.formUnion(graph.graph.captured(by: node))
+            }
+        }
         var readers: [ValueID: [Int]] = [:]
         var readWide = Set<ValueID>()
         for (index, id) in nodes.enumerated() {
@@ -74,7 +80,9 @@ package struct MixedPrecision {
         func add(_ value: ValueID, maker: Int?) {
             guard let type = graph.type(value), type.dataType == .float32, let count = elementCount(type.shape) else { return }
             problem.values.append(
-                .init(maker: maker, readers: readers[value] ?? [], isReadWide: graph.editor.isOutput(value) || readWide.contains(value), bytes: width * count))
+                .init(
+                    maker: maker, readers: readers[value] ?? [], isReadWide: graph.editor.isOutput(value) || readWide.contains(value),
+                    bytes: width * count))
         }
         for input in graph.graph.inputs { add(input, maker: nil) }
         for value in graph.graph.captures.keys { add(value, maker: nil) }
@@ -87,7 +95,8 @@ package struct MixedPrecision {
         guard let parameters = graph.catalog.definition(of: node)?.inputs, !parameters.isEmpty else { return [] }
         return node.inputs.indices.filter { position in
             let parameter = parameters[min(position, parameters.count - 1)]
-            return graph.type(node.inputs[position])?.dataType == .float32 && parameter.typeVariable != nil && parameter.types.contains(narrow)
+            return graph.type(node.inputs[position])?.dataType == .float32 && parameter.typeVariable != nil
+                && parameter.types.contains(narrow)
         }
     }
 
@@ -164,7 +173,9 @@ package struct MixedPrecision {
         let node = Node(
             name: "\(graph.graph[value].name)/\(type.name)", operatorName: "Cast", opset: 13, inputs: [value], outputs: [],
             attributes: ["to": .int(Int64(type.rawValue))])
-        guard let made = try graph.addNode(node, behind: place).first ?? nil else { throw GraphError("a cast of '\(graph.graph[value].name)' gives nothing") }
+        guard let made = try graph.addNode(node, behind: place).first ?? nil else {
+            throw GraphError("a cast of '\(graph.graph[value].name)' gives nothing")
+        }
         return made
     }
 }
@@ -177,7 +188,8 @@ extension HostTensor {
         let limit: Float = type == .float16 ? 65520 : Float(bitPattern: 0x7F7F_8000)
         return withExtendedLifetime(self) {
             let numbers = bytes.assumingMemoryBound(to: Float.self)
-            return numbers.allSatisfy { abs($0) < limit || !$0.isFinite } && (numbers.count != 1 || numbers[0] == 0 || abs(numbers[0]) > least)
+            return numbers.allSatisfy { abs($0) < limit || !$0.isFinite }
+                && (numbers.count != 1 || numbers[0] == 0 || abs(numbers[0]) > least)
         }
     }
 

@@ -29,7 +29,8 @@ enum PrecisionClass {
     private static let arithmetic: Set = ["Add", "Div", "Mul", "Sub", "Sum"]
     /// Of derivatives about 1 or less.
     private static let activations: Set = [
-        "Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "SwiGLU",
+        "Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu", "Selu", "Sigmoid", "Softplus",
+        "Softsign", "SwiGLU",
         "Swish", "Tanh", "ThresholdedRelu",
     ]
     /// A rounding before them may become a whole step behind them.

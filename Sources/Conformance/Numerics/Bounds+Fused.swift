@@ -13,7 +13,8 @@ extension Bounds {
     func fused(_ result: ReferenceTensor, _ format: NumberFormat) throws(OperatorError) -> Acceptance? {
         guard definition.domain == FusedStep.domain,
             let fragment = try definition.decomposition(
-                opset: call.opset, attributes: call.attributes, inputs: call.inputs.map { $0.map { ConcreteType($0.dataType, $0.shape) } }, wanted: call.wanted)
+                opset: call.opset, attributes: call.attributes, inputs: call.inputs.map { $0.map { ConcreteType($0.dataType, $0.shape) } },
+                wanted: call.wanted)
         else { return nil }
         var known = fragment.graph.constants
         for (value, tensor) in zip(fragment.graph.inputs, call.inputs.compactMap({ $0 })) { known[value] = tensor }
@@ -24,7 +25,8 @@ extension Bounds {
                 throw .unsupported("'\(node.operatorName)' is not in the catalogue")
             }
             let judge = try Judge(
-                OperatorCall(part, opset: node.opset, attributes: node.attributes, inputs: node.inputs.map { $0.flatMap { known[$0] } }), facts: facts)
+                OperatorCall(part, opset: node.opset, attributes: node.attributes, inputs: node.inputs.map { $0.flatMap { known[$0] } }),
+                facts: facts)
             guard let own = judge.tolerance(of: 0), let exact = try judge.result(soFar.map { [$0.value: $0.exact] } ?? [:], of: node) else {
                 throw .unsupported("'\(node.operatorName)' is not judged by a bound")
             }
@@ -61,6 +63,7 @@ extension Judge {
     fileprivate func result(_ values: [ValueID: ReferenceTensor], of node: Node) throws(OperatorError) -> ReferenceTensor? {
         var inputs = context.inputs
         for (position, input) in node.inputs.enumerated() { if let input, let value = values[input] { inputs[position] = value } }
-        return try call.definition.results(ReferenceContext(attributes: context.attributes, inputs: inputs, outputs: context.outputs)).first ?? nil
+        return try call.definition.results(ReferenceContext(attributes: context.attributes, inputs: inputs, outputs: context.outputs)).first
+            ?? nil
     }
 }
