@@ -29,7 +29,9 @@ package struct Planner {
     package mutating func add(_ name: String, _ graph: Graph, _ inputs: [String: HostTensor]) throws {
         let session = Session(graph, devices: deviceSet.devices, libraries: deviceSet.libraries, rules: rules)
         let needs = try session.needs(inputs)
-        var gaps = try ModelGaps(name, needs, isNative: try session.runsOnFirstDevice(inputs), &table)
+        // Only a placement can say yes.
+        let isNative = try needs.allSatisfy(\.isNative) && session.runsOnFirstDevice(inputs)
+        var gaps = try ModelGaps(name, needs, isNative: isNative, &table)
         if gaps.isNative || !gaps.obstacles.isEmpty {
             models.append(gaps)
             return
