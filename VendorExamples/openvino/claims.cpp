@@ -56,6 +56,16 @@ bool hasTwoInputs(const sb_node &node) {
     return node.input_count >= 2;
 }
 
+/// Of three inputs, the maximum of the first two is lost where the second is NaN: then neither NaN comes out nor the maximum of the numbers.
+bool comparesTwo(const sb_node &node) {
+    return node.input_count == 2;
+}
+
+/// Where a limit is left out, infinity becomes the largest number.
+bool hasBothLimits(const sb_node &node) {
+    return node.version < 11 || (input(node, 1) && input(node, 2));
+}
+
 /// OpenVINO puts windows of even sizes one channel off, and drops the fraction of the bias.
 bool normalisesAsDefined(const sb_node &node) {
     const sb_attribute *bias = attribute(node, "bias");
@@ -154,7 +164,7 @@ struct Rule {
 };
 
 constexpr Rule rules[] = {
-    // Elementwise. Left out: Exp (infinite from 88.48 on, NaN lost), Erf and Softplus (small values lost), Celu, HardSigmoid, Shrink, ThresholdedRelu (NaN lost), Mod, PRelu, comparisons
+    // Elementwise. Left out: Exp (infinite from 88.48 on, NaN lost), Erf and Softplus (small values lost), Gelu (NaN of infinity), Celu, HardSigmoid, Shrink, ThresholdedRelu (NaN lost), Mod, PRelu, comparisons
     // (subnormal numbers are 0, integers are rounded to float32).
     {"Abs", floats | int32},
     {"Acos", floats},
@@ -167,19 +177,18 @@ constexpr Rule rules[] = {
     {"Atanh", floats},
     {"Cast", movable, 6, SIZE_MAX, castsExactly},
     {"Ceil", floats},
-    {"Clip", floats, 6, 1},
+    {"Clip", floats, 6, 1, hasBothLimits},
     {"Cos", floats},
     {"Cosh", floats},
     {"Div", floats, 7, SIZE_MAX, dividesByNormal},
     {"Elu", floats},
     {"Floor", floats},
-    {"Gelu", floats},
     {"HardSwish", floats},
     {"LeakyRelu", float32},
     {"Log", floats},
-    {"Max", floats | int32 | bytes, 6, SIZE_MAX, hasTwoInputs},
+    {"Max", floats | int32 | bytes, 6, SIZE_MAX, comparesTwo},
     {"Mean", float32, 6, SIZE_MAX, hasTwoInputs},
-    {"Min", floats | int32 | bytes, 6, SIZE_MAX, hasTwoInputs},
+    {"Min", floats | int32 | bytes, 6, SIZE_MAX, comparesTwo},
     {"Mish", floats},
     {"Mul", floats | int32, 7},
     {"Neg", floats},
@@ -220,12 +229,10 @@ constexpr Rule rules[] = {
     {"LogSoftmax", floats, 1, SIZE_MAX, sumsOneAxis},
     {"RMSNormalization", floats},
     {"Softmax", floats, 1, SIZE_MAX, sumsOneAxis},
-    // Reductions.
+    // Reductions. Left out: ReduceMax and ReduceMin (what comes before a NaN is lost).
     {"ReduceL1", floats, 1, 1, hasNoEmptySlice},
     {"ReduceL2", floats, 1, 1, hasNoEmptySlice},
-    {"ReduceMax", floats, 1, 1, hasNoEmptySlice},
     {"ReduceMean", floats, 1, 1, hasNoEmptySlice},
-    {"ReduceMin", floats, 1, 1, hasNoEmptySlice},
     {"ReduceProd", floats, 1, 1, hasNoEmptySlice},
     {"ReduceSum", floats, 1, 1, hasNoEmptySlice},
     {"ReduceSumSquare", floats, 1, 1, hasNoEmptySlice},

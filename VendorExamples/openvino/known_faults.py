@@ -47,9 +47,12 @@ def faults():
     yield "Max of one input does not write its output", False, (compute("Max", row) == POISON).all()
     channels = np.ones((1, 5, 1, 1))
     halves = compute("LRN", channels, size=3, alpha=0.05, bias=1.5), compute("LRN", channels, size=3, alpha=0.05, bias=1.0)
+    yield "Max of 5, NaN and 3 is 3", False, compute("Max", [[5.0]], [[np.nan]], [[3.0]])[0, 0] == 3
+    yield "Clip without limits makes infinity finite", False, np.isfinite(compute("Clip", [[INFINITY]])[0, 0])
     yield "LRN drops the fraction of its bias", False, (halves[0] == halves[1]).all()
     yield "Exp of NaN is no NaN", False, not np.isnan(compute("Exp", [[np.nan]])[0, 0])
     yield "Exp of 88.5 is infinite", False, compute("Exp", [[88.5]])[0, 0] == INFINITY
+    yield "Gelu of infinity is NaN (with AVX-512)", False, np.isnan(compute("Gelu", [[INFINITY] * 64], version=20)[0, 0])
     yield "Softplus of -86.98 is 7.6e-6", False, compute("Softplus", [[-86.98] * 64])[0, 0] > 1e-6
     yield "Erf of 1e-20 is 0", False, compute("Erf", [[1e-20]])[0, 0] == 0
     steps = compute("Softmax", np.zeros((1, 2, 2)), version=11, axis=1)

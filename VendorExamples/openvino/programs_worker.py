@@ -35,7 +35,10 @@ class Worker:
 def known_kernels(program):
     """What the reference CPU plugin has kernels for."""
     worker = Worker(program)
-    library = os.path.join(os.path.dirname(os.path.realpath(program)), "..", "lib", "southbridge", "libsouthbridge_cpu.so")
+    folder = os.path.dirname(os.path.realpath(program))
+    # Beside the program in a build tree, else where it is installed.
+    places = [os.path.join(folder, *place, "libsouthbridge_cpu.so") for place in [(), ("..", "lib", "southbridge")]]
+    library = next((place for place in places if os.path.exists(place)), places[-1])
     worker.ask({"type": "hello", "protocol": 1})
     reply, _ = worker.ask({"type": "load", "plugin": library, "device": 0})
     worker.end()
