@@ -111,6 +111,16 @@ import Testing
         for wrong in [0, .infinity, .nan] as [Double] { #expect(try !passes(try judge("Div", inputs), [wrong]), "\(wrong)") }
     }
 
+    /// Hardware that flushes keeps the sign.
+    @Test func aFlushedDivisorMayKeepItsSign() throws {
+        let inputs = [try HostTensor(.float32, [1], doubles: [-0x1p-120]), try HostTensor(.float32, [1], doubles: [-0x1p-131])]
+        var flushing = NumericFacts.strict
+        flushing.flushesDenormals = true
+        for right in [2048, .infinity, -.infinity] as [Double] { #expect(try passes(try judge("Div", inputs, facts: flushing), [right])) }
+        #expect(try !passes(try judge("Div", inputs, facts: flushing), [4096]))
+        #expect(try !passes(try judge("Div", inputs, facts: flushing), [.nan]))
+    }
+
     @Test func comparisonsMayReadSubnormalNumbersAsZero() throws {
         // Less, of: two subnormal numbers, one and zero, two normal numbers.
         let inputs = [

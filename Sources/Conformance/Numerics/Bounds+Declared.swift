@@ -44,8 +44,12 @@ extension Bounds {
         wide.signOfZeroCounts = false
         wide.alternatives += wide.alternatives.map { $0.map { abs($0) < smallest ? 0 : $0 } }
         for (place, reading) in subnormalReadings.enumerated() {
-            guard let other = try evaluated(readingAsZero: reading, output: index) else { continue }
+            guard let other = try evaluated(readingAsZero: reading, signed: false, output: index) else { continue }
             wide.alternatives.append(rounded(other, as: result))
+            // The sign of the zero tells in what is divided by it.
+            if let signed = try evaluated(readingAsZero: reading, signed: true, output: index) {
+                wide.alternatives.append(rounded(signed, as: result))
+            }
             // With all of them read as zero errors of rounding lie between the two; with some, the results need not lie near each other.
             guard place == 0 else { continue }
             for element in other.indices where !other[element].isNaN {
@@ -60,7 +64,7 @@ extension Bounds {
     func flushedTruth(_ result: ReferenceTensor, _ index: Int) throws(OperatorError) -> Judge.Rule {
         var (lower, upper) = (result.wrappedIntegers, result.wrappedIntegers)
         for reading in subnormalReadings {
-            guard let other = try evaluated(readingAsZero: reading, output: index) else { continue }
+            guard let other = try evaluated(readingAsZero: reading, signed: false, output: index) else { continue }
             for element in other.indices {
                 lower[element] = min(lower[element], Int64(other[element]))
                 upper[element] = max(upper[element], Int64(other[element]))
@@ -83,10 +87,13 @@ extension Bounds {
         }
     }
 
-    private func evaluated(readingAsZero positions: Set<Int>, output: Int) throws(OperatorError) -> [Double]? {
+    /// - Parameter signed: the zero keeps the sign of the number.
+    private func evaluated(readingAsZero positions: Set<Int>, signed: Bool, output: Int) throws(OperatorError) -> [Double]? {
         try evaluated(
-            movingInputs: { value, format, input, _ in positions.contains(input) && abs(value) < format.smallestNormal ? 0 : value },
-            output: output)
+            movingInputs: { value, format, input, _ in
+                guard positions.contains(input), abs(value) < format.smallestNormal else { return value }
+                return signed ? Double(signOf: value, magnitudeOf: 0) : 0
+            }, output: output)
     }
 
     private func rounded(_ values: [Double], as result: ReferenceTensor) -> [Double] {
