@@ -25,6 +25,8 @@ struct HostTopology: Sendable {
     static let shared = read()
 
     private static func read() -> HostTopology {
+        // A bare root may have no /sys; hwloc complains about that on standard error, and finds a machine without memory.
+        guard access("/sys/devices/system/cpu", F_OK) == 0 else { return withoutHwloc }
         var topology: hwloc_topology_t?
         guard hwloc_topology_init(&topology) == 0, let topology else { return withoutHwloc }
         defer { hwloc_topology_destroy(topology) }

@@ -77,7 +77,7 @@ struct DoctorCommand: ParsableCommand {
     private func tools() -> [Finding] {
         let wanted = [
             ("C compiler", "cc", "apt-get install gcc", "builds plugins"), ("make", "make", "apt-get install make", "builds plugins"),
-            ("Swift", "swift", "install a Swift 6.2 toolchain or newer", "builds Southbridge itself"),
+            ("Swift", "swift", "install a Swift 6.3 toolchain or newer", "builds Southbridge itself"),
             ("Python", "python3", "apt-get install python3 python3-venv", "exports the ONNX corpus"),
         ]
         return wanted.map { name, command, mend, use in
