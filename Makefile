@@ -7,9 +7,9 @@ PYTHON := build/venv/bin/python
 GENERATOR := Conformance/Generator
 # Further options for the conformance run, e.g. make conform OPTIONS='--level driver'
 OPTIONS ?=
-# Lists of files for xargs; generated files say themselves that they are not to be formatted.
-C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
-SWIFT_SOURCES = git ls-files -z -- '*.swift'
+# Lists of files for xargs; generated files say themselves that they are not to be formatted. Templates have holes.
+C_SOURCES = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp' ':!Templates'
+SWIFT_SOURCES = git ls-files -z -- '*.swift' ':!Templates'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup data golden build conform compare-onnx numerics vendors test full generator-tests check lint format install dist docs clean

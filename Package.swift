@@ -53,7 +53,12 @@ let package = Package(
             ["Graph", "Operators", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         module("Southbound", ["CSouthbridge", "Graph", "HardwareModel", "Operators", "Tensors"]),
         module("Compiler", ["CSouthbridge", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors"]),
-        module("Execution", ["Compiler", "CSouthbridge", "Graph", "HardwareModel", "Operators", "Southbound", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+        module(
+            "Execution",
+            [
+                "Compiler", "CSouthbridge", "Graph", "HardwareModel", "Operators", "Southbound", "Tensors",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         module("SouthbridgeRuntime", ["Compiler", "Execution", "Graph", "ONNX", "Southbound", "Tensors"]),
         module("PluginKit", ["CSouthbridge"]),
         .systemLibrary(
@@ -109,17 +114,26 @@ let package = Package(
         tests("CSouthbridge", ["Conformance", "CSouthbridge", "Southbound", "TestSupport"]),
         tests("Execution", ["CAllocationCounter", "Compiler", "Execution", "Graph", "Operators", "Southbound", "Tensors", "TestSupport"]),
         tests("Runtime", ["CAllocationCounter", "Graph", "ONNX", "SouthbridgeRuntime", "Tensors", "TestSupport"]),
-        tests("Compiler", ["Compiler", "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport"]),
+        tests(
+            "Compiler",
+            [
+                "Compiler", "CSouthbridge", "Execution", "Graph", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors",
+                "TestSupport",
+            ]),
         tests("ReferenceCPU", ["Compiler", "Execution", "Graph", "Operators", "ReferenceCPU", "Southbound", "Tensors"]),
         tests("SimulatedNPU", ["CSouthbridge", "SimulatedNPUMachine", "TestSupport"]),
         tests(
             "Guidance",
-            ["Compiler", "Execution", "Graph", "Guidance", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport", "southbridge"]),
+            [
+                "Compiler", "Execution", "Graph", "Guidance", "HardwareModel", "ONNX", "Operators", "Southbound", "Tensors", "TestSupport",
+                "southbridge",
+            ]),
         tests("Reports", ["Conformance", "HardwareModel", "Reports", "TestSupport", "southbridge"]),
         tests(
             "Conformance",
             [
-                "Compiler", "Conformance", "CSouthbridge", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators", "Southbound",
+                "Compiler", "Conformance", "CSouthbridge", "Execution", "Graph", "HardwareModel", "NumericsStudy", "ONNX", "Operators",
+                "Southbound",
                 "Tensors", "TestSupport", "southbridge",
             ]),
         tests("CommandLine", ["ONNX", "Tensors", "TestSupport", "southbridge"]),

@@ -26,7 +26,8 @@ package struct BenchRun {
     ///   - seconds: for one case, both devices together.
     ///   - mixed: in what type the plugin computes the networks' products; nil: in their own, as the reference does.
     package init(
-        _ device: Device, reference: Device?, suite: Suite?, filter: String?, seed: UInt64, seconds: Double, networks: URL, mixed: DataType? = nil
+        _ device: Device, reference: Device?, suite: Suite?, filter: String?, seed: UInt64, seconds: Double, networks: URL,
+        mixed: DataType? = nil
     ) {
         self.device = device
         self.reference = reference

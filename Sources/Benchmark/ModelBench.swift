@@ -117,11 +117,15 @@ package struct ModelBench {
 
     /// Of mixed precision: floats may be off by 32 roundings of the largest element, as where passes are verified. Of other outputs nothing can be told.
     private static func mismatch(_ actual: HostTensor, _ expected: HostTensor, in type: DataType, output: Int) -> String? {
-        guard actual.dataType == expected.dataType, actual.shape == expected.shape else { return "output \(output) has another type or shape" }
+        guard actual.dataType == expected.dataType, actual.shape == expected.shape else {
+            return "output \(output) has another type or shape"
+        }
         guard expected.dataType.isFloat else { return nil }
         let (values, right) = (actual.decodedDoubles(), expected.decodedDoubles())
         let limit = 32 * type.roundingUnit * right.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
-        let wrong = values.indices.filter { !(values[$0] == right[$0] || values[$0].isNaN && right[$0].isNaN || abs(values[$0] - right[$0]) <= limit) }
+        let wrong = values.indices.filter {
+            !(values[$0] == right[$0] || values[$0].isNaN && right[$0].isNaN || abs(values[$0] - right[$0]) <= limit)
+        }
         return wrong.first.map {
             "output \(output): \(wrong.count) of \(values.count) elements differ by more than \(limit), the first: \(values[$0]), expected \(right[$0])"
         }

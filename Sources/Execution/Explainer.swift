@@ -80,8 +80,8 @@ package struct Explainer {
                         reason: graph[placed.node].operatorName == "ConvertLayout"
                             ? "brings its input into the layout that is wanted next"
                             : isPart
-                            ? "a part of '\(graph[placed.source].name)', which has no kernel of its own"
-                            : reason(step.device, placed.source, offers, placer),
+                                ? "a part of '\(graph[placed.source].name)', which has no kernel of its own"
+                                : reason(step.device, placed.source, offers, placer),
                         seconds: placed.cost.seconds, origin: placed.cost.origin.rawValue, bids: isPart ? [] : offers.flatMap(self.bids)))
             case .program(let placed):
                 let together = placed.nodes.count == 1 ? "by itself" : "together with \(placed.nodes.count - 1) more"

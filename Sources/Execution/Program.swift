@@ -111,7 +111,8 @@ final class Program {
         var outputs: [OutputBinding] = []
         for (index, (value, source)) in zip(graph.outputs, schedule.outputs).enumerated() {
             switch source {
-            case .constant(let constant): outputs.append(.constant(try placement.values[constant]!.reshaped(to: placement.types[value.index])))
+            case .constant(let constant):
+                outputs.append(.constant(try placement.values[constant]!.reshaped(to: placement.types[value.index])))
             case .input(let position): outputs.append(.input(position, placement.types[value.index]))
             case .slot(let slot):
                 if downloading, case .known(let type)? = placement.types[value.index] {
@@ -259,6 +260,7 @@ extension PlanSummary {
             nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
             byteCount: memory.byteCount,
             arenas: memory.plans.map { ($0.device.map { devices[$0].name } ?? "host", $0.byteCount, $0.lowerBound) },
-            waitCount: waitCount, remarks: placement.passes.remarks + placement.remarks + memory.remarks, memoryPlans: memory.plans, order: choice, spills: memory.schedule.spills, passes: placement.passes)
+            waitCount: waitCount, remarks: placement.passes.remarks + placement.remarks + memory.remarks, memoryPlans: memory.plans,
+            order: choice, spills: memory.schedule.spills, passes: placement.passes)
     }
 }

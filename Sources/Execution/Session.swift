@@ -118,7 +118,8 @@ package final class Session: Sendable {
                 let placement = try place(inputs, rules)
                 return try phaseTimes.measure("plan and prepare") {
                     try Program(
-                        placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading, memoryRules: memoryRules,
+                        placement, devices: devices, inputs: inputs, guardBytes: guardBytes, downloading: downloading,
+                        memoryRules: memoryRules,
                         omittedWait: omittedWait)
                 }
             }
@@ -160,7 +161,8 @@ package final class Session: Sendable {
 
     func placer(of optimized: Optimized, _ rules: PlacementRules) -> Placer {
         Placer(
-            optimized.inference.graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured, catalog: optimized.catalog)
+            optimized.inference.graph, devices: devices, extraLibraries: libraries, rules: rules, measured: measured,
+            catalog: optimized.catalog)
     }
 
     func place(_ optimized: Optimized, with placer: Placer) throws -> Placement {

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Arithmetic on two or more tensors with broadcasting.
@@ -225,7 +225,10 @@ private let power = OperatorDefinition(
     var samples = shapes.map { Sample($0.name, [.init(type, $0.a, base), .init(type, $0.b, exponent)], $0.attributes) }
     samples.append(Sample("any", [.init(type, [33, 31]), .init(type, [33, 31])]))
     for exponent in [0.0, 1, 2, 3, -1, 0.5] where type.isFloat || exponent >= 0 && exponent == exponent.rounded() {
-        samples.append(Sample("power-\(exponent)", [.init(type, [5, 33], base), .init(type, [], .exactly([exponent]))], context.version < 7 ? ["broadcast": .int(1)] : [:]))
+        samples.append(
+            Sample(
+                "power-\(exponent)", [.init(type, [5, 33], base), .init(type, [], .exactly([exponent]))],
+                context.version < 7 ? ["broadcast": .int(1)] : [:]))
     }
     if context.version >= 12 {
         let other: DataType = type == .float32 ? .int64 : .float32

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Scaled dot-product attention and the rotary position embedding that goes with it.
@@ -299,7 +299,8 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
     let (type, version) = (context.type, context.version)
     let (batch, steps, keys, size) = (2, context.size(3...9), context.size(5...12), 8)
     func of(
-        _ name: String, heads: Int = 2, keyHeads: Int? = nil, steps s: Int? = nil, keys k: Int? = nil, mask: Sample.Tensor? = nil, past: Int? = nil, outputs: Int = 1,
+        _ name: String, heads: Int = 2, keyHeads: Int? = nil, steps s: Int? = nil, keys k: Int? = nil, mask: Sample.Tensor? = nil,
+        past: Int? = nil, outputs: Int = 1,
         _ attributes: [String: Attribute] = [:]
     ) -> Sample {
         let (s, k, keyHeads) = (s ?? steps, k ?? keys, keyHeads ?? heads)
@@ -307,14 +308,19 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
         return Sample(
             name,
             [
-                .init(type, [batch, heads, s, size]), .init(type, [batch, keyHeads, k, size]), .init(type, [batch, keyHeads, k, size]), mask, cache.map { .init(type, $0) },
+                .init(type, [batch, heads, s, size]), .init(type, [batch, keyHeads, k, size]), .init(type, [batch, keyHeads, k, size]),
+                mask, cache.map { .init(type, $0) },
                 cache.map { .init(type, $0) },
             ].trimmed, attributes, wanted: [Bool](repeating: true, count: outputs))
     }
     /// Inputs of three axes, whose heads an attribute tells.
     func flat(_ name: String, heads: Int, keyHeads: Int, _ attributes: [String: Attribute] = [:]) -> Sample {
         Sample(
-            name, [.init(type, [batch, steps, heads * size]), .init(type, [batch, keys, keyHeads * size]), .init(type, [batch, keys, keyHeads * size])],
+            name,
+            [
+                .init(type, [batch, steps, heads * size]), .init(type, [batch, keys, keyHeads * size]),
+                .init(type, [batch, keys, keyHeads * size]),
+            ],
             attributes.merging(["q_num_heads": .int(Int64(heads)), "kv_num_heads": .int(Int64(keyHeads))]) { $1 })
     }
     let isMasked = Sample.Tensor(.bool, [steps, keys])
@@ -323,26 +329,34 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
         // Scores whose exponentials overflow unless the maximum is taken off first.
         of("large-scores", ["scale": .float(40)]),
         of("softcap", ["softcap": .float(2)]), of("grouped", heads: 6, keyHeads: 2),
-        of("one-key-head", heads: 3, keyHeads: 1), of("mask", mask: .init(type, [steps, keys])), of("mask-heads", mask: .init(type, [batch, 2, steps, keys])),
+        of("one-key-head", heads: 3, keyHeads: 1), of("mask", mask: .init(type, [steps, keys])),
+        of("mask-heads", mask: .init(type, [batch, 2, steps, keys])),
         of("mask-batch", mask: .init(type, [batch, 1, steps, keys])), of("mask-bool", mask: isMasked), of("past", past: 4, outputs: 3),
-        of("past-causal", past: 4, outputs: 3, ["is_causal": .int(1)]), of("past-mask", mask: .init(type, [steps, keys + 4]), past: 4, outputs: 3), of("one-step", steps: 1, past: 6, outputs: 3),
-        of("one-key", keys: 1), flat("flat", heads: 3, keyHeads: 3), flat("flat-grouped", heads: 4, keyHeads: 2), flat("flat-causal", heads: 2, keyHeads: 2, ["is_causal": .int(1)]),
+        of("past-causal", past: 4, outputs: 3, ["is_causal": .int(1)]),
+        of("past-mask", mask: .init(type, [steps, keys + 4]), past: 4, outputs: 3), of("one-step", steps: 1, past: 6, outputs: 3),
+        of("one-key", keys: 1), flat("flat", heads: 3, keyHeads: 3), flat("flat-grouped", heads: 4, keyHeads: 2),
+        flat("flat-causal", heads: 2, keyHeads: 2, ["is_causal": .int(1)]),
         of("large", heads: 4, steps: 33, keys: 40), of("mask-and-causal", mask: .init(type, [steps, keys]), ["is_causal": .int(1)]),
         // A fully masked row became NaN (iree#24175); which one it is moved with the one allowed key (flash-attention#1930).
         of("field-masked-row", mask: .init(.bool, [steps, keys], .exactly((0..<steps * keys).map { $0 / keys == 1 ? 0 : 1 }))),
-        of("field-one-allowed-last", mask: .init(.bool, [steps, keys], .exactly((0..<steps * keys).map { $0 % keys == keys - 1 ? 1 : 0 }))),
+        of(
+            "field-one-allowed-last", mask: .init(.bool, [steps, keys], .exactly((0..<steps * keys).map { $0 % keys == keys - 1 ? 1 : 0 }))),
         of("field-one-allowed-first", mask: .init(.bool, [steps, keys], .exactly((0..<steps * keys).map { $0 % keys == 0 ? 1 : 0 }))),
     ]
     if version >= 24 {
         samples.append(
             Sample(
                 "padded-keys",
-                [.init(type, [batch, 2, steps, size]), .init(type, [batch, 2, keys, size]), .init(type, [batch, 2, keys, size]), nil, nil, nil, .init(.int64, [batch], .integers(1...Int64(keys)))]))
+                [
+                    .init(type, [batch, 2, steps, size]), .init(type, [batch, 2, keys, size]), .init(type, [batch, 2, keys, size]), nil,
+                    nil, nil, .init(.int64, [batch], .integers(1...Int64(keys))),
+                ]))
     }
     for mode in 0...3 {
         samples.append(
             Sample(
-                "scores-\(mode)", [.init(type, [batch, 2, steps, size]), .init(type, [batch, 2, keys, size]), .init(type, [batch, 2, keys, size])],
+                "scores-\(mode)",
+                [.init(type, [batch, 2, steps, size]), .init(type, [batch, 2, keys, size]), .init(type, [batch, 2, keys, size])],
                 ["qk_matmul_output_mode": .int(Int64(mode)), "softcap": .float(3)], wanted: [true, false, false, true]))
     }
     return samples
@@ -355,12 +369,18 @@ private func rotaryEmbedding(_ context: ReferenceContext) throws(OperatorError) 
         let cache: [Int] = positions ? [50, half] : [batch, steps, half]
         return Sample(
             name,
-            [.init(type, shape), .init(type, cache, .data(-1...1)), .init(type, cache, .data(-1...1)), positions ? .init(.int64, [batch, steps], .integers(0...49)) : nil].trimmed, attributes)
+            [
+                .init(type, shape), .init(type, cache, .data(-1...1)), .init(type, cache, .data(-1...1)),
+                positions ? .init(.int64, [batch, steps], .integers(0...49)) : nil,
+            ].trimmed, attributes)
     }
     let whole = [batch, heads, steps, size]
     return [
-        of("plain", whole, half: 4, positions: true), of("no-positions", whole, half: 4, positions: false), of("interleaved", whole, half: 4, positions: true, ["interleaved": .int(1)]),
-        of("partial", whole, half: 2, positions: true, ["rotary_embedding_dim": .int(4)]), of("flat", [batch, steps, heads * size], half: 4, positions: true, ["num_heads": .int(3)]),
-        of("large", [batch, 8, steps, 64], half: 32, positions: true), of("interleaved-no-positions", whole, half: 4, positions: false, ["interleaved": .int(1)]),
+        of("plain", whole, half: 4, positions: true), of("no-positions", whole, half: 4, positions: false),
+        of("interleaved", whole, half: 4, positions: true, ["interleaved": .int(1)]),
+        of("partial", whole, half: 2, positions: true, ["rotary_embedding_dim": .int(4)]),
+        of("flat", [batch, steps, heads * size], half: 4, positions: true, ["num_heads": .int(3)]),
+        of("large", [batch, 8, steps, 64], half: 32, positions: true),
+        of("interleaved-no-positions", whole, half: 4, positions: false, ["interleaved": .int(1)]),
     ]
 }

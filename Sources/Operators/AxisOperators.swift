@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Operators that work along one axis: positions of extremes, running sums and products, the largest elements, normalisation by a norm.
@@ -26,7 +26,9 @@ let axisOperators: [OperatorDefinition] = [
         reference: topK
     ).sampled { context in
         let (type, version) = (context.type, context.version)
-        func of(_ name: String, _ shape: [Int], _ k: Int, _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data()) -> Sample {
+        func of(
+            _ name: String, _ shape: [Int], _ k: Int, _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data()
+        ) -> Sample {
             var attributes = others.merging(["axis": .int(axis)]) { $1 }
             if version < 10 { attributes["k"] = .int(Int64(k)) }
             let inputs: [Sample.Tensor?] = [.init(type, shape, values)] + (version < 10 ? [] : [.vector([k])])
@@ -34,14 +36,17 @@ let axisOperators: [OperatorDefinition] = [
         }
         let b = 2 * context.size(4...30) + 1
         var samples = [
-            of("one", [5, b], 1, 1), of("three", [5, b], 3, 1), of("all", [5, b], b, 1), of("first-axis", [b, 4], 2, 0), of("ties", [9, 33], 5, 1, [:], .integers(0...3)),
+            of("one", [5, b], 1, 1), of("three", [5, b], 3, 1), of("all", [5, b], b, 1), of("first-axis", [b, 4], 2, 0),
+            of("ties", [9, 33], 5, 1, [:], .integers(0...3)),
             // Index −1 on rows of NaN and on large batches (torch-xpu-ops#4839); special values come with the family.
-            of("field-large-batch", [context.size(1025...1100), 9], 4, 1), of("large", [33, context.size(65...129)], 33, 1), of("vector", [b], 4, 0),
+            of("field-large-batch", [context.size(1025...1100), 9], 4, 1), of("large", [33, context.size(65...129)], 33, 1),
+            of("vector", [b], 4, 0),
             of("middle", [3, b, 5], 3, 1),
         ]
         if version >= 11 {
             samples += [
-                of("smallest", [5, b], 3, 1, ["largest": .int(0)]), of("unsorted", [5, b], 3, 1, ["sorted": .int(0)]), of("negative", [3, 4, b], 2, -1),
+                of("smallest", [5, b], 3, 1, ["largest": .int(0)]), of("unsorted", [5, b], 3, 1, ["sorted": .int(0)]),
+                of("negative", [3, 4, b], 2, -1),
                 of("smallest-ties", [9, 33], 5, 1, ["largest": .int(0)], .integers(0...3)), of("none", [5, b], 0, 1),
             ]
         }
@@ -155,13 +160,17 @@ private func extreme(_ name: String, _ beats: @escaping @Sendable (Int64, Int64)
     ).sampled { context in
         let (type, version) = (context.type, context.version)
         let (a, b, c) = (context.size(2...6), 2 * context.size(4...30) + 1, context.size(2...5))
-        func of(_ name: String, _ shape: [Int], _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data()) -> Sample {
+        func of(_ name: String, _ shape: [Int], _ axis: Int64, _ others: [String: Attribute] = [:], _ values: Sample.Values = .data())
+            -> Sample
+        {
             Sample(name, [.init(type, shape, values)], others.merging(["axis": .int(axis)]) { $1 })
         }
         let flat: [String: Attribute] = ["keepdims": .int(0)]
         var samples = [
-            of("first", [b, c], 0), of("last", [a, b], 1), of("middle-flat", [a, b, c], 1, flat), of("one", [a, 1], 1), of("vector", [b], 0, flat),
-            of("ties", [9, 33], 1, [:], .integers(0...3)), of("large", [context.size(1001...1100), 17], 1), of("long", [2, context.size(1025...4099)], 1),
+            of("first", [b, c], 0), of("last", [a, b], 1), of("middle-flat", [a, b, c], 1, flat), of("one", [a, 1], 1),
+            of("vector", [b], 0, flat),
+            of("ties", [9, 33], 1, [:], .integers(0...3)), of("large", [context.size(1001...1100), 17], 1),
+            of("long", [2, context.size(1025...4099)], 1),
         ]
         if version >= 11 { samples.append(of("negative", [a, b, c], -1)) }
         if version >= 12 { samples.append(of("last-index", [9, 33], 1, ["select_last_index": .int(1)], .integers(0...3))) }
@@ -214,7 +223,8 @@ private func running(
         return [
             of("first", [b, c], 0), of("last", [a, b], 1), of("middle", [a, b, c], 1), of("negative", [a, b, c], -1), of("one", [a, 1], 1),
             of("exclusive", [a, b], 1, ["exclusive": .int(1)]), of("reverse", [a, b], 1, ["reverse": .int(1)]),
-            of("both", [a, b], 0, ["exclusive": .int(1), "reverse": .int(1)]), of("large", [17, context.size(64...100)], 1), of("empty", [0, 3], 1),
+            of("both", [a, b], 0, ["exclusive": .int(1), "reverse": .int(1)]), of("large", [17, context.size(64...100)], 1),
+            of("empty", [0, 3], 1),
             Sample("int32-axis", [.init(type, [a, b], values), .scalar(.int32, 1)]),
         ]
     }.summing { context in context.inputs.first.flatMap { $0?.shape.max() } ?? 1 }

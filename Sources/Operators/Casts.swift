@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Conversions between types.
@@ -13,14 +13,16 @@ let castOperators: [OperatorDefinition] = [
         },
         reference: { context throws(OperatorError) in
             [try cast(try context.input(0), to: context.output(0).dataType, context.attributes)]
-        }).sampled(castSamples),
+        }
+    ).sampled(castSamples),
     OperatorDefinition(
         "CastLike", since: [15, 19, 21, 23, 24, 25], "(input: T1, target_type: T2) -> (output: T2)",
         types: ["T1": castable, "T2": castable], attributes: ["saturate": .int(1), "round_mode": .string("up")], numericClass: .cast,
         infer: { context throws(OperatorError) in [.tensor(try context.input(1).dataType, try context.input(0).shape)] },
         reference: { context throws(OperatorError) in
             [try cast(try context.input(0), to: context.output(0).dataType, context.attributes)]
-        }).sampled(castLikeSamples),
+        }
+    ).sampled(castLikeSamples),
     OperatorDefinition(
         "BitCast", since: [26], "(input: T1) -> (output: T2)", types: ["T1": .anyButString, "T2": .anyButString],
         attributes: ["to": .required(.int)], numericClass: .movement,
@@ -40,7 +42,8 @@ let castOperators: [OperatorDefinition] = [
                 }
                 return [ReferenceTensor(copy)]
             } catch { throw .unsupported("\(error)") }
-        }).sampled(bitCastSamples),
+        }
+    ).sampled(bitCastSamples),
 ]
 
 private let castable = TypeSet(DataType.allCases.filter { $0.kind != .complex })
@@ -129,7 +132,9 @@ private func targets(_ context: SampleContext) -> [DataType] {
 /// Values that every target type holds, and, by the families, those that it does not. What is no number of an integer type has samples of its own.
 private func castValues(from type: DataType, to target: DataType) -> Sample.Values {
     guard type.isFloat, target.isInteger else { return .data() }
-    return target.kind == .unsignedInteger ? .data(0...Double(min(1 << min(target.bits, 20), 200) - 1)) : .data(-Double(1 << min(target.bits - 1, 7))...Double(min(1 << (min(target.bits, 20) - 1), 128) - 1))
+    return target.kind == .unsignedInteger
+        ? .data(0...Double(min(1 << min(target.bits, 20), 200) - 1))
+        : .data(-Double(1 << min(target.bits - 1, 7))...Double(min(1 << (min(target.bits, 20) - 1), 128) - 1))
 }
 
 @Sendable private func castSamples(_ context: inout SampleContext) -> [Sample] {
@@ -138,14 +143,23 @@ private func castValues(from type: DataType, to target: DataType) -> Sample.Valu
     return targets(context).flatMap { target in
         let to: [String: Attribute] = ["to": .int(Int64(target.rawValue))]
         let values = castValues(from: type, to: target)
-        var samples = [Sample("to-\(target.name)", [.init(type, shape, values)], to), Sample("to-\(target.name)-scalar", [.init(type, [], values)], to)]
+        var samples = [
+            Sample("to-\(target.name)", [.init(type, shape, values)], to),
+            Sample("to-\(target.name)-scalar", [.init(type, [], values)], to),
+        ]
         if type.isFloat, type.bits > 4, target.isInteger {
             // NaN and infinity to integer differed by device (pytorch#180159). ONNX leaves the results open, but not that they depend on the place.
-            let strangers = [.nan, .infinity, -.infinity, 3e38, -3e38, 1.5, -2, 0, 1].filter { $0.magnitude <= 2 || type != .float64 || !$0.isFinite }
+            let strangers = [.nan, .infinity, -.infinity, 3e38, -3e38, 1.5, -2, 0, 1].filter {
+                $0.magnitude <= 2 || type != .float64 || !$0.isFinite
+            }
             samples.append(
-                Sample("to-\(target.name)-field-not-a-number", [.init(type, [67], .exactly((0..<67).map { strangers[$0 % strangers.count] }))], to))
+                Sample(
+                    "to-\(target.name)-field-not-a-number", [.init(type, [67], .exactly((0..<67).map { strangers[$0 % strangers.count] }))],
+                    to))
         }
-        if type.isFloat, type.bits > 4, target.isFloat { samples.append(Sample("to-\(target.name)-all", [.init(type, [300, 5], .data())], to)) }
+        if type.isFloat, type.bits > 4, target.isFloat {
+            samples.append(Sample("to-\(target.name)-all", [.init(type, [300, 5], .data())], to))
+        }
         if version >= 19, type.isFloat, target.isFloat, target.bits == 8 {
             samples.append(Sample("to-\(target.name)-unsaturated", [.init(type, shape)], to.merging(["saturate": .int(0)]) { $1 }))
         }
@@ -156,13 +170,17 @@ private func castValues(from type: DataType, to target: DataType) -> Sample.Valu
 @Sendable private func castLikeSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let shape = [context.size(5...9), 2 * context.size(20...60) + 1]
-    return targets(context).map { Sample("to-\($0.name)", [.init(type, shape, castValues(from: type, to: $0)), .init($0, [2], .integers(0...1))]) }
+    return targets(context).map {
+        Sample("to-\($0.name)", [.init(type, shape, castValues(from: type, to: $0)), .init($0, [2], .integers(0...1))])
+    }
 }
 
 @Sendable private func bitCastSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let shape = [context.size(5...9), 2 * context.size(20...60) + 1]
-    return [DataType.float64, .float32, .float16, .bfloat16, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64].filter { $0.bits == type.bits }.map {
+    return [DataType.float64, .float32, .float16, .bfloat16, .int8, .int16, .int32, .int64, .uint8, .uint16, .uint32, .uint64].filter {
+        $0.bits == type.bits
+    }.map {
         Sample("to-\($0.name)", [.init(type, shape)], ["to": .int(Int64($0.rawValue))])
     }
 }

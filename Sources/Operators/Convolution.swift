@@ -22,7 +22,8 @@ let convolutionOperators: [OperatorDefinition] = [
             let convolution = try Convolution(context.attributes, x.shape, w.shape, bias: nil)
             let y = convolution.run(x.floats, w.floats, bias: context.has(2) ? try context.input(2).floats : nil)
             return [ReferenceTensor(x.dataType, convolution.output, .floats(y))]
-        }).sampled(convSamples).summing({ context in context.inputs[1].map { $0.shape.dropFirst().reduce(1, *) } ?? 1 }),
+        }
+    ).sampled(convSamples).summing({ context in context.inputs[1].map { $0.shape.dropFirst().reduce(1, *) } ?? 1 }),
     OperatorDefinition(
         "ConvInteger", since: [10], "(x: T1, w: T2, x_zero_point?: T1, w_zero_point?: T2) -> (y: int32)",
         types: ["T1": TypeSet(.int8, .uint8), "T2": TypeSet(.int8, .uint8)], attributes: windowAttributes, numericClass: .integer,
@@ -40,7 +41,8 @@ let convolutionOperators: [OperatorDefinition] = [
                 centred(x, by: context.has(2) ? try context.input(2).floats : [0]),
                 centred(w, by: context.has(3) ? try context.input(3).floats : [0]), bias: nil)
             return [ReferenceTensor(.int32, convolution.output, .integers(y.map { Int64($0) }))]
-        }).sampled(convIntegerSamples),
+        }
+    ).sampled(convIntegerSamples),
     OperatorDefinition(
         "QLinearConv", since: [10],
         "(x: T1, x_scale: float32, x_zero_point: T1, w: T2, w_scale: float32, w_zero_point: T2, y_scale: float32, y_zero_point: T3, B?: int32) -> (y: T3)",
@@ -64,7 +66,8 @@ let convolutionOperators: [OperatorDefinition] = [
             let (plane, channels) = (convolution.window.outputCount, w.shape[0])
             let scaled = sums.enumerated().map { $1 * xScale * wScale[wScale.count == 1 ? 0 : $0 / plane % channels] }
             return [quantise(scaled, scale: try context.input(6).floats[0], zeroPoint: try context.input(7), shape: convolution.output)]
-        }).sampled(qLinearConvSamples),
+        }
+    ).sampled(qLinearConvSamples),
 ]
 
 /// Throws unless `shape` is that of one element or of one for each channel.
@@ -169,22 +172,35 @@ private struct WindowSample {
         func ints(_ values: [Int64]) -> Attribute { .ints(values) }
         return [
             .init(name: "three-by-three", input: [2, 3, h, w], weight: [4, 3, 3, 3], attributes: ["pads": ints([1, 1, 1, 1])]),
-            .init(name: "no-pads", input: [1, 3, h, w], weight: [5, 3, 3, 3]), .init(name: "no-bias", input: [1, 3, h, w], weight: [5, 3, 3, 3], hasBias: false),
+            .init(name: "no-pads", input: [1, 3, h, w], weight: [5, 3, 3, 3]),
+            .init(name: "no-bias", input: [1, 3, h, w], weight: [5, 3, 3, 3], hasBias: false),
             .init(name: "one-by-one", input: [2, 17, 5, w], weight: [9, 17, 1, 1]),
-            .init(name: "strided", input: [1, 3, h, w], weight: [4, 3, 3, 3], attributes: ["strides": ints([2, 2]), "pads": ints([1, 1, 1, 1])]),
+            .init(
+                name: "strided", input: [1, 3, h, w], weight: [4, 3, 3, 3],
+                attributes: ["strides": ints([2, 2]), "pads": ints([1, 1, 1, 1])]),
             .init(name: "stride-1-2", input: [1, 2, h, w], weight: [3, 2, 3, 3], attributes: ["strides": ints([1, 2])]),
             .init(name: "dilated", input: [1, 2, h + 4, w + 4], weight: [3, 2, 3, 3], attributes: ["dilations": ints([2, 3])]),
-            .init(name: "grouped", input: [1, 6, h, w], weight: [4, 3, 3, 3], attributes: ["group": .int(2), "pads": ints([1, 1, 1, 1])]),
-            .init(name: "depthwise", input: [2, 7, h, w], weight: [7, 1, 3, 3], attributes: ["group": .int(7), "pads": ints([1, 1, 1, 1])]),
+            .init(
+                name: "grouped", input: [1, 6, h, w], weight: [4, 3, 3, 3], attributes: ["group": .int(2), "pads": ints([1, 1, 1, 1])]),
+            .init(
+                name: "depthwise", input: [2, 7, h, w], weight: [7, 1, 3, 3], attributes: ["group": .int(7), "pads": ints([1, 1, 1, 1])]),
             .init(name: "depthwise-multiplied", input: [1, 3, h, w], weight: [6, 1, 3, 3], attributes: ["group": .int(3)]),
             .init(name: "uneven-pads", input: [1, 2, h, w], weight: [3, 2, 3, 2], attributes: ["pads": ints([0, 1, 2, 0])]),
-            .init(name: "five-by-five", input: [1, 2, h, w], weight: [3, 2, 5, 5], attributes: ["pads": ints([2, 2, 2, 2]), "strides": ints([2, 1])]),
+            .init(
+                name: "five-by-five", input: [1, 2, h, w], weight: [3, 2, 5, 5],
+                attributes: ["pads": ints([2, 2, 2, 2]), "strides": ints([2, 1])]),
             .init(name: "large-kernel", input: [1, 1, 7, 7], weight: [2, 1, 7, 7], attributes: ["pads": ints([3, 3, 3, 3])]),
-            .init(name: "same-upper", input: [1, 2, h, w], weight: [3, 2, 3, 3], attributes: ["auto_pad": .string("SAME_UPPER"), "strides": ints([2, 2])]),
-            .init(name: "same-lower", input: [1, 2, h, w], weight: [3, 2, 2, 4], attributes: ["auto_pad": .string("SAME_LOWER"), "strides": ints([2, 3])]),
+            .init(
+                name: "same-upper", input: [1, 2, h, w], weight: [3, 2, 3, 3],
+                attributes: ["auto_pad": .string("SAME_UPPER"), "strides": ints([2, 2])]),
+            .init(
+                name: "same-lower", input: [1, 2, h, w], weight: [3, 2, 2, 4],
+                attributes: ["auto_pad": .string("SAME_LOWER"), "strides": ints([2, 3])]),
             .init(name: "valid", input: [1, 2, h, w], weight: [3, 2, 3, 3], attributes: ["auto_pad": .string("VALID")]),
             .init(name: "one-axis", input: [2, 3, 4 * w], weight: [5, 3, 5], attributes: ["pads": ints([2, 2])]),
-            .init(name: "one-axis-strided", input: [1, 4, 50], weight: [4, 2, 3], attributes: ["group": .int(2), "strides": ints([3]), "dilations": ints([2])]),
+            .init(
+                name: "one-axis-strided", input: [1, 4, 50], weight: [4, 2, 3],
+                attributes: ["group": .int(2), "strides": ints([3]), "dilations": ints([2])]),
             .init(name: "three-axes", input: [1, 2, 5, 6, 7], weight: [3, 2, 3, 3, 3], attributes: ["pads": ints([1, 1, 1, 1, 1, 1])]),
             .init(name: "three-axes-strided", input: [1, 2, 6, 7, 8], weight: [2, 2, 2, 3, 2], attributes: ["strides": ints([2, 2, 2])]),
             .init(name: "kernel-shape", input: [1, 2, h, w], weight: [3, 2, 3, 3], attributes: ["kernel_shape": ints([3, 3])]),
@@ -198,7 +214,8 @@ private struct WindowSample {
 @Sendable private func convSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     return WindowSample.all(&context).map {
-        Sample($0.name, [.init(type, $0.input), .init(type, $0.weight), $0.hasBias ? .init(type, [$0.weight[0]]) : nil].trimmed, $0.attributes)
+        Sample(
+            $0.name, [.init(type, $0.input), .init(type, $0.weight), $0.hasBias ? .init(type, [$0.weight[0]]) : nil].trimmed, $0.attributes)
     }
 }
 
@@ -207,8 +224,10 @@ private struct WindowSample {
     let windows = WindowSample.all(&context)
     return [DataType.int8, .uint8].flatMap { other in
         windows.map { window in
-            let zeros: [Sample.Tensor?] = window.hasBias ? [.init(type, [], .integers(type == .int8 ? -9...9 : 100...140)), .init(other, [], .integers(0...9))] : []
-            return Sample("\(other.name)-\(window.name)", [.init(type, window.input), .init(other, window.weight)] + zeros, window.attributes)
+            let zeros: [Sample.Tensor?] =
+                window.hasBias ? [.init(type, [], .integers(type == .int8 ? -9...9 : 100...140)), .init(other, [], .integers(0...9))] : []
+            return Sample(
+                "\(other.name)-\(window.name)", [.init(type, window.input), .init(other, window.weight)] + zeros, window.attributes)
         }
     }
 }
@@ -225,7 +244,8 @@ private struct WindowSample {
                 "\(window.name)\(isPerChannel ? "-per-channel" : "")",
                 [
                     .init(type, window.input), .scalar(.float32, 0.0625), .init(type, [], zero), .init(.int8, window.weight), scale,
-                    .init(.int8, isPerChannel ? [channels] : [], .exactly([Double](repeating: 0, count: isPerChannel ? channels : 1))), .scalar(.float32, 0.75),
+                    .init(.int8, isPerChannel ? [channels] : [], .exactly([Double](repeating: 0, count: isPerChannel ? channels : 1))),
+                    .scalar(.float32, 0.75),
                     .init(type, [], zero), window.hasBias ? .init(.int32, [channels], .integers(-500...500)) : nil,
                 ].trimmed, window.attributes)
         }

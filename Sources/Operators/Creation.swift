@@ -27,7 +27,8 @@ let creationOperators: [OperatorDefinition] = [
         reference: { context throws(OperatorError) in
             let shape = context.output(0).shape
             return [try fillValue(context.attributes).gathered(Array(repeating: 0, count: product(shape)), shape: shape)]
-        }).sampled(constantOfShapeSamples),
+        }
+    ).sampled(constantOfShapeSamples),
     OperatorDefinition(
         "Range", since: [11, 27], "(start: T, limit: T, delta: T) -> (output: T)",
         types: ["T": TypeSet(.float16, .bfloat16, .float32, .float64, .int16, .int32, .int64)], attributes: ["stash_type": .int(1)],
@@ -45,7 +46,8 @@ let creationOperators: [OperatorDefinition] = [
                     .floats((0..<type.shape[0]).map { start.floats[0] + Double($0) * delta.floats[0] })
                 }
             return [ReferenceTensor(type.dataType, type.shape, elements)]
-        }).sampled(rangeSamples),
+        }
+    ).sampled(rangeSamples),
     OperatorDefinition(
         "EyeLike", since: [9, 22], "(input: T1) -> (output: T2)", types: ["T1": [.numeric, .bool], "T2": [.numeric, .bool]],
         attributes: ["dtype": .optional(.int), "k": .int(0)], numericClass: .movement,
@@ -72,7 +74,8 @@ let creationOperators: [OperatorDefinition] = [
                 result.elements = .floats(values)
             }
             return [result]
-        }).sampled(eyeLikeSamples),
+        }
+    ).sampled(eyeLikeSamples),
     OperatorDefinition(
         "OneHot", since: [9, 11, 28], "(indices: T1, depth: T2, values: T3) -> (output: T3)",
         types: ["T1": .numeric, "T2": .numeric, "T3": .any], attributes: ["axis": .int(-1)], numericClass: .movement,
@@ -159,10 +162,13 @@ private func rangeCount(_ context: InferenceContext) throws(OperatorError) -> In
 @Sendable private func constantOfShapeSamples(_ context: inout SampleContext) -> [Sample] {
     let (a, b) = (context.size(3...9), context.size(11...40))
     var samples = [
-        Sample("default", [.vector([a, b])]), Sample("scalar", [.init(.int64, [0], .exactly([]))]), Sample("empty", [.vector([a, 0])]), Sample("large", [.vector([33, 65])]),
+        Sample("default", [.vector([a, b])]), Sample("scalar", [.init(.int64, [0], .exactly([]))]), Sample("empty", [.vector([a, 0])]),
+        Sample("large", [.vector([33, 65])]),
     ]
     for type in [DataType.float32, .float64, .float16, .int64, .int32, .uint8, .bool] {
-        if let value = try? HostTensor(type, [1], integers: [1]).asValue(of: type) { samples.append(Sample("of-\(type.name)", [.vector([a, b])], ["value": .tensor(value)])) }
+        if let value = try? HostTensor(type, [1], integers: [1]).asValue(of: type) {
+            samples.append(Sample("of-\(type.name)", [.vector([a, b])], ["value": .tensor(value)]))
+        }
     }
     return samples
 }
@@ -174,17 +180,21 @@ extension HostTensor {
 
 @Sendable private func rangeSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
-    return ([("up", 0, 10, 1), ("down", 10, -5, -3), ("empty", 5, 5, 1), ("large", 0, 1200, 1), ("halves", 1, 9, type.isFloat ? 0.5 : 2)] as [(String, Double, Double, Double)]).map {
-        Sample($0.0, [.scalar(type, $0.1), .scalar(type, $0.2), .scalar(type, $0.3)])
-    }
+    return
+        ([("up", 0, 10, 1), ("down", 10, -5, -3), ("empty", 5, 5, 1), ("large", 0, 1200, 1), ("halves", 1, 9, type.isFloat ? 0.5 : 2)]
+        as [(String, Double, Double, Double)]).map {
+            Sample($0.0, [.scalar(type, $0.1), .scalar(type, $0.2), .scalar(type, $0.3)])
+        }
 }
 
 @Sendable private func eyeLikeSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (a, b) = (context.size(3...9), context.size(11...40))
     return [
-        Sample("plain", [.init(type, [a, b])]), Sample("above", [.init(type, [a, b])], ["k": .int(2)]), Sample("below", [.init(type, [a, b])], ["k": .int(-1)]),
-        Sample("outside", [.init(type, [a, b])], ["k": .int(99)]), Sample("to-float32", [.init(type, [a, b])], ["dtype": .int(1)]), Sample("large", [.init(type, [33, 65])]),
+        Sample("plain", [.init(type, [a, b])]), Sample("above", [.init(type, [a, b])], ["k": .int(2)]),
+        Sample("below", [.init(type, [a, b])], ["k": .int(-1)]),
+        Sample("outside", [.init(type, [a, b])], ["k": .int(99)]), Sample("to-float32", [.init(type, [a, b])], ["dtype": .int(1)]),
+        Sample("large", [.init(type, [33, 65])]),
     ]
 }
 
@@ -194,10 +204,16 @@ extension HostTensor {
     let depth = 7.0
     let isSigned = type.kind != .unsignedInteger
     func of(_ name: String, _ shape: [Int], _ values: DataType, negative: Bool = false, _ attributes: [String: Attribute] = [:]) -> Sample {
-        Sample(name, [.init(type, shape, .integers((negative && isSigned ? -7 : 0)...6)), .scalar(.int64, depth), .init(values, [2], .exactly([0, 1]))], attributes)
+        Sample(
+            name,
+            [
+                .init(type, shape, .integers((negative && isSigned ? -7 : 0)...6)), .scalar(.int64, depth),
+                .init(values, [2], .exactly([0, 1])),
+            ], attributes)
     }
     var samples = [
-        of("float32", [b], .float32), of("int64", [3, b], .int64), of("float16", [b], .float16), of("bool", [b], .bool), of("first-axis", [3, b], .float32, ["axis": .int(0)]),
+        of("float32", [b], .float32), of("int64", [3, b], .int64), of("float16", [b], .float16), of("bool", [b], .bool),
+        of("first-axis", [3, b], .float32, ["axis": .int(0)]),
         of("middle-axis", [3, b], .float32, ["axis": .int(1)]), of("scalar", [], .float32), of("large", [200], .float32),
     ]
     if version >= 11 { samples.append(of("negative-index", [b], .float32, negative: true)) }

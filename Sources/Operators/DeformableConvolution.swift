@@ -39,7 +39,8 @@ let deformableConvolutionOperators: [OperatorDefinition] = [
             }
             return [.tensor(x.dataType, try possible([x.shape[0], w[0]] + window.outputShape))]
         },
-        reference: convolveDeformed).sampled(deformConvSamples).summing({ context in context.inputs[1].map { $0.shape.dropFirst().reduce(1, *) } ?? 1 })
+        reference: convolveDeformed
+    ).sampled(deformConvSamples).summing({ context in context.inputs[1].map { $0.shape.dropFirst().reduce(1, *) } ?? 1 })
 ]
 
 private func doubled(_ count: Int) throws(OperatorError) -> Int { try multiplied(2, count) }
@@ -105,10 +106,21 @@ private func convolveDeformed(_ context: ReferenceContext) throws(OperatorError)
     let offset = Sample.Values.data(-1.3...1.3)
     return [
         Sample("plain", [.init(type, [1, 2, 5, 6]), .init(type, [3, 2, 2, 2]), .init(type, [1, 8, 4, 5], offset)]),
-        Sample("bias-mask", [.init(type, [1, 2, 5, 6]), .init(type, [3, 2, 2, 2]), .init(type, [1, 8, 4, 5], offset), .init(type, [3]), .init(type, [1, 4, 4, 5], .data(0...1))]),
-        Sample("padded", [.init(type, [2, 2, 5, 6]), .init(type, [2, 2, 3, 3]), .init(type, [2, 18, 5, 6], offset)], ["pads": .ints([1, 1, 1, 1])]),
-        Sample("strided", [.init(type, [1, 2, 7, 7]), .init(type, [2, 2, 3, 3]), .init(type, [1, 18, 3, 3], offset)], ["strides": .ints([2, 2])]),
-        Sample("grouped", [.init(type, [1, 4, 5, 6]), .init(type, [4, 2, 2, 2]), .init(type, [1, 16, 4, 5], offset)], ["group": .int(2), "offset_group": .int(2)]),
+        Sample(
+            "bias-mask",
+            [
+                .init(type, [1, 2, 5, 6]), .init(type, [3, 2, 2, 2]), .init(type, [1, 8, 4, 5], offset), .init(type, [3]),
+                .init(type, [1, 4, 4, 5], .data(0...1)),
+            ]),
+        Sample(
+            "padded", [.init(type, [2, 2, 5, 6]), .init(type, [2, 2, 3, 3]), .init(type, [2, 18, 5, 6], offset)],
+            ["pads": .ints([1, 1, 1, 1])]),
+        Sample(
+            "strided", [.init(type, [1, 2, 7, 7]), .init(type, [2, 2, 3, 3]), .init(type, [1, 18, 3, 3], offset)],
+            ["strides": .ints([2, 2])]),
+        Sample(
+            "grouped", [.init(type, [1, 4, 5, 6]), .init(type, [4, 2, 2, 2]), .init(type, [1, 16, 4, 5], offset)],
+            ["group": .int(2), "offset_group": .int(2)]),
         Sample("large", [.init(type, [1, 4, 17, 16]), .init(type, [6, 4, 2, 2]), .init(type, [1, 8, 16, 15], offset)]),
     ]
 }

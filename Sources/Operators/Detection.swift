@@ -46,7 +46,8 @@ let detectionOperators: [OperatorDefinition] = [
                 }
             }
             return [ReferenceTensor(.int64, [selected.count / 3, 3], .integers(selected))]
-        }).sampled(nonMaxSuppressionSamples)
+        }
+    ).sampled(nonMaxSuppressionSamples)
 ]
 
 /// A rectangle by its lower and upper corner.
@@ -87,16 +88,19 @@ private struct Box {
         let start = 0.3 * Double(index)
         return [start, start, start + 1, start + 1]
     }
-    func of(_ name: String, most: Double?, overlap: Double? = nil, score: Double? = nil, _ attributes: [String: Attribute] = [:]) -> Sample {
+    func of(_ name: String, most: Double?, overlap: Double? = nil, score: Double? = nil, _ attributes: [String: Attribute] = [:]) -> Sample
+    {
         Sample(
             name,
             [
-                .init(.float32, [1, boxes, 4], .exactly(corners)), .init(.float32, [1, 2, boxes], .data(0...1)), most.map { .scalar(.int64, $0) }, overlap.map { .scalar(.float32, $0) },
+                .init(.float32, [1, boxes, 4], .exactly(corners)), .init(.float32, [1, 2, boxes], .data(0...1)),
+                most.map { .scalar(.int64, $0) }, overlap.map { .scalar(.float32, $0) },
                 score.map { .scalar(.float32, $0) },
             ].trimmed, attributes)
     }
     return [
-        of("plain", most: 5, overlap: 0.4), of("score", most: 9, overlap: 0.4, score: 0.5), of("none", most: 0), of("centre", most: 5, overlap: 0.3, ["center_point_box": .int(1)]),
+        of("plain", most: 5, overlap: 0.4), of("score", most: 9, overlap: 0.4, score: 0.5), of("none", most: 0),
+        of("centre", most: 5, overlap: 0.3, ["center_point_box": .int(1)]),
         of("all", most: 100, overlap: 1),
     ]
 }

@@ -197,11 +197,17 @@ private func elements(_ shape: [Int]) -> Int { shape.reduce(1, *) }
 @Sendable private func einsumSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (i, j, k) = (context.size(3...9), context.size(5...17), context.size(3...9))
-    func of(_ name: String, _ equation: String, _ shapes: [Int]...) -> Sample { Sample(name, shapes.map { .init(type, $0) }, ["equation": .string(equation)]) }
+    func of(_ name: String, _ equation: String, _ shapes: [Int]...) -> Sample {
+        Sample(name, shapes.map { .init(type, $0) }, ["equation": .string(equation)])
+    }
     return [
-        of("product", "ij,jk->ik", [i, j], [j, k]), of("implicit", "ij,jk", [i, j], [j, k]), of("transpose", "ij->ji", [i, j]), of("sum", "ij->", [i, j]), of("row-sums", "ij->i", [i, j]),
-        of("trace", "ii->", [j, j]), of("diagonal", "ii->i", [j, j]), of("outer", "i,j->ij", [i], [j]), of("inner", "i,i->", [j], [j]), of("batch", "bij,bjk->bik", [2, i, j], [2, j, k]),
-        of("ellipsis", "...ij,...jk->...ik", [2, 3, i, j], [2, 3, j, k]), of("ellipsis-broadcast", "...ij,jk->...ik", [2, i, j], [j, k]), of("three", "ij,jk,kl->il", [i, j], [j, k], [k, 3]),
-        of("elementwise", "ij,ij->ij", [i, j], [i, j]), of("spaces", " ij , jk -> ik ", [i, j], [j, k]), of("large", "ij,jk->ik", [33, 17], [17, 40]), of("heads", "bhid,bhjd->bhij", [2, 2, i, 4], [2, 2, k, 4]),
+        of("product", "ij,jk->ik", [i, j], [j, k]), of("implicit", "ij,jk", [i, j], [j, k]), of("transpose", "ij->ji", [i, j]),
+        of("sum", "ij->", [i, j]), of("row-sums", "ij->i", [i, j]),
+        of("trace", "ii->", [j, j]), of("diagonal", "ii->i", [j, j]), of("outer", "i,j->ij", [i], [j]), of("inner", "i,i->", [j], [j]),
+        of("batch", "bij,bjk->bik", [2, i, j], [2, j, k]),
+        of("ellipsis", "...ij,...jk->...ik", [2, 3, i, j], [2, 3, j, k]), of("ellipsis-broadcast", "...ij,jk->...ik", [2, i, j], [j, k]),
+        of("three", "ij,jk,kl->il", [i, j], [j, k], [k, 3]),
+        of("elementwise", "ij,ij->ij", [i, j], [i, j]), of("spaces", " ij , jk -> ik ", [i, j], [j, k]),
+        of("large", "ij,jk->ik", [33, 17], [17, 40]), of("heads", "bhid,bhjd->bhij", [2, 2, i, 4], [2, 2, k, 4]),
     ]
 }

@@ -21,7 +21,8 @@ let featureOperators: [OperatorDefinition] = [
             }
             let positions = (0..<product(x.shape.dropLast())).flatMap { row in indices.map { row * size + Int($0) } }
             return [x.gathered(positions, shape: context.output(0).shape)]
-        }).sampled(featureExtractorSamples),
+        }
+    ).sampled(featureExtractorSamples),
     OperatorDefinition(
         "Binarizer", domain: "ai.onnx.ml", since: [1], "(X: T) -> (Y: T)",
         types: ["T": TypeSet(.float32, .float64, .int64, .int32)],
@@ -33,7 +34,8 @@ let featureOperators: [OperatorDefinition] = [
             let elements: ReferenceTensor.Elements =
                 x.dataType.isFloat ? .floats(isAbove.map { $0 ? 1 : 0 }) : .integers(isAbove.map { $0 ? 1 : 0 })
             return [ReferenceTensor(x.dataType, x.shape, elements)]
-        }).sampled(binarizerSamples),
+        }
+    ).sampled(binarizerSamples),
     OperatorDefinition(
         "LabelEncoder", domain: "ai.onnx.ml", since: [2, 4], "(X: T1) -> (Y: T2)", types: ["T1": labels, "T2": labels],
         attributes: [
@@ -107,7 +109,8 @@ private func otherwise(_ attributes: NodeAttributes, _ type: DataType) throws(Op
     let type = context.type
     let b = context.size(11...40)
     return [
-        Sample("matrix", [.init(type, [5, b]), .init(.int64, [7], .integers(0...Int64(b - 1)))]), Sample("vector", [.init(type, [b]), .init(.int64, [3], .integers(0...Int64(b - 1)))]),
+        Sample("matrix", [.init(type, [5, b]), .init(.int64, [7], .integers(0...Int64(b - 1)))]),
+        Sample("vector", [.init(type, [b]), .init(.int64, [3], .integers(0...Int64(b - 1)))]),
         Sample("large", [.init(type, [33, b]), .init(.int64, [40], .integers(0...Int64(b - 1)))]),
     ]
 }

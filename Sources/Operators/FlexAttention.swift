@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 let flexAttentionOperators: [OperatorDefinition] = [

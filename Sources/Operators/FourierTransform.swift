@@ -1,7 +1,7 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
 import Tensors
-import Foundation
 
 /// The discrete Fourier transform of one length, not scaled: Y[k] = Σ x[n]·e^(∓2πi·kn/N).
 ///

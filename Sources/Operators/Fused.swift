@@ -35,7 +35,8 @@ package struct FusedStep: Sendable, Hashable {
     /// Operators of one input that can be a step, with their attributes, all of them floats.
     package static let unary: [String: [String]] = [
         "Abs": [], "Celu": ["alpha"], "Clip": [], "Cos": [], "Elu": ["alpha"], "Erf": [], "Exp": [], "HardSigmoid": ["alpha", "beta"],
-        "HardSwish": [], "LeakyRelu": ["alpha"], "Log": [], "Mish": [], "Neg": [], "Reciprocal": [], "Relu": [], "Selu": ["alpha", "gamma"],
+        "HardSwish": [], "LeakyRelu": ["alpha"], "Log": [], "Mish": [], "Neg": [], "Reciprocal": [], "Relu": [],
+        "Selu": ["alpha", "gamma"],
         "Sigmoid": [], "Sin": [], "Softplus": [], "Softsign": [], "Sqrt": [], "Tanh": [], "ThresholdedRelu": ["alpha"],
     ]
     package static let binary: Set<String> = ["Add", "Sub", "Mul", "Div"]
@@ -71,7 +72,8 @@ package struct FusedStep: Sendable, Hashable {
 
     fileprivate static func steps(_ attributes: NodeAttributes) throws(OperatorError) -> [FusedStep] {
         try steps(
-            names: attributes.strings("steps") ?? [], operands: attributes.ints("operands") ?? [], reversed: attributes.ints("reversed") ?? [],
+            names: attributes.strings("steps") ?? [], operands: attributes.ints("operands") ?? [],
+            reversed: attributes.ints("reversed") ?? [],
             parameters: attributes.floats("parameters") ?? [])
     }
 
@@ -88,7 +90,9 @@ private let stepRules: [String: AttributeRule] = [
 /// - Parameters:
 ///   - base: the operator before the steps; nil: the steps begin with input 0.
 ///   - inputs: of the base, optional ones included.
-private func fused(_ name: String, of base: String?, inputs: Int, _ signature: StaticString, _ samples: @escaping SampleGenerator) -> OperatorDefinition {
+private func fused(_ name: String, of base: String?, inputs: Int, _ signature: StaticString, _ samples: @escaping SampleGenerator)
+    -> OperatorDefinition
+{
     let rules = base.flatMap { fusedBases[$0] }?.attributes ?? [:]
     let definition = OperatorDefinition(
         name, domain: FusedStep.domain, since: [1], signature, types: ["T": .floats], attributes: rules.merging(stepRules) { $1 },
@@ -97,7 +101,8 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
             var type = try context.input(0)
             if let base = base.flatMap({ fusedBases[$0] }) {
                 let inferred = try base.infer(
-                    InferenceContext(attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), wanted: [true]) { _ in
+                    InferenceContext(attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), wanted: [true])
+                    { _ in
                         nil
                     })
                 guard case .known(let known)? = inferred.first else { throw .invalid("the shape of \(name) depends on data") }
@@ -107,7 +112,8 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
                 guard let operand = step.operand else { continue }
                 let other = try context.input(inputs + operand)
                 try require(
-                    broadcastShape([type.shape, other.shape]) == type.shape, "operand \(operand) of shape \(other.shape) does not fit \(type.shape)")
+                    broadcastShape([type.shape, other.shape]) == type.shape,
+                    "operand \(operand) of shape \(other.shape) does not fit \(type.shape)")
             }
             return [.known(type)]
         },
@@ -117,7 +123,8 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
                 guard
                     let result = try reference(
                         ReferenceContext(
-                            attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), outputs: context.outputs)
+                            attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), outputs: context.outputs
+                        )
                     ).first ?? nil
                 else { throw .unsupported("the reference of \(base.name) gives nothing") }
                 value = result
@@ -157,7 +164,8 @@ private func fused(_ name: String, of base: String?, inputs: Int, _ signature: S
     guard let base = base.flatMap({ fusedBases[$0] }), let terms = base.terms else { return definition }
     return definition.summing { context throws(OperatorError) in
         try terms(
-            ReferenceContext(attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), outputs: context.outputs))
+            ReferenceContext(
+                attributes: base.own(context.attributes), inputs: Array(context.inputs.prefix(inputs)), outputs: context.outputs))
     }
 }
 
@@ -170,13 +178,17 @@ extension OperatorDefinition {
 
 /// Found here and not in the catalogue, which these are part of.
 private let fusedBases: [String: OperatorDefinition] = Dictionary(
-    uniqueKeysWithValues: (convolutionOperators + matrixOperators).filter { ["Conv", "MatMul", "Gemm"].contains($0.name) }.map { ($0.name, $0) })
+    uniqueKeysWithValues: (convolutionOperators + matrixOperators).filter { ["Conv", "MatMul", "Gemm"].contains($0.name) }.map {
+        ($0.name, $0)
+    })
 
 private let fusedSteps: [String: OperatorDefinition] = Dictionary(
     uniqueKeysWithValues: (elementwiseOperators + activationOperators + arithmeticOperators)
         .filter { FusedStep.unary[$0.name] != nil || FusedStep.binary.contains($0.name) }.map { ($0.name, $0) })
 
-private func run(_ step: FusedStep, _ value: ReferenceTensor, _ context: ReferenceContext, after inputs: Int) throws(OperatorError) -> ReferenceTensor {
+private func run(_ step: FusedStep, _ value: ReferenceTensor, _ context: ReferenceContext, after inputs: Int) throws(OperatorError)
+    -> ReferenceTensor
+{
     if step.operatorName == "Clip" {
         var clipped = value
         let (low, high) = (Double(step.parameters[0]), Double(step.parameters[1]))
@@ -190,7 +202,8 @@ private func run(_ step: FusedStep, _ value: ReferenceTensor, _ context: Referen
     if let operand = step.operand { operands.insert(try context.input(inputs + operand), at: step.isReversed ? 0 : 1) }
     let attributes = NodeAttributes(version: version, given: step.attributes, rules: definition.attributes)
     let type = ConcreteType(value.dataType, value.shape)
-    guard let result = try reference(ReferenceContext(attributes: attributes, inputs: operands, outputs: [.known(type)])).first ?? nil else {
+    guard let result = try reference(ReferenceContext(attributes: attributes, inputs: operands, outputs: [.known(type)])).first ?? nil
+    else {
         throw .unsupported("the reference of \(step.operatorName) gives nothing")
     }
     return result

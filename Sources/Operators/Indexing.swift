@@ -23,7 +23,8 @@ let indexingOperators: [OperatorDefinition] = [
                 for row in rows { runs.append(outer * size * inner + row..<outer * size * inner + row + inner) }
             }
             return [data.gathered(runs: runs, shape: context.output(0).shape)]
-        }).sampled(gatherSamples),
+        }
+    ).sampled(gatherSamples),
     OperatorDefinition(
         "GatherElements", since: [11, 13], "(data: T, indices: Tind) -> (output: T)", types: ["T": .any, "Tind": .indices],
         attributes: ["axis": .int(0)], numericClass: .movement,
@@ -34,7 +35,8 @@ let indexingOperators: [OperatorDefinition] = [
         reference: { context throws(OperatorError) in
             let (data, indices) = (try context.input(0), try context.input(1))
             return [data.gathered(try elementPositions(context.attributes, indices, in: data.shape), shape: indices.shape)]
-        }).sampled(gatherElementsSamples),
+        }
+    ).sampled(gatherElementsSamples),
     OperatorDefinition(
         "GatherND", since: [11, 12, 13], "(data: T, indices: int64) -> (output: T)", types: ["T": .any],
         attributes: ["batch_dims": .int(0)], numericClass: .movement,
@@ -53,14 +55,17 @@ let indexingOperators: [OperatorDefinition] = [
             let (data, indices) = (try context.input(0), try context.input(1))
             let starts = try tuplePositions(indices, in: data.shape, batch: context.attributes.int("batch_dims")!)
             return [data.gathered(runs: starts.runs, shape: context.output(0).shape)]
-        }).sampled(gatherNDSamples),
+        }
+    ).sampled(gatherNDSamples),
     OperatorDefinition(
         "Scatter", since: [9, 11], "(data: T, indices: Tind, updates: T) -> (output: T)", types: ["T": .any, "Tind": .indices],
-        attributes: ["axis": .int(0)], numericClass: .movement, infer: inferScatterElements, reference: scatterElements).sampled(scatterElementsSamples),
+        attributes: ["axis": .int(0)], numericClass: .movement, infer: inferScatterElements, reference: scatterElements
+    ).sampled(scatterElementsSamples),
     OperatorDefinition(
         "ScatterElements", since: [11, 13, 16, 18], "(data: T, indices: Tind, updates: T) -> (output: T)",
         types: ["T": .any, "Tind": .indices], attributes: ["axis": .int(0), "reduction": .string("none")], numericClass: .dot,
-        infer: inferScatterElements, reference: scatterElements).sampled(scatterElementsSamples).summing({ context in 1 + (context.inputs[1]?.count ?? 1) }),
+        infer: inferScatterElements, reference: scatterElements
+    ).sampled(scatterElementsSamples).summing({ context in 1 + (context.inputs[1]?.count ?? 1) }),
     OperatorDefinition(
         "ScatterND", since: [11, 13, 16, 18], "(data: T, indices: int64, updates: T) -> (output: T)", types: ["T": .any],
         attributes: ["reduction": .string("none")], numericClass: .dot,
@@ -80,7 +85,8 @@ let indexingOperators: [OperatorDefinition] = [
             let starts = try tuplePositions(try context.input(1), in: data.shape, batch: 0)
             let reduction = context.attributes.string("reduction")!
             return [data.scattering(try context.input(2), at: starts.runs.flatMap { Array($0) }, reduction: reduction)]
-        }).sampled(scatterNDSamples).summing({ context in 1 + (context.inputs[1]?.count ?? 1) }),
+        }
+    ).sampled(scatterNDSamples).summing({ context in 1 + (context.inputs[1]?.count ?? 1) }),
     OperatorDefinition(
         "TensorScatter", since: [24], "(past_cache: T, update: T, write_indices?: int64) -> (present_cache: T)", types: ["T": .any],
         attributes: ["axis": .int(-2), "mode": .string("linear")], numericClass: .movement,
@@ -122,7 +128,8 @@ let indexingOperators: [OperatorDefinition] = [
                 }
             }
             return [cache.scattering(update, at: targets, reduction: "none")]
-        }).sampled(tensorScatterSamples),
+        }
+    ).sampled(tensorScatterSamples),
 ]
 
 /// `index` counted from the front. Throws if it is outside `-size ..< size`.
@@ -252,13 +259,16 @@ private func integerReduction(_ name: String, isUnsigned: Bool) -> (Int64, Int64
 @Sendable private func gatherSamples(_ context: inout SampleContext) -> [Sample] {
     let (type, version) = (context.type, context.version)
     let (a, b) = (context.size(3...9), context.size(11...40))
-    func of(_ name: String, _ shape: [Int], _ indices: [Int], _ axis: Int, _ indexType: DataType = .int64, negative: Bool = false) -> Sample {
+    func of(_ name: String, _ shape: [Int], _ indices: [Int], _ axis: Int, _ indexType: DataType = .int64, negative: Bool = false) -> Sample
+    {
         let size = Int64(shape[axis < 0 ? axis + shape.count : axis])
         return Sample(
-            name, [.init(type, shape), .init(indexType, indices, .integers((negative ? -size : 0)...(size - 1)))], ["axis": .int(Int64(axis))])
+            name, [.init(type, shape), .init(indexType, indices, .integers((negative ? -size : 0)...(size - 1)))],
+            ["axis": .int(Int64(axis))])
     }
     var samples = [
-        of("rows", [a, b], [5], 0), of("columns", [a, b], [7], 1), of("scalar-index", [a, b], [], 0), of("matrix-index", [a, b], [2, 3], 0),
+        of("rows", [a, b], [5], 0), of("columns", [a, b], [7], 1), of("scalar-index", [a, b], [], 0),
+        of("matrix-index", [a, b], [2, 3], 0),
         of("middle", [2, b, 3], [4], 1), of("int32", [a, b], [5], 0, .int32), of("vector", [b], [9], 0), of("empty-index", [a, b], [0], 0),
         of("large", [129, 33], [65], 0), of("large-last", [17, 129], [65], 1),
     ]
@@ -274,7 +284,8 @@ private func integerReduction(_ name: String, isUnsigned: Bool) -> (Int64, Int64
         return Sample(name, [.init(type, shape), .init(indexType, indices, .integers(-size...(size - 1)))], ["axis": .int(Int64(axis))])
     }
     return [
-        of("first", [a, b], [2, b], 0), of("last", [a, b], [a, 5], 1), of("negative", [2, a, b], [2, a, 3], -1), of("shorter", [a, b], [1, 1], 0),
+        of("first", [a, b], [2, b], 0), of("last", [a, b], [a, 5], 1), of("negative", [2, a, b], [2, a, 3], -1),
+        of("shorter", [a, b], [1, 1], 0),
         of("int32", [a, b], [a, b], 1, .int32), of("large", [33, 65], [33, 65], 1), of("empty", [a, b], [0, b], 0),
     ]
 }
@@ -284,10 +295,13 @@ private func integerReduction(_ name: String, isUnsigned: Bool) -> (Int64, Int64
     let a = context.size(3...9)
     func of(_ name: String, _ shape: [Int], _ indices: [Int], batch: Int64 = 0) -> Sample {
         let least = Int64(shape.dropFirst(Int(batch)).prefix(indices.last!).min() ?? 1)
-        return Sample(name, [.init(type, shape), .init(.int64, indices, .integers(-least...(least - 1)))], batch == 0 ? [:] : ["batch_dims": .int(batch)])
+        return Sample(
+            name, [.init(type, shape), .init(.int64, indices, .integers(-least...(least - 1)))],
+            batch == 0 ? [:] : ["batch_dims": .int(batch)])
     }
     var samples = [
-        of("elements", [a, 7], [5, 2]), of("rows", [a, 7], [4, 1]), of("blocks", [a, 5, 6], [2, 3, 2]), of("one", [a], [1]), of("large", [33, 17, 5], [40, 9, 2]),
+        of("elements", [a, 7], [5, 2]), of("rows", [a, 7], [4, 1]), of("blocks", [a, 5, 6], [2, 3, 2]), of("one", [a], [1]),
+        of("large", [33, 17, 5], [40, 9, 2]),
     ]
     if version >= 12 { samples += [of("batch", [3, a, 7], [3, 4, 1], batch: 1), of("batch-two", [2, 3, a, 4], [2, 3, 2], batch: 2)] }
     return samples
@@ -303,8 +317,10 @@ private func integerReduction(_ name: String, isUnsigned: Bool) -> (Int64, Int64
     }
     // Without a reduction an index may come once only; along a line of one element each it does.
     var samples = [
-        of("once", [b], 0, .init(.int64, [b], .permutation)), of("one-row", [a, b], 0, .init(.int64, [1, b], .integers(0...Int64(a - 1)))),
-        of("one-column", [a, b], 1, .init(.int64, [a, 1], .integers(0...Int64(b - 1)))), of("int32", [b], 0, .init(.int32, [b], .permutation)),
+        of("once", [b], 0, .init(.int64, [b], .permutation)),
+        of("one-row", [a, b], 0, .init(.int64, [1, b], .integers(0...Int64(a - 1)))),
+        of("one-column", [a, b], 1, .init(.int64, [a, 1], .integers(0...Int64(b - 1)))),
+        of("int32", [b], 0, .init(.int32, [b], .permutation)),
         of("large", [65, 33], 0, .init(.int64, [1, 33], .integers(0...64))),
     ]
     if version >= 11 { samples.append(of("negative", [a, b], -1, .init(.int64, [a, 1], .integers(Int64(-b)...Int64(b - 1))))) }
@@ -326,8 +342,10 @@ private func addsUp(_ type: DataType) -> Bool { [.float16, .bfloat16, .float32, 
         Sample(name, [.init(type, shape), indices, .init(type, updates)], reduction.map { ["reduction": .string($0)] } ?? [:])
     }
     var samples = [
-        of("rows", [a, 7], .init(.int64, [a, 1], .permutation), [a, 7]), of("one-element", [a, 7], .init(.int64, [1, 2], .integers(0...4)), [1]),
-        of("vector", [a], .init(.int64, [a, 1], .permutation), [a]), of("large", [65, 33], .init(.int64, [65, 1], .permutation), [65, 33]),
+        of("rows", [a, 7], .init(.int64, [a, 1], .permutation), [a, 7]),
+        of("one-element", [a, 7], .init(.int64, [1, 2], .integers(0...4)), [1]),
+        of("vector", [a], .init(.int64, [a, 1], .permutation), [a]),
+        of("large", [65, 33], .init(.int64, [65, 1], .permutation), [65, 33]),
     ]
     let reductions = version >= 18 ? ["add", "mul", "max", "min"] : version >= 16 ? ["add", "mul"] : []
     for reduction in reductions where type != .bool && type.bits >= 8 && (type.isInteger || addsUp(type)) {
@@ -343,7 +361,9 @@ private func addsUp(_ type: DataType) -> Bool { [.float16, .bfloat16, .float32, 
     return [
         Sample("linear", [.init(type, [2, 3, a, 5]), .init(type, [2, 3, 2, 5]), .init(.int64, [2], .integers(0...Int64(a - 2)))]),
         Sample("default", [.init(type, [2, 3, a, 5]), .init(type, [2, 3, 2, 5])]),
-        Sample("circular", [.init(type, [2, 3, a, 5]), .init(type, [2, 3, 3, 5]), .init(.int64, [2], .integers(0...Int64(a - 1)))], ["mode": .string("circular")]),
+        Sample(
+            "circular", [.init(type, [2, 3, a, 5]), .init(type, [2, 3, 3, 5]), .init(.int64, [2], .integers(0...Int64(a - 1)))],
+            ["mode": .string("circular")]),
         Sample("large", [.init(type, [2, 4, 33, 9]), .init(type, [2, 4, 5, 9]), .init(.int64, [2], .integers(0...20))]),
         Sample("rank-3", [.init(type, [3, a, 5]), .init(type, [3, 1, 5]), .init(.int64, [3], .integers(0...Int64(a - 1)))]),
     ]

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Operators of sequence models that carry a state from step to step instead of a cache of keys.
@@ -23,7 +23,8 @@ let linearAttentionOperators: [OperatorDefinition] = [
                 .tensor(state, try possible(shapes.state)),
             ]
         },
-        reference: linearAttention).sampled(linearAttentionSamples),
+        reference: linearAttention
+    ).sampled(linearAttentionSamples),
     OperatorDefinition(
         "CausalConvWithState", since: [27], "(input: T, weight: T, bias?: T, past_state?: T) -> (output: T, present_state: T)",
         types: ["T": TypeSet(.float32, .float16, .bfloat16)], attributes: ["activation": .string("none")], numericClass: .composite,
@@ -68,7 +69,8 @@ let linearAttentionOperators: [OperatorDefinition] = [
                 ReferenceTensor(input.dataType, input.shape, .floats(output)),
                 ReferenceTensor(input.dataType, context.output(1).shape, .floats(state)),
             ]
-        }).sampled(causalConvSamples),
+        }
+    ).sampled(causalConvSamples),
 ]
 
 /// The sizes that take part in a linear attention, checked.
@@ -177,16 +179,19 @@ private func linearAttention(_ context: ReferenceContext) throws(OperatorError) 
 @Sendable private func linearAttentionSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (batch, steps, size) = (2, context.size(3...7), 4)
-    return [("linear", false, false), ("gated", true, false), ("delta", false, true), ("gated_delta", true, true)].flatMap { (rule: String, isGated: Bool, isDelta: Bool) in
+    return [("linear", false, false), ("gated", true, false), ("delta", false, true), ("gated_delta", true, true)].flatMap {
+        (rule: String, isGated: Bool, isDelta: Bool) in
         [(2, 2), (4, 2)].map { queryHeads, heads in
             let inputs: [Sample.Tensor?] = [
-                .init(type, [batch, steps, queryHeads * size]), .init(type, [batch, steps, heads * size], .data(-0.5...0.5)), .init(type, [batch, steps, heads * size]),
+                .init(type, [batch, steps, queryHeads * size]), .init(type, [batch, steps, heads * size], .data(-0.5...0.5)),
+                .init(type, [batch, steps, heads * size]),
                 .init(type, [batch, heads, size, size]), isGated ? .init(type, [batch, steps, heads * size], .data(-1...0)) : nil,
                 isDelta ? .init(type, [batch, steps, heads], .data(0...1)) : nil,
             ]
             return Sample(
                 "\(rule)-\(queryHeads == heads ? "equal" : "grouped")", inputs.trimmed,
-                ["update_rule": .string(rule), "q_num_heads": .int(Int64(queryHeads)), "kv_num_heads": .int(Int64(heads))], wanted: [true, true])
+                ["update_rule": .string(rule), "q_num_heads": .int(Int64(queryHeads)), "kv_num_heads": .int(Int64(heads))],
+                wanted: [true, true])
         }
     }
 }
@@ -196,7 +201,11 @@ private func linearAttention(_ context: ReferenceContext) throws(OperatorError) 
     let (batch, channels, steps) = (2, context.size(3...9), context.size(5...20))
     return ["none", "silu", "swish"].map { activation in
         Sample(
-            activation, [.init(type, [batch, channels, steps]), .init(type, [channels, 1, 4]), .init(type, [channels]), .init(type, [batch, channels, 3])],
+            activation,
+            [
+                .init(type, [batch, channels, steps]), .init(type, [channels, 1, 4]), .init(type, [channels]),
+                .init(type, [batch, channels, 3]),
+            ],
             ["activation": .string(activation)], wanted: [true, true])
     } + [
         Sample("no-state", [.init(type, [batch, channels, steps]), .init(type, [channels, 1, 3])], wanted: [true, true]),

@@ -51,7 +51,9 @@ let logicOperators: [OperatorDefinition] = [
         var samples: [Sample] = []
         let shapes = broadcastShapes(&context)
         for type in whereTypes {
-            samples += shapes.filter { $0.a.count < 5 }.map { Sample("\(type.name)-\($0.name)", [.init(.bool, $0.b), .init(type, $0.a), .init(type, $0.b)]) }
+            samples += shapes.filter { $0.a.count < 5 }.map {
+                Sample("\(type.name)-\($0.name)", [.init(.bool, $0.b), .init(type, $0.a), .init(type, $0.b)])
+            }
             samples.append(Sample("\(type.name)-condition-row", [.init(.bool, [31]), .init(type, [7, 31]), .init(type, [7, 1])]))
         }
         return samples
@@ -116,6 +118,8 @@ private let bitShift = OperatorDefinition(
     let type = context.type
     let most = Double(type.bits)
     return broadcastShapes(&context).flatMap { name, a, b, _ in
-        ["LEFT", "RIGHT"].map { Sample("\($0.lowercased())-\(name)", [.init(type, a), .init(type, b, .data(0...most))], ["direction": .string($0)]) }
+        ["LEFT", "RIGHT"].map {
+            Sample("\($0.lowercased())-\(name)", [.init(type, a), .init(type, b, .data(0...most))], ["direction": .string($0)])
+        }
     }
 }

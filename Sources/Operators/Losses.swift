@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Losses over classes on axis 1.
@@ -113,7 +113,10 @@ private func loss(_ context: ReferenceContext, logProbabilities: ReferenceTensor
 
 @Sendable private func lossSamples(_ context: inout SampleContext) -> [Sample] { lossSamples(&context, wanted: [true]) }
 @Sendable private func crossEntropySamples(_ context: inout SampleContext) -> [Sample] {
-    lossSamples(&context, wanted: [true]) + lossSamples(&context, wanted: [true, true]).prefix(4).map { Sample("log-prob-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted) }
+    lossSamples(&context, wanted: [true])
+        + lossSamples(&context, wanted: [true, true]).prefix(4).map {
+            Sample("log-prob-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted)
+        }
 }
 
 private func lossSamples(_ context: inout SampleContext, wanted: [Bool]) -> [Sample] {
@@ -124,9 +127,16 @@ private func lossSamples(_ context: inout SampleContext, wanted: [Bool]) -> [Sam
             var attributes: [String: Attribute] = ["reduction": .string(reduction)]
             if let ignored { attributes["ignore_index"] = .int(ignored) }
             return Sample(
-                "\(reduction)-\(name)", [.init(type, [n, c] + inner), .init(labels, [n] + inner, .integers(0...Int64(c - 1))), weights ? .init(type, [c], .data(0.25...2)) : nil].trimmed,
+                "\(reduction)-\(name)",
+                [
+                    .init(type, [n, c] + inner), .init(labels, [n] + inner, .integers(0...Int64(c - 1))),
+                    weights ? .init(type, [c], .data(0.25...2)) : nil,
+                ].trimmed,
                 attributes, wanted: wanted)
         }
-        return [of("plain", []), of("weights", [], weights: true), of("image", [3, 4]), of("ignored", [5], ignored: 1), of("int32", [], .int32), of("large", [40, 9], weights: true, ignored: 0)]
+        return [
+            of("plain", []), of("weights", [], weights: true), of("image", [3, 4]), of("ignored", [5], ignored: 1), of("int32", [], .int32),
+            of("large", [40, 9], weights: true, ignored: 0),
+        ]
     }
 }

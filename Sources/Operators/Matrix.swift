@@ -137,7 +137,8 @@ let matrixOperators: [OperatorDefinition] = [
                 determinant(Array(values[index * size * size..<(index + 1) * size * size]), size: size)
             }
             return [ReferenceTensor(x.dataType, Array(x.shape.dropLast(2)), .floats(results))]
-        }).sampled(detSamples),
+        }
+    ).sampled(detSamples),
 ]
 
 /// The types that quantised products take: eight bits each.
@@ -291,7 +292,8 @@ private func spread(_ parameter: Term, perRow: Bool) throws(OperatorError) -> Te
 
 /// Rows, columns and depths around the tiles of vector units: just below, at and above 8, 16, 32 and 64.
 private let tails: [(rows: Int, depth: Int, columns: Int)] = [
-    (1, 1, 1), (1, 64, 1), (7, 15, 17), (16, 16, 16), (17, 17, 17), (15, 33, 31), (33, 7, 65), (64, 64, 64), (65, 31, 33), (1, 129, 100), (100, 1, 129), (3, 16, 17),
+    (1, 1, 1), (1, 64, 1), (7, 15, 17), (16, 16, 16), (17, 17, 17), (15, 33, 31), (33, 7, 65), (64, 64, 64), (65, 31, 33), (1, 129, 100),
+    (100, 1, 129), (3, 16, 17),
 ]
 
 @Sendable private func matMulSamples(_ context: inout SampleContext) -> [Sample] {
@@ -299,10 +301,12 @@ private let tails: [(rows: Int, depth: Int, columns: Int)] = [
     let (a, b, c) = (context.size(2...9), context.size(5...40), context.size(3...30))
     func of(_ name: String, _ left: [Int], _ right: [Int]) -> Sample { Sample(name, [.init(type, left), .init(type, right)]) }
     return tails.map { of("tail-\($0.rows)x\($0.depth)x\($0.columns)", [$0.rows, $0.depth], [$0.depth, $0.columns]) } + [
-        of("vector-vector", [b], [b]), of("vector-matrix", [b], [b, c]), of("matrix-vector", [a, b], [b]), of("batch", [3, a, b], [3, b, c]),
+        of("vector-vector", [b], [b]), of("vector-matrix", [b], [b, c]), of("matrix-vector", [a, b], [b]),
+        of("batch", [3, a, b], [3, b, c]),
         of("batch-right", [a, b], [3, b, c]), of("batch-left", [3, a, b], [b, c]), of("batch-broadcast", [2, 1, a, b], [3, b, c]),
         of("batch-vector", [2, 3, a, b], [b]), of("no-depth", [a, 0], [0, c]), of("no-rows", [0, b], [b, c]), of("drawn", [a, b], [b, c]),
-        of("large", [context.size(40...70), context.size(200...300)], [context.size(200...200), 60]).fitted, of("long", [3, context.size(1025...2049)], [1, 5]).fitted,
+        of("large", [context.size(40...70), context.size(200...300)], [context.size(200...200), 60]).fitted,
+        of("long", [3, context.size(1025...2049)], [1, 5]).fitted,
         // A kernel compiled for a small shape was reused for a large one (tt-metal#54138).
         of("field-small", [32, 32], [32, 32]),
         Sample("field-small-then-large", [.init(type, [64, 32]), .init(type, [32, 64])], after: "field-small"),
@@ -331,13 +335,17 @@ extension Sample {
     }
     let (a, b): ([String: Attribute], [String: Attribute]) = (["transA": .int(1)], ["transB": .int(1)])
     var samples = [
-        of("full", [m, n]), of("row", [n]), of("turned-left", [n], a), of("turned-right", [n], b), of("both-turned", [m, n], a.merging(b) { $1 }),
+        of("full", [m, n]), of("row", [n]), of("turned-left", [n], a), of("turned-right", [n], b),
+        of("both-turned", [m, n], a.merging(b) { $1 }),
         of("large", [70], b, (33, 129, 70)), of("tail", [17], [:], (17, 17, 17)), of("one", [1], [:], (1, 1, 1)),
     ]
     if version >= 7 { samples += [of("column", [m, 1]), of("scalar", []), of("one-element", [1, 1])] }
     if version >= 11 { samples += [of("none", nil), of("none-turned", nil, b)] }
     if type.isFloat {
-        samples += [of("scaled", [n], ["alpha": .float(0.5), "beta": .float(2)]), of("negative", [m, n], ["alpha": .float(-1.25), "beta": .float(0.75)])]
+        samples += [
+            of("scaled", [n], ["alpha": .float(0.5), "beta": .float(2)]),
+            of("negative", [m, n], ["alpha": .float(-1.25), "beta": .float(0.75)]),
+        ]
     }
     return samples
 }
@@ -354,9 +362,11 @@ private let eightBits: [DataType] = [.int8, .uint8]
         }
         func zero(_ type: DataType, _ shape: [Int]) -> Sample.Tensor { .init(type, shape, .integers(type == .int8 ? -9...9 : 100...140)) }
         return [
-            of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]), of("zero-points", [a, b], [b, c], [zero(type, []), zero(other, [])]),
+            of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]),
+            of("zero-points", [a, b], [b, c], [zero(type, []), zero(other, [])]),
             of("left-zero", [a, b], [b, c], [zero(type, [])]), of("right-zero", [a, b], [b, c], [nil, zero(other, [])]),
-            of("per-column", [a, b], [b, c], [zero(type, []), zero(other, [c])]), of("batch", [3, a, b], [3, b, c]), of("vector", [b], [b, c]),
+            of("per-column", [a, b], [b, c], [zero(type, []), zero(other, [c])]), of("batch", [3, a, b], [3, b, c]),
+            of("vector", [b], [b, c]),
             // Pairs of products summed in 16 bits saturate (onnxruntime#6004); the family of extremes brings the values.
             of("field-pair-sums", [4, 64], [64, 16]), of("large", [33, 129], [129, 65], [zero(type, []), zero(other, [])]),
         ]
@@ -373,12 +383,14 @@ private let eightBits: [DataType] = [.int8, .uint8]
             name,
             [
                 .init(type, left), .scalar(scale, 0.0625), .init(type, [], zero), .init(type, right),
-                columns.map { .init(scale, [$0], .data(0.03125...0.125)) } ?? .scalar(scale, 0.03125), .init(type, columns.map { [$0] } ?? [], zero),
+                columns.map { .init(scale, [$0], .data(0.03125...0.125)) } ?? .scalar(scale, 0.03125),
+                .init(type, columns.map { [$0] } ?? [], zero),
                 .scalar(scale, 0.5), .init(type, [], zero),
             ])
     }
     var samples = [
-        of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]), of("batch", [3, a, b], [3, b, c]), of("per-column", [a, b], [b, c], columns: c),
+        of("plain", [a, b], [b, c]), of("tail", [17, 33], [33, 17]), of("batch", [3, a, b], [3, b, c]),
+        of("per-column", [a, b], [b, c], columns: c),
         of("large", [33, 65], [65, 40]),
     ]
     if version >= 21 { samples.append(of("float16-scale", [a, b], [b, c], scale: .float16)) }
@@ -387,7 +399,10 @@ private let eightBits: [DataType] = [.int8, .uint8]
 
 @Sendable private func detSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
-    return [("one", [1, 1]), ("two", [2, 2]), ("three", [3, 3]), ("batch", [5, 4, 4]), ("nested", [2, 3, 3, 3]), ("large", [1009, 2, 2]), ("empty-batch", [0, 3, 3])].map {
+    return [
+        ("one", [1, 1]), ("two", [2, 2]), ("three", [3, 3]), ("batch", [5, 4, 4]), ("nested", [2, 3, 3, 3]), ("large", [1009, 2, 2]),
+        ("empty-batch", [0, 3, 3]),
+    ].map {
         Sample($0.0, [.init(type, $0.1)])
     }
 }

@@ -32,7 +32,8 @@ let movementOperators: [OperatorDefinition] = [
             }
             return [.tensor(input.dataType, try possible(shape))]
         },
-        reference: { context throws(OperatorError) in [try context.input(0).broadcast(to: context.output(0).shape)] }).sampled(expandSamples),
+        reference: { context throws(OperatorError) in [try context.input(0).broadcast(to: context.output(0).shape)] }
+    ).sampled(expandSamples),
     OperatorDefinition(
         "Tile", since: [1, 6, 13], "(input: T, repeats: int64) -> (output: T)", types: ["T": .any], numericClass: .movement,
         infer: { context throws(OperatorError) in
@@ -87,7 +88,8 @@ let movementOperators: [OperatorDefinition] = [
                 }
             }
             return [tensors[0].pooled(with: Array(tensors.dropFirst())).gathered(runs: runs, shape: shape)]
-        }).sampled(concatSamples),
+        }
+    ).sampled(concatSamples),
     OperatorDefinition(
         "Split", since: [2, 11, 13, 18], "(input: T, split?: int64) -> (outputs: T...)", types: ["T": .any],
         attributes: ["axis": .int(0), "split": .optional(.ints), "num_outputs": .optional(.int)], numericClass: .movement,
@@ -139,7 +141,8 @@ let movementOperators: [OperatorDefinition] = [
                 (0..<positions.count).map { (positions.start + $0 * positions.step) * stride }
             }
             return [data.gathered(combinedOffsets(offsets), shape: positions.map(\.count))]
-        }).sampled(sliceSamples),
+        }
+    ).sampled(sliceSamples),
     OperatorDefinition(
         "Trilu", since: [14], "(input: T, k?: int64) -> (output: T)", types: ["T": .any], attributes: ["upper": .int(1)],
         numericClass: .movement,
@@ -254,7 +257,8 @@ let movementOperators: [OperatorDefinition] = [
                 }
             }
             return [input.gathered(runs: runs, shape: input.shape)]
-        }).sampled(reverseSequenceSamples),
+        }
+    ).sampled(reverseSequenceSamples),
 ]
 
 private func permutation(_ attributes: NodeAttributes, rank: Int) -> [Int] {
@@ -339,16 +343,22 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
 @Sendable private func transposeSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (a, b, c) = (context.size(2...9), 2 * context.size(4...20) + 1, context.size(2...17))
-    func of(_ name: String, _ shape: [Int], _ order: [Int64]?) -> Sample { Sample(name, [.init(type, shape)], order.map { ["perm": .ints($0)] } ?? [:]) }
+    func of(_ name: String, _ shape: [Int], _ order: [Int64]?) -> Sample {
+        Sample(name, [.init(type, shape)], order.map { ["perm": .ints($0)] } ?? [:])
+    }
     var samples = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].map { order in
         of("order-\(order.map(String.init).joined())", [a, b, c], order.map(Int64.init))
     }
     samples += [
-        of("default", [a, b, c], nil), of("matrix", [b, a], nil), of("vector", [b], nil), of("scalar", [], nil), of("empty", [a, 0, c], [2, 0, 1]),
-        of("image-to-last", [2, c, 5, 7], [0, 2, 3, 1]), of("image-to-first", [2, 5, 7, c], [0, 3, 1, 2]), of("heads", [2, b, 4, 8], [0, 2, 1, 3]),
-        of("ones", [1, a, 1, b], [2, 3, 0, 1]), of("rank-6", [2, 3, 1, 2, 3, 2], [5, 3, 1, 0, 2, 4]), of("large", [33, 65], nil), of("large-odd", [129, 31], nil),
+        of("default", [a, b, c], nil), of("matrix", [b, a], nil), of("vector", [b], nil), of("scalar", [], nil),
+        of("empty", [a, 0, c], [2, 0, 1]),
+        of("image-to-last", [2, c, 5, 7], [0, 2, 3, 1]), of("image-to-first", [2, 5, 7, c], [0, 3, 1, 2]),
+        of("heads", [2, b, 4, 8], [0, 2, 1, 3]),
+        of("ones", [1, a, 1, b], [2, 3, 0, 1]), of("rank-6", [2, 3, 1, 2, 3, 2], [5, 3, 1, 0, 2, 4]), of("large", [33, 65], nil),
+        of("large-odd", [129, 31], nil),
         // The same volume in another factorisation was given a cached program (tt-metal#55167).
-        of("field-factorisation-a", [16, 64], nil), Sample("field-factorisation-b", [.init(type, [64, 16])], after: "field-factorisation-a"),
+        of("field-factorisation-a", [16, 64], nil),
+        Sample("field-factorisation-b", [.init(type, [64, 16])], after: "field-factorisation-a"),
     ]
     return samples
 }
@@ -356,28 +366,36 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
 @Sendable private func expandSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (a, b) = (context.size(2...9), context.size(11...40))
-    return ([
-        ("row", [1, b], [a, b]), ("column", [a, 1], [a, b]), ("scalar", [], [a, b]), ("higher", [b], [2, a, b]), ("both", [a, 1], [2, 1, b]),
-        ("same", [a, b], [a, b]), ("ones", [a, b], [1, 1]), ("empty", [1, b], [0, b]), ("large", [1, 1, 129], [4, 5, 129]), ("to-scalar", [], []),
-    ] as [(String, [Int], [Int])]).map { Sample($0.0, [.init(type, $0.1), .vector($0.2)]) }
+    return
+        ([
+            ("row", [1, b], [a, b]), ("column", [a, 1], [a, b]), ("scalar", [], [a, b]), ("higher", [b], [2, a, b]),
+            ("both", [a, 1], [2, 1, b]),
+            ("same", [a, b], [a, b]), ("ones", [a, b], [1, 1]), ("empty", [1, b], [0, b]), ("large", [1, 1, 129], [4, 5, 129]),
+            ("to-scalar", [], []),
+        ] as [(String, [Int], [Int])]).map { Sample($0.0, [.init(type, $0.1), .vector($0.2)]) }
 }
 
 @Sendable private func tileSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (a, b) = (context.size(2...9), context.size(11...40))
-    return ([
-        ("first", [a, b], [3, 1]), ("last", [a, b], [1, 2]), ("both", [a, b], [2, 3]), ("none", [a, b], [0, 2]), ("ones", [a, b], [1, 1]),
-        ("rank-4", [2, 1, 3, a], [1, 4, 2, 1]), ("vector", [b], [7]), ("large", [17, 33], [2, 2]),
-    ] as [(String, [Int], [Int])]).map { Sample($0.0, [.init(type, $0.1), .vector($0.2)]) }
+    return
+        ([
+            ("first", [a, b], [3, 1]), ("last", [a, b], [1, 2]), ("both", [a, b], [2, 3]), ("none", [a, b], [0, 2]),
+            ("ones", [a, b], [1, 1]),
+            ("rank-4", [2, 1, 3, a], [1, 4, 2, 1]), ("vector", [b], [7]), ("large", [17, 33], [2, 2]),
+        ] as [(String, [Int], [Int])]).map { Sample($0.0, [.init(type, $0.1), .vector($0.2)]) }
 }
 
 @Sendable private func concatSamples(_ context: inout SampleContext) -> [Sample] {
     let (type, version) = (context.type, context.version)
     let (a, b) = (context.size(2...9), context.size(11...40))
-    func of(_ name: String, _ shapes: [[Int]], _ axis: Int64) -> Sample { Sample(name, shapes.map { .init(type, $0) }, ["axis": .int(axis)]) }
+    func of(_ name: String, _ shapes: [[Int]], _ axis: Int64) -> Sample {
+        Sample(name, shapes.map { .init(type, $0) }, ["axis": .int(axis)])
+    }
     var samples = [
         of("first", [[a, b], [3, b]], 0), of("last", [[a, b], [a, 7]], 1), of("middle", [[2, a, 3], [2, b, 3]], 1), of("one", [[a, b]], 1),
-        of("empty", [[a, b], [0, b]], 0), of("many", (1...9).map { [a, $0] }, 1), of("vectors", [[1], [b], [2]], 0), of("large", [[17, 65], [17, 33]], 1),
+        of("empty", [[a, b], [0, b]], 0), of("many", (1...9).map { [a, $0] }, 1), of("vectors", [[1], [b], [2]], 0),
+        of("large", [[17, 65], [17, 33]], 1),
         of("rank-4", [[2, 3, 5, a], [2, 3, 5, 1]], 3),
     ]
     if version >= 11 { samples.append(of("negative", [[a, b], [a, 7]], -1)) }
@@ -395,8 +413,10 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
         return Sample(name, inputs, attributes, wanted: [Bool](repeating: true, count: outputs))
     }
     var samples = [
-        of("equal", [4 * a, 5], 0, nil, outputs: 4), of("equal-last", [a, 6], 1, nil, outputs: 3), of("sizes", [a, b + 4], 1, [1, b, 3], outputs: 3),
-        of("one", [a, b], 1, [b], outputs: 1), of("middle", [2, a + 2, 3], 1, [2, a], outputs: 2), of("large", [33, 130], 1, [65, 1, 64], outputs: 3),
+        of("equal", [4 * a, 5], 0, nil, outputs: 4), of("equal-last", [a, 6], 1, nil, outputs: 3),
+        of("sizes", [a, b + 4], 1, [1, b, 3], outputs: 3),
+        of("one", [a, b], 1, [b], outputs: 1), of("middle", [2, a + 2, 3], 1, [2, a], outputs: 2),
+        of("large", [33, 130], 1, [65, 1, 64], outputs: 3),
     ]
     if version >= 11 { samples.append(of("negative", [a, b + 1], -1, [1, b], outputs: 2)) }
     if version >= 13 { samples.append(of("with-empty", [a, b], 1, [0, b], outputs: 2)) }
@@ -413,17 +433,20 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
             if let axes { attributes["axes"] = .ints(axes.map(Int64.init)) }
             return Sample(name, [.init(type, shape)], attributes)
         }
-        return Sample(name, [.init(type, shape), .vector(starts), .vector(ends), axes.map { .vector($0) }, steps.map { .vector($0) }].trimmed)
+        return Sample(
+            name, [.init(type, shape), .vector(starts), .vector(ends), axes.map { .vector($0) }, steps.map { .vector($0) }].trimmed)
     }
     var samples = [
         of("both", [a, b], [1, 2], [a - 1, b - 2]), of("one-axis", [a, b], [3], [b], [1]), of("from-end", [a, b], [-4, -9], [-1, -2]),
-        of("beyond", [a, b], [2, 3], [1000, 1000]), of("largest-end", [a, b], [1, 1], [1 << 53, b], [0, 1]), of("empty", [a, b], [3, 3], [3, b]),
+        of("beyond", [a, b], [2, 3], [1000, 1000]), of("largest-end", [a, b], [1, 1], [1 << 53, b], [0, 1]),
+        of("empty", [a, b], [3, 3], [3, b]),
         of("rank-4", [2, a, 3, b], [1, 2], [a, b], [1, 3]), of("large", [40, 129], [3, 1], [40, 128]),
     ]
     if version >= 10 {
         samples += [
             of("steps", [a, b], [0, 1], [a, b], [0, 1], [2, 3]), of("reversed", [a, b], [a, b], [-1000, -1000], [0, 1], [-1, -1]),
-            of("backwards", [a, b], [-1], [0], [1], [-2]), of("axes-swapped", [a, b], [2, 1], [b, a], [1, 0]), of("long-step", [a, b], [1], [b], [1], [1000]),
+            of("backwards", [a, b], [-1], [0], [1], [-2]), of("axes-swapped", [a, b], [2, 1], [b, a], [1, 0]),
+            of("long-step", [a, b], [1], [b], [1], [1000]),
         ]
     }
     if version >= 11 { samples.append(of("negative-axes", [2, a, b], [1, 2], [a, b], [-2, -1])) }
@@ -436,7 +459,9 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
     var samples: [Sample] = []
     for (side, upper) in [("upper", Int64(1)), ("lower", 0)] {
         samples.append(Sample("\(side)-default", [.init(type, [a, b])], ["upper": .int(upper)]))
-        for k in [-30, -2, 0, 1, 3, 30] { samples.append(Sample("\(side)-\(k)", [.init(type, [2, b, a]), .scalar(.int64, Double(k))], ["upper": .int(upper)])) }
+        for k in [-30, -2, 0, 1, 3, 30] {
+            samples.append(Sample("\(side)-\(k)", [.init(type, [2, b, a]), .scalar(.int64, Double(k))], ["upper": .int(upper)]))
+        }
         samples.append(Sample("\(side)-large", [.init(type, [33, 65])], ["upper": .int(upper)]))
     }
     return samples
@@ -446,17 +471,22 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
     let type = context.type
     let modes = context.version >= 11 ? ["DCR", "CRD"] : [nil]
     return modes.flatMap { mode in
-        ([("two", [1, 8, 3, 5], 2), ("three", [2, 18, 2, 3], 3), ("one", [2, 3, 4, 5], 1), ("large", [2, 16, 9, 7], 4)] as [(String, [Int], Int64)]).map {
-            Sample("\($0.0)\(mode.map { "-" + $0 } ?? "")", [.init(type, $0.1)], ["blocksize": .int($0.2)].merging(mode.map { ["mode": .string($0)] } ?? [:]) { $1 })
-        }
+        ([("two", [1, 8, 3, 5], 2), ("three", [2, 18, 2, 3], 3), ("one", [2, 3, 4, 5], 1), ("large", [2, 16, 9, 7], 4)]
+            as [(String, [Int], Int64)]).map {
+                Sample(
+                    "\($0.0)\(mode.map { "-" + $0 } ?? "")", [.init(type, $0.1)],
+                    ["blocksize": .int($0.2)].merging(mode.map { ["mode": .string($0)] } ?? [:]) { $1 })
+            }
     }
 }
 
 @Sendable private func spaceToDepthSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
-    return ([("two", [1, 3, 4, 6], 2), ("three", [2, 2, 6, 9], 3), ("one", [2, 3, 4, 5], 1), ("large", [2, 4, 16, 12], 4)] as [(String, [Int], Int64)]).map {
-        Sample($0.0, [.init(type, $0.1)], ["blocksize": .int($0.2)])
-    }
+    return
+        ([("two", [1, 3, 4, 6], 2), ("three", [2, 2, 6, 9], 3), ("one", [2, 3, 4, 5], 1), ("large", [2, 4, 16, 12], 4)]
+        as [(String, [Int], Int64)]).map {
+            Sample($0.0, [.init(type, $0.1)], ["blocksize": .int($0.2)])
+        }
 }
 
 @Sendable private func reverseSequenceSamples(_ context: inout SampleContext) -> [Sample] {
@@ -464,7 +494,9 @@ private func slicePositions(_ context: InferenceContext) throws(OperatorError) -
     let (a, b) = (context.size(3...9), context.size(5...20))
     return [
         Sample("time-first", [.init(type, [a, b]), .init(.int64, [b], .integers(1...Int64(a)))]),
-        Sample("batch-first", [.init(type, [b, a]), .init(.int64, [b], .integers(1...Int64(a)))], ["batch_axis": .int(0), "time_axis": .int(1)]),
+        Sample(
+            "batch-first", [.init(type, [b, a]), .init(.int64, [b], .integers(1...Int64(a)))],
+            ["batch_axis": .int(0), "time_axis": .int(1)]),
         Sample("inner", [.init(type, [a, 4, 3]), .init(.int64, [4], .integers(1...Int64(a)))]),
         Sample("large", [.init(type, [17, 65]), .init(.int64, [65], .integers(1...17))]),
     ]

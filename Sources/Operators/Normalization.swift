@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Operators that shift and scale by the mean and the variance of the data, or by its size.
@@ -340,25 +340,30 @@ private func perChannel(_ parameter: Term, _ x: Term) throws(OperatorError) -> T
     let (h, w) = (context.size(3...9), context.size(7...15))
     func of(_ name: String, _ shape: [Int], _ attributes: [String: Attribute] = [:], outputs: Int = 1) -> Sample {
         let channels = [shape.count > 1 ? shape[1] : 1]
-        let inputs: [Sample.Tensor?] = [.init(type, shape)] + [.data(-2...2), .data(-1...1), .data(-1...1), .data(0.25...4)].map { .init(type, channels, $0) }
+        let inputs: [Sample.Tensor?] =
+            [.init(type, shape)] + [.data(-2...2), .data(-1...1), .data(-1...1), .data(0.25...4)].map { .init(type, channels, $0) }
         var attributes = attributes
         if version < 7 { attributes["is_test"] = .int(1) }
         return Sample(name, inputs, attributes, wanted: [Bool](repeating: true, count: outputs))
     }
     var samples = [
-        of("image", [2, 3, h, w]), of("matrix", [5, 17]), of("one-axis", [2, 5, w]), of("three-axes", [1, 2, 3, 4, w]), of("epsilon", [2, 3, h, w], ["epsilon": .float(0.01)]),
+        of("image", [2, 3, h, w]), of("matrix", [5, 17]), of("one-axis", [2, 5, w]), of("three-axes", [1, 2, 3, 4, w]),
+        of("epsilon", [2, 3, h, w], ["epsilon": .float(0.01)]),
         of("large", [2, 17, 9, 11]), of("one-channel", [3, 1, h, w]),
     ]
     if version >= 14 {
         samples += [
-            of("training", [4, 3, h, w], ["training_mode": .int(1)], outputs: 3), of("training-momentum", [4, 3, h, w], ["training_mode": .int(1), "momentum": .float(0.6)], outputs: 3),
+            of("training", [4, 3, h, w], ["training_mode": .int(1)], outputs: 3),
+            of("training-momentum", [4, 3, h, w], ["training_mode": .int(1), "momentum": .float(0.6)], outputs: 3),
         ]
     }
     return samples
 }
 
 /// A gain and a bias of a channel or an element.
-private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.init(type, shape, .data(-2...2)), .init(type, shape, .data(-1...1))] }
+private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] {
+    [.init(type, shape, .data(-2...2)), .init(type, shape, .data(-1...1))]
+}
 
 @Sendable private func instanceNormalizationSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
@@ -367,7 +372,8 @@ private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.in
         Sample(name, [.init(type, shape)] + affine(type, [shape[1]]), attributes)
     }
     return [
-        of("image", [2, 3, h, w]), of("one-axis", [2, 5, 4 * w]), of("three-axes", [1, 2, 3, 4, w]), of("epsilon", [2, 3, h, w], ["epsilon": .float(0.01)]),
+        of("image", [2, 3, h, w]), of("one-axis", [2, 5, 4 * w]), of("three-axes", [1, 2, 3, 4, w]),
+        of("epsilon", [2, 3, h, w], ["epsilon": .float(0.01)]),
         of("large", [2, 5, 16, 17]), of("long", [1, 2, 33, 40]),
     ]
 }
@@ -376,10 +382,13 @@ private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.in
     let (type, version) = (context.type, context.version)
     let (h, w) = (context.size(3...9), context.size(7...15))
     func of(_ name: String, _ shape: [Int], _ groups: Int, _ attributes: [String: Attribute] = [:]) -> Sample {
-        Sample(name, [.init(type, shape)] + affine(type, [version < 21 ? groups : shape[1]]), attributes.merging(["num_groups": .int(Int64(groups))]) { $1 })
+        Sample(
+            name, [.init(type, shape)] + affine(type, [version < 21 ? groups : shape[1]]),
+            attributes.merging(["num_groups": .int(Int64(groups))]) { $1 })
     }
     return [
-        of("two", [2, 6, h, w], 2), of("one", [2, 4, h, w], 1), of("each", [2, 5, h, w], 5), of("one-axis", [2, 6, 2 * w], 3), of("epsilon", [2, 6, h, w], 3, ["epsilon": .float(0.01)]),
+        of("two", [2, 6, h, w], 2), of("one", [2, 4, h, w], 1), of("each", [2, 5, h, w], 5), of("one-axis", [2, 6, 2 * w], 3),
+        of("epsilon", [2, 6, h, w], 3, ["epsilon": .float(0.01)]),
         of("large", [2, 12, 9, 11], 4),
     ]
 }
@@ -387,15 +396,20 @@ private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.in
 @Sendable private func layerNormalizationSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (a, b) = (context.size(2...6), context.size(17...70))
-    func of(_ name: String, _ shape: [Int], _ axis: Int, bias: Bool = true, outputs: Int = 1, _ attributes: [String: Attribute] = [:]) -> Sample {
+    func of(_ name: String, _ shape: [Int], _ axis: Int, bias: Bool = true, outputs: Int = 1, _ attributes: [String: Attribute] = [:])
+        -> Sample
+    {
         let inner = Array(shape[(axis < 0 ? axis + shape.count : axis)...])
         return Sample(
-            name, [.init(type, shape), affine(type, inner)[0], bias ? affine(type, inner)[1] : nil].trimmed, attributes.merging(["axis": .int(Int64(axis))]) { $1 },
+            name, [.init(type, shape), affine(type, inner)[0], bias ? affine(type, inner)[1] : nil].trimmed,
+            attributes.merging(["axis": .int(Int64(axis))]) { $1 },
             wanted: [Bool](repeating: true, count: outputs))
     }
     return [
-        of("last", [a, 3, b], -1), of("no-bias", [a, b], -1, bias: false), of("two-axes", [a, 5, 7], 1), of("all", [3, 4, 5], 0), of("statistics", [a, b], 1, outputs: 3),
-        of("epsilon", [a, b], -1, ["epsilon": .float(0.01)]), of("large", [33, 64], -1), of("long", [3, context.size(1025...2049)], -1), of("one", [a, 1], -1), of("tail-17", [5, 17], -1),
+        of("last", [a, 3, b], -1), of("no-bias", [a, b], -1, bias: false), of("two-axes", [a, 5, 7], 1), of("all", [3, 4, 5], 0),
+        of("statistics", [a, b], 1, outputs: 3),
+        of("epsilon", [a, b], -1, ["epsilon": .float(0.01)]), of("large", [33, 64], -1), of("long", [3, context.size(1025...2049)], -1),
+        of("one", [a, 1], -1), of("tail-17", [5, 17], -1),
         of("rank-4", [2, 3, 4, 9], -2),
     ]
 }
@@ -405,10 +419,12 @@ private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.in
     let (a, b) = (context.size(2...6), context.size(17...70))
     func of(_ name: String, _ shape: [Int], _ axis: Int, _ attributes: [String: Attribute] = [:]) -> Sample {
         let inner = Array(shape[(axis < 0 ? axis + shape.count : axis)...])
-        return Sample(name, [.init(type, shape), .init(type, inner, .data(-2...2))], attributes.merging(["axis": .int(Int64(axis))]) { $1 })
+        return Sample(
+            name, [.init(type, shape), .init(type, inner, .data(-2...2))], attributes.merging(["axis": .int(Int64(axis))]) { $1 })
     }
     return [
-        of("last", [a, 3, b], -1), of("two-axes", [a, 5, 7], 1), of("all", [3, 4, 5], 0), of("epsilon", [a, b], -1, ["epsilon": .float(0.01)]), of("large", [33, 64], -1),
+        of("last", [a, 3, b], -1), of("two-axes", [a, 5, 7], 1), of("all", [3, 4, 5], 0),
+        of("epsilon", [a, b], -1, ["epsilon": .float(0.01)]), of("large", [33, 64], -1),
         of("long", [3, context.size(1025...2049)], -1), of("one", [a, 1], -1), of("tail-17", [5, 17], -1),
     ]
 }
@@ -419,7 +435,8 @@ private func affine(_ type: DataType, _ shape: [Int]) -> [Sample.Tensor?] { [.in
     return [
         Sample("three", [.init(type, [2, 7, h, w])], ["size": .int(3)]), Sample("even", [.init(type, [1, 9, h, w])], ["size": .int(4)]),
         Sample("wide", [.init(type, [1, 5, h, w])], ["size": .int(11)]),
-        Sample("parameters", [.init(type, [1, 7, h, w])], ["size": .int(5), "alpha": .float(0.01), "beta": .float(0.5), "bias": .float(2)]),
+        Sample(
+            "parameters", [.init(type, [1, 7, h, w])], ["size": .int(5), "alpha": .float(0.01), "beta": .float(0.5), "bias": .float(2)]),
         Sample("large", [.init(type, [2, 16, 7, 9])], ["size": .int(5)]),
     ]
 }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// One step of an optimiser over any number of tensors (domain ai.onnx.preview.training).
@@ -104,14 +104,16 @@ private func optimizer(
         }
     ).sampled { context in
         let type = context.type
-        let named: [String: Attribute] = attributes["mode"] == nil ? [:] : ["alpha": .float(0.9), "beta": .float(1), "norm_coefficient": .float(0.01)]
+        let named: [String: Attribute] =
+            attributes["mode"] == nil ? [:] : ["alpha": .float(0.9), "beta": .float(1), "norm_coefficient": .float(0.01)]
         return (attributes["mode"] == nil ? [nil] : ["standard", "nesterov"]).flatMap { mode in
             ([("one", [[7, 5]]), ("two", [[3], [2, 9]]), ("large", [[33, 40]])] as [(String, [[Int]])]).map { name, shapes in
                 let tensors = (0..<2).flatMap { _ in shapes.map { Sample.Tensor(type, $0) } }
                 let history = (0..<states).flatMap { _ in shapes.map { Sample.Tensor(type, $0, .data(0.01...2)) } }
                 return Sample(
                     "\(mode.map { $0 + "-" } ?? "")\(name)", [.scalar(type, 0.125), .scalar(.int64, 3)] + tensors + history,
-                    named.merging(mode.map { ["mode": .string($0)] } ?? [:]) { $1 }, wanted: [Bool](repeating: true, count: shapes.count * (1 + states)))
+                    named.merging(mode.map { ["mode": .string($0)] } ?? [:]) { $1 },
+                    wanted: [Bool](repeating: true, count: shapes.count * (1 + states)))
             }
         }
     }

@@ -45,7 +45,8 @@ let paddingOperators: [OperatorDefinition] = [
                 fill.elements = .floats([context.attributes.float("value")!])
             }
             return [data.gathered(combinedOffsets(offsets), padding: fill, shape: shape)]
-        }).sampled(padSamples),
+        }
+    ).sampled(padSamples),
     OperatorDefinition(
         "CenterCropPad", since: [18], "(input_data: T, shape: Tind) -> (output_data: T)", types: ["T": .any, "Tind": .indices],
         attributes: ["axes": .optional(.ints)], numericClass: .movement,
@@ -69,7 +70,8 @@ let paddingOperators: [OperatorDefinition] = [
                 return (0..<target).map { (0..<size).contains($0 + shift) ? ($0 + shift) * strides[axis] : noElement }
             }
             return [input.gathered(combinedOffsets(offsets), padding: .zeros(input.dataType, [1]), shape: shape)]
-        }).sampled(centerCropPadSamples),
+        }
+    ).sampled(centerCropPadSamples),
 ]
 
 /// The border of every axis of the data; negative where something is cut off.
@@ -114,11 +116,15 @@ private func sourceIndex(_ position: Int, length: Int, mode: String) -> Int {
         return Sample(name, [.init(type, shape), .vector(pads), value.map { .scalar(type, $0) }].trimmed, attributes)
     }
     var samples = [
-        of("plain", [a, b], [1, 2, 3, 4]), of("value", [a, b], [0, 2, 1, 0], value: 1), of("none", [a, b], [0, 0, 0, 0]), of("negative", [a, b], [-1, 2, 1, -3]),
-        of("reflect", [a, b], [2, 3, 1, 4], "reflect"), of("edge", [a, b], [2, 3, 1, 4], "edge"), of("image", [1, 3, a, b], [0, 0, 1, 1, 0, 0, 1, 1]),
+        of("plain", [a, b], [1, 2, 3, 4]), of("value", [a, b], [0, 2, 1, 0], value: 1), of("none", [a, b], [0, 0, 0, 0]),
+        of("negative", [a, b], [-1, 2, 1, -3]),
+        of("reflect", [a, b], [2, 3, 1, 4], "reflect"), of("edge", [a, b], [2, 3, 1, 4], "edge"),
+        of("image", [1, 3, a, b], [0, 0, 1, 1, 0, 0, 1, 1]),
         of("large", [33, 65], [1, 2, 3, 4]), of("vector", [b], [3, 5]),
     ]
-    if version >= 19 { samples += [of("wrap", [a, b], [2, 3, 1, 4], "wrap"), of("wrap-image", [1, 2, a, b], [0, 0, 2, 1, 0, 0, 1, 2], "wrap")] }
+    if version >= 19 {
+        samples += [of("wrap", [a, b], [2, 3, 1, 4], "wrap"), of("wrap-image", [1, 2, a, b], [0, 0, 2, 1, 0, 0, 1, 2], "wrap")]
+    }
     if version >= 18 {
         samples.append(Sample("axes", [.init(type, [2, a, b]), .vector([1, 2, 3, 4]), .scalar(type, 1), .vector([2, 1])]))
         samples.append(Sample("negative-axes", [.init(type, [2, a, b]), .vector([1, 2]), nil, .vector([-1])]))
@@ -131,7 +137,9 @@ private func sourceIndex(_ position: Int, length: Int, mode: String) -> Int {
     let (a, b) = (context.size(5...9), context.size(11...40))
     return [
         Sample("crop", [.init(type, [a, b]), .vector([a - 2, b - 5])]), Sample("pad", [.init(type, [a, b]), .vector([a + 3, b + 4])]),
-        Sample("both", [.init(type, [a, b]), .vector([a - 3, b + 3])]), Sample("axes", [.init(type, [2, a, b]), .vector([a + 1, b - 1])], ["axes": .ints([1, 2])]),
-        Sample("negative-axes", [.init(type, [2, a, b]), .vector([b - 1])], ["axes": .ints([-1])]), Sample("large", [.init(type, [33, 65]), .vector([40, 50])]),
+        Sample("both", [.init(type, [a, b]), .vector([a - 3, b + 3])]),
+        Sample("axes", [.init(type, [2, a, b]), .vector([a + 1, b - 1])], ["axes": .ints([1, 2])]),
+        Sample("negative-axes", [.init(type, [2, a, b]), .vector([b - 1])], ["axes": .ints([-1])]),
+        Sample("large", [.init(type, [33, 65]), .vector([40, 50])]),
     ]
 }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 private let windowAttributes: [String: AttributeRule] = [
@@ -18,7 +18,8 @@ let poolingOperators: [OperatorDefinition] = [
             let shape = try possible(x.shape[..<2] + window.outputShape)
             return [.tensor(x.dataType, shape), .tensor(.int64, shape)]
         },
-        reference: maxPool).sampled(maxPoolSamples),
+        reference: maxPool
+    ).sampled(maxPoolSamples),
     OperatorDefinition(
         "AveragePool", since: [1, 7, 10, 11, 19, 22], "(X: T) -> (Y: T)", types: ["T": .floats],
         attributes: windowAttributes.merging(["count_include_pad": .int(0)]) { $1 }, numericClass: .dot, infer: inferPool,
@@ -30,7 +31,8 @@ let poolingOperators: [OperatorDefinition] = [
                 for tap in taps { sum += values[tap] }
                 return sum / Double(countsPads ? window.tapsInsidePadding(at: position) : taps.count)
             }
-        }).sampled(averagePoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
+        }
+    ).sampled(averagePoolSamples).summing({ context in context.attributes.ints("kernel_shape")?.reduce(1, *) ?? 1 }),
     OperatorDefinition(
         "LpPool", since: [2, 11, 18, 22], "(X: T) -> (Y: T)", types: ["T": .floats],
         attributes: windowAttributes.merging(["p": .int(2)]) { $1 }, numericClass: .composite, infer: inferPool,
@@ -94,7 +96,8 @@ let poolingOperators: [OperatorDefinition] = [
                 y[target] = value
             }
             return [ReferenceTensor(x.dataType, output.shape, .floats(y))]
-        }).sampled(maxUnpoolSamples),
+        }
+    ).sampled(maxUnpoolSamples),
 ]
 
 /// A pooling of all spatial axes to one element.
@@ -241,10 +244,14 @@ private func poolSamples(_ context: inout SampleContext, _ extra: [String: Attri
     }
     var samples = [
         of("plain", [2, 3, h, w], [2, 2]), of("strided", [1, 3, h, w], [3, 3], ["strides": .ints([2, 2])]),
-        of("padded", [1, 3, h, w], [3, 3], ["pads": .ints([1, 1, 1, 1])]), of("uneven-pads", [1, 2, h, w], [3, 2], ["pads": .ints([0, 1, 2, 0])]),
-        of("wide", [1, 2, h, w], [1, 5], ["strides": .ints([1, 3])]), of("same-upper", [1, 2, h, w], [3, 3], ["auto_pad": .string("SAME_UPPER"), "strides": .ints([2, 2])]),
-        of("same-lower", [1, 2, h, w], [2, 2], ["auto_pad": .string("SAME_LOWER")]), of("valid", [1, 2, h, w], [3, 3], ["auto_pad": .string("VALID")]),
-        of("one-axis", [2, 3, 4 * w], [5]), of("three-axes", [1, 2, 5, 6, 7], [2, 3, 2], ["strides": .ints([2, 1, 2])]), of("whole", [2, 5, 7, 9], [7, 9]),
+        of("padded", [1, 3, h, w], [3, 3], ["pads": .ints([1, 1, 1, 1])]),
+        of("uneven-pads", [1, 2, h, w], [3, 2], ["pads": .ints([0, 1, 2, 0])]),
+        of("wide", [1, 2, h, w], [1, 5], ["strides": .ints([1, 3])]),
+        of("same-upper", [1, 2, h, w], [3, 3], ["auto_pad": .string("SAME_UPPER"), "strides": .ints([2, 2])]),
+        of("same-lower", [1, 2, h, w], [2, 2], ["auto_pad": .string("SAME_LOWER")]),
+        of("valid", [1, 2, h, w], [3, 3], ["auto_pad": .string("VALID")]),
+        of("one-axis", [2, 3, 4 * w], [5]), of("three-axes", [1, 2, 5, 6, 7], [2, 3, 2], ["strides": .ints([2, 1, 2])]),
+        of("whole", [2, 5, 7, 9], [7, 9]),
         of("large", [2, 8, 17, 19], [3, 3], ["pads": .ints([1, 1, 1, 1])]),
     ]
     if version >= 10 { samples.append(of("ceiling", [1, 2, h, w], [3, 3], ["strides": .ints([2, 2]), "ceil_mode": .int(1)])) }
@@ -254,9 +261,13 @@ private func poolSamples(_ context: inout SampleContext, _ extra: [String: Attri
 @Sendable private func maxPoolSamples(_ context: inout SampleContext) -> [Sample] {
     var samples = poolSamples(&context)
     let type = context.type
-    if context.version >= 10 { samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])])) }
+    if context.version >= 10 {
+        samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])]))
+    }
     if context.version >= 8 {
-        samples += poolSamples(&context, [:], wanted: [true, true]).prefix(4).map { Sample("indices-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted) }
+        samples += poolSamples(&context, [:], wanted: [true, true]).prefix(4).map {
+            Sample("indices-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted)
+        }
         samples += poolSamples(&context, ["storage_order": .int(1)], wanted: [true, true]).prefix(2).map {
             Sample("column-indices-\($0.name)", $0.inputs, $0.attributes, wanted: $0.wanted)
         }
@@ -272,21 +283,27 @@ private func poolSamples(_ context: inout SampleContext, _ extra: [String: Attri
             Sample("counting-pads-\($0.name)", $0.inputs, $0.attributes)
         }
     }
-    if context.version >= 19 { samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])])) }
+    if context.version >= 19 {
+        samples.append(Sample("dilated", [.init(type, [1, 2, 11, 13])], ["kernel_shape": .ints([3, 2]), "dilations": .ints([2, 3])]))
+    }
     return samples
 }
 
 @Sendable private func lpPoolSamples(_ context: inout SampleContext) -> [Sample] {
     let plain = poolSamples(&context).filter { context.version >= 18 || $0.name != "ceiling" }
-    return plain + plain.prefix(3).flatMap { sample in
-        [Int64(1), 3].map { Sample("p\($0)-\(sample.name)", sample.inputs, sample.attributes.merging(["p": .int($0)]) { $1 }) }
-    }
+    return plain
+        + plain.prefix(3).flatMap { sample in
+            [Int64(1), 3].map { Sample("p\($0)-\(sample.name)", sample.inputs, sample.attributes.merging(["p": .int($0)]) { $1 }) }
+        }
 }
 
 @Sendable private func globalPoolSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (h, w) = (context.size(7...14), context.size(9...19))
-    return [("plain", [2, 3, h, w]), ("one-axis", [2, 3, 4 * w]), ("three-axes", [1, 2, 5, 6, 7]), ("one", [2, 3, 1, 1]), ("large", [4, 257, 3, 5]), ("tail", [1, 17, 17, 17])].map {
+    return [
+        ("plain", [2, 3, h, w]), ("one-axis", [2, 3, 4 * w]), ("three-axes", [1, 2, 5, 6, 7]), ("one", [2, 3, 1, 1]),
+        ("large", [4, 257, 3, 5]), ("tail", [1, 17, 17, 17]),
+    ].map {
         Sample($0.0, [.init(type, $0.1)])
     }
 }
@@ -294,8 +311,12 @@ private func poolSamples(_ context: inout SampleContext, _ extra: [String: Attri
 @Sendable private func maxUnpoolSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     return [
-        Sample("plain", [.init(type, [1, 1, 2, 2]), .init(.int64, [1, 1, 2, 2], .exactly([5, 7, 13, 15]))], ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
-        Sample("large", [.init(type, [1, 1, 33, 32]), .init(.int64, [1, 1, 33, 32], .permutation)], ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
+        Sample(
+            "plain", [.init(type, [1, 1, 2, 2]), .init(.int64, [1, 1, 2, 2], .exactly([5, 7, 13, 15]))],
+            ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
+        Sample(
+            "large", [.init(type, [1, 1, 33, 32]), .init(.int64, [1, 1, 33, 32], .permutation)],
+            ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),
         Sample(
             "output-shape", [.init(type, [1, 1, 2, 2]), .init(.int64, [1, 1, 2, 2], .exactly([5, 7, 13, 15])), .vector([1, 1, 5, 5])],
             ["kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]),

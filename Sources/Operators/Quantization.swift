@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Quantisation to integers and small floats, and back.
@@ -220,7 +220,8 @@ private func spread(_ g: FragmentBuilder, _ index: Int, rank: Int) throws(Operat
 
 /// The integer types that version `version` quantises to.
 private func quantisedTypes(_ version: Int) -> [DataType] {
-    [.int8, .uint8] + (version >= 19 ? [.float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz] : []) + (version >= 21 ? [.int16, .uint16, .int4, .uint4] : [])
+    [.int8, .uint8] + (version >= 19 ? [.float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz] : [])
+        + (version >= 21 ? [.int16, .uint16, .int4, .uint4] : [])
 }
 
 private func zeroPoint(_ type: DataType, _ shape: [Int]) -> Sample.Tensor {
@@ -243,12 +244,16 @@ private func zeroPoint(_ type: DataType, _ shape: [Int]) -> Sample.Tensor {
             Sample("\(target.name)-large", [.init(type, [17, 65]), .scalar(type, step), zeroPoint(target, [])]),
         ]
         if version >= 13 {
-            samples.append(Sample("\(target.name)-axis", [.init(type, [2, a, b]), .init(type, [a], .data(step...(4 * step))), zeroPoint(target, [a])], ["axis": .int(1)]))
+            samples.append(
+                Sample(
+                    "\(target.name)-axis", [.init(type, [2, a, b]), .init(type, [a], .data(step...(4 * step))), zeroPoint(target, [a])],
+                    ["axis": .int(1)]))
         }
         if version >= 21 {
             samples.append(
                 Sample(
-                    "\(target.name)-block", [.init(type, [a, 12]), .init(type, [a, 3], .data(step...(4 * step))), zeroPoint(target, [a, 3])],
+                    "\(target.name)-block",
+                    [.init(type, [a, 12]), .init(type, [a, 3], .data(step...(4 * step))), zeroPoint(target, [a, 3])],
                     ["axis": .int(1), "block_size": .int(4)]))
         }
         if target == .uint8 { samples.append(Sample("no-zero-point", [.init(type, [a, b], .data(0...4)), .scalar(type, step)])) }
@@ -264,12 +269,16 @@ private func zeroPoint(_ type: DataType, _ shape: [Int]) -> Sample.Tensor {
     return scales.flatMap { scale in
         let zero = type == .int32 ? nil : zeroPoint(type, [])
         var samples = [
-            Sample("\(scale.name)-tensor", [.init(type, [a, b]), .scalar(scale, 0.03125), zero].trimmed), Sample("\(scale.name)-no-zero-point", [.init(type, [a, b]), .scalar(scale, 0.5)]),
+            Sample("\(scale.name)-tensor", [.init(type, [a, b]), .scalar(scale, 0.03125), zero].trimmed),
+            Sample("\(scale.name)-no-zero-point", [.init(type, [a, b]), .scalar(scale, 0.5)]),
             Sample("\(scale.name)-large", [.init(type, [17, 65]), .scalar(scale, 0.03125), zero].trimmed),
         ]
         if version >= 13 {
             samples.append(
-                Sample("\(scale.name)-axis", [.init(type, [2, a, b]), .init(scale, [a], .data(0.01...0.1)), type == .int32 ? nil : zeroPoint(type, [a])].trimmed, ["axis": .int(1)]))
+                Sample(
+                    "\(scale.name)-axis",
+                    [.init(type, [2, a, b]), .init(scale, [a], .data(0.01...0.1)), type == .int32 ? nil : zeroPoint(type, [a])].trimmed,
+                    ["axis": .int(1)]))
         }
         return samples
     }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Random numbers, and Dropout. With a seed the same bits come every time; without one every call draws anew.
@@ -37,7 +37,8 @@ let randomOperators: [OperatorDefinition] = [
                     output.dataType, output.shape,
                     output.dataType.isFloat ? .floats(hits.map { $0 ? 1 : 0 }) : .integers(hits.map { $0 ? 1 : 0 }))
             ]
-        }).sampled(bernoulliSamples),
+        }
+    ).sampled(bernoulliSamples),
     OperatorDefinition(
         "Multinomial", since: [7, 22], "(input: T1) -> (output: T2)", types: ["T1": .floats, "T2": .indices],
         attributes: ["dtype": .int(6), "sample_size": .int(1), "seed": .optional(.float)], numericClass: .random,
@@ -48,7 +49,8 @@ let randomOperators: [OperatorDefinition] = [
             try require(size >= 0, "attribute 'sample_size' is \(size)")
             return [.tensor(try context.dataType(attribute: "dtype", standard: .int32, among: .indices), try possible([shape[0], size]))]
         },
-        reference: multinomial).sampled(multinomialSamples),
+        reference: multinomial
+    ).sampled(multinomialSamples),
     dropout,
 ]
 
@@ -165,14 +167,16 @@ private let dropout = OperatorDefinition(
             ? ReferenceTensor(data.dataType, data.shape, .floats(keeps.map { $0 ? 1 : 0 }))
             : ReferenceTensor(.bool, data.shape, .integers(keeps.map { $0 ? 1 : 0 }))
         return [output, mask]
-    }).sampled(dropoutSamples)
+    }
+).sampled(dropoutSamples)
 
 // MARK: Samples
 
 @Sendable private func bernoulliSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     return [
-        Sample("large", [.init(type, [40, 40], .data(0...1))], ["seed": .float(3)]), Sample("to-int32", [.init(type, [9, 31], .data(0...1))], ["seed": .float(3), "dtype": .int(6)]),
+        Sample("large", [.init(type, [40, 40], .data(0...1))], ["seed": .float(3)]),
+        Sample("to-int32", [.init(type, [9, 31], .data(0...1))], ["seed": .float(3), "dtype": .int(6)]),
         Sample("never", [.init(type, [7], .exactly([Double](repeating: 0, count: 7)))], ["seed": .float(1)]),
     ]
 }
@@ -180,7 +184,8 @@ private let dropout = OperatorDefinition(
 @Sendable private func multinomialSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     return [
-        Sample("one", [.init(type, [5, 7])], ["seed": .float(3)]), Sample("large", [.init(type, [5, 9])], ["seed": .float(3), "sample_size": .int(300)]),
+        Sample("one", [.init(type, [5, 7])], ["seed": .float(3)]),
+        Sample("large", [.init(type, [5, 9])], ["seed": .float(3), "sample_size": .int(300)]),
         Sample("to-int64", [.init(type, [2, 4])], ["seed": .float(3), "dtype": .int(7), "sample_size": .int(20)]),
     ]
 }
@@ -192,7 +197,8 @@ private let dropout = OperatorDefinition(
     var samples = context.elementwiseShapes().map { Sample($0.name, [.init(type, $0.shape)], extra) }
     if version >= 12, type.bits >= 16 {
         samples += [
-            Sample("training", [.init(type, [30, 40]), .scalar(type, 0.25), .scalar(.bool, 1)], ["seed": .int(5)]), Sample("ratio", [.init(type, [9, 31]), .scalar(type, 0.25)]),
+            Sample("training", [.init(type, [30, 40]), .scalar(type, 0.25), .scalar(.bool, 1)], ["seed": .int(5)]),
+            Sample("ratio", [.init(type, [9, 31]), .scalar(type, 0.25)]),
             Sample("training-none", [.init(type, [9, 31]), .scalar(type, 0), .scalar(.bool, 1)], ["seed": .int(5)]),
         ]
     }
@@ -203,11 +209,13 @@ private func generatorSamples(isLike: Bool) -> SampleGenerator {
     { context in
         let type = context.type
         // By the type of the first output, where there is no input.
-        let named: [String: Attribute] = isLike && type.isFloat && type.bits >= 16 ? [:] : ["dtype": .int(Int64(isLike ? DataType.float32.rawValue : type.rawValue))]
+        let named: [String: Attribute] =
+            isLike && type.isFloat && type.bits >= 16 ? [:] : ["dtype": .int(Int64(isLike ? DataType.float32.rawValue : type.rawValue))]
         return [("large", [40, 40]), ("scalar", []), ("empty", [0, 3]), ("vector", [129])].map { (name: String, shape: [Int]) in
             let attributes = named.merging(["seed": .float(7)]) { $1 }
             return isLike
-                ? Sample(name, [.init(type, shape)], attributes) : Sample(name, [], attributes.merging(["shape": .ints(shape.map(Int64.init))]) { $1 })
+                ? Sample(name, [.init(type, shape)], attributes)
+                : Sample(name, [], attributes.merging(["shape": .ints(shape.map(Int64.init))]) { $1 })
         }
     }
 }

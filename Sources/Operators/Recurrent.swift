@@ -36,11 +36,14 @@ private func recurrent(
     ).sampled { context in
         let type = context.type
         let (steps, batch, size, hidden) = (context.size(2...6), context.size(2...4), context.size(3...7), context.size(3...6))
-        func of(_ name: String, _ direction: String = "forward", optional: Int = 0, batchFirst: Bool = false, _ extra: [String: Attribute] = [:]) -> Sample {
+        func of(
+            _ name: String, _ direction: String = "forward", optional: Int = 0, batchFirst: Bool = false, _ extra: [String: Attribute] = [:]
+        ) -> Sample {
             let directions = direction == "bidirectional" ? 2 : 1
             let state = batchFirst ? [batch, directions, hidden] : [directions, batch, hidden]
             var inputs: [Sample.Tensor?] = [
-                .init(type, batchFirst ? [batch, steps, size] : [steps, batch, size]), .init(type, [directions, gates * hidden, size], .data(-0.7...0.7)),
+                .init(type, batchFirst ? [batch, steps, size] : [steps, batch, size]),
+                .init(type, [directions, gates * hidden, size], .data(-0.7...0.7)),
                 .init(type, [directions, gates * hidden, hidden], .data(-0.7...0.7)),
             ]
             if optional >= 1 { inputs.append(.init(type, [directions, 2 * gates * hidden], .data(-0.5...0.5))) }
@@ -52,12 +55,23 @@ private func recurrent(
             return Sample(name, inputs, attributes, wanted: [Bool](repeating: true, count: gates == 4 ? 3 : 2))
         }
         var samples = [
-            of("forward"), of("reverse", "reverse", optional: 1), of("bidirectional", "bidirectional", optional: 1), of("lengths", optional: 2), of("state", optional: 3),
-            of("all", "bidirectional", optional: 4), of("clipped", optional: 1, ["clip": .float(0.5)]), of("reverse-lengths", "reverse", optional: 2),
+            of("forward"), of("reverse", "reverse", optional: 1), of("bidirectional", "bidirectional", optional: 1),
+            of("lengths", optional: 2), of("state", optional: 3),
+            of("all", "bidirectional", optional: 4), of("clipped", optional: 1, ["clip": .float(0.5)]),
+            of("reverse-lengths", "reverse", optional: 2),
         ]
-        if gates == 3 { samples += [of("linear-before-reset", optional: 3, ["linear_before_reset": .int(1)]), of("linear-reverse", "reverse", optional: 1, ["linear_before_reset": .int(1)])] }
+        if gates == 3 {
+            samples += [
+                of("linear-before-reset", optional: 3, ["linear_before_reset": .int(1)]),
+                of("linear-reverse", "reverse", optional: 1, ["linear_before_reset": .int(1)]),
+            ]
+        }
         if gates == 4 { samples.append(of("coupled", optional: 1, ["input_forget": .int(1)])) }
-        if context.version >= 14 { samples += [of("batch-first", optional: 1, batchFirst: true), of("batch-first-both", "bidirectional", optional: 3, batchFirst: true)] }
+        if context.version >= 14 {
+            samples += [
+                of("batch-first", optional: 1, batchFirst: true), of("batch-first-both", "bidirectional", optional: 3, batchFirst: true),
+            ]
+        }
         return samples
     }
 }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Operators that sample a tensor on another grid along its own axes.
@@ -14,10 +14,12 @@ let resizeOperators: [OperatorDefinition] = [
             "exclude_outside": .int(0), "extrapolation_value": .float(0), "keep_aspect_ratio_policy": .string("stretch"),
             "mode": .string("nearest"), "nearest_mode": .optional(.string),
         ],
-        numericClass: .dot, infer: inferResize, reference: resize).sampled(resizeSamples),
+        numericClass: .dot, infer: inferResize, reference: resize
+    ).sampled(resizeSamples),
     OperatorDefinition(
         "Upsample", since: [7, 9, 10], "(X: T, scales?: float32) -> (Y: T)", types: ["T": .any],
-        attributes: ["mode": .string("nearest"), "scales": .optional(.floats)], numericClass: .dot, infer: inferResize, reference: resize).sampled(upsampleSamples),
+        attributes: ["mode": .string("nearest"), "scales": .optional(.floats)], numericClass: .dot, infer: inferResize, reference: resize
+    ).sampled(upsampleSamples),
 ]
 
 private func inferResize(_ context: InferenceContext) throws(OperatorError) -> [InferredOutput] {
@@ -265,7 +267,9 @@ struct ResizePlan {
     guard type.isFloat && type.bits >= 16 || type.isInteger && type.bits >= 8 else { return [] }
     let (h, w) = (context.size(4...7), context.size(5...9))
     let image = [1, 2, h, w]
-    func of(_ name: String, scales: [Double]? = nil, sizes: [Int]? = nil, shape: [Int]? = nil, _ attributes: [String: Attribute] = [:]) -> Sample {
+    func of(_ name: String, scales: [Double]? = nil, sizes: [Int]? = nil, shape: [Int]? = nil, _ attributes: [String: Attribute] = [:])
+        -> Sample
+    {
         let data = Sample.Tensor(type, shape ?? image)
         let factors = scales.map { Sample.Tensor(.float32, [$0.count], .exactly($0)) }
         if version == 10 { return Sample(name, [data, factors], attributes) }
@@ -274,19 +278,26 @@ struct ResizePlan {
         return Sample(name, [data, region, factors ?? none, sizes.map { .vector($0) }].trimmed, attributes)
     }
     var samples = [
-        of("nearest-up", scales: [1, 1, 2, 3]), of("nearest-down", scales: [1, 1, 0.5, 0.5]), of("large", scales: [1, 1, 5, 6], shape: [1, 2, 9, 11]),
-        of("linear-up", scales: [1, 1, 2, 2], ["mode": .string("linear")]), of("linear-down", scales: [1, 1, 0.5, 0.75], ["mode": .string("linear")]),
+        of("nearest-up", scales: [1, 1, 2, 3]), of("nearest-down", scales: [1, 1, 0.5, 0.5]),
+        of("large", scales: [1, 1, 5, 6], shape: [1, 2, 9, 11]),
+        of("linear-up", scales: [1, 1, 2, 2], ["mode": .string("linear")]),
+        of("linear-down", scales: [1, 1, 0.5, 0.75], ["mode": .string("linear")]),
     ]
     guard version >= 11 else { return samples }
     for mode in ["nearest", "linear", "cubic"] {
-        for transformation in ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] + (version >= 19 ? ["half_pixel_symmetric"] : []) {
+        for transformation in ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]
+            + (version >= 19 ? ["half_pixel_symmetric"] : [])
+        {
             let attributes: [String: Attribute] = ["mode": .string(mode), "coordinate_transformation_mode": .string(transformation)]
             samples.append(of("\(mode)-\(transformation)", sizes: [1, 2, 2 * h, 3 * w], attributes))
             samples.append(of("\(mode)-\(transformation)-down", sizes: [1, 2, h - 1, w - 2], attributes))
         }
     }
     for rounding in ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] {
-        samples.append(of("nearest-\(rounding)", scales: [1, 1, 1.5, 0.75], ["nearest_mode": .string(rounding), "coordinate_transformation_mode": .string("asymmetric")]))
+        samples.append(
+            of(
+                "nearest-\(rounding)", scales: [1, 1, 1.5, 0.75],
+                ["nearest_mode": .string(rounding), "coordinate_transformation_mode": .string("asymmetric")]))
     }
     samples.append(of("cubic-coefficient", scales: [1, 1, 2, 2], ["mode": .string("cubic"), "cubic_coeff_a": .float(-0.5)]))
     samples.append(of("cubic-exclude-outside", scales: [1, 1, 2, 2], ["mode": .string("cubic"), "exclude_outside": .int(1)]))
@@ -305,9 +316,11 @@ struct ResizePlan {
     let (type, version) = (context.type, context.version)
     guard type.isFloat && type.bits >= 16 || type.isInteger && type.bits >= 8 else { return [] }
     return ["nearest", "linear"].flatMap { mode in
-        ([("two", [1, 1, 2, 2]), ("mixed", [1, 1, 3, 2]), ("half", [1, 1, 2.5, 1]), ("width", [1, 1, 1, 2])] as [(String, [Double])]).map { name, scales in
+        ([("two", [1, 1, 2, 2]), ("mixed", [1, 1, 3, 2]), ("half", [1, 1, 2.5, 1]), ("width", [1, 1, 1, 2])] as [(String, [Double])]).map {
+            name, scales in
             version < 9
-                ? Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5])], ["mode": .string(mode), "scales": .floats(scales.map(Float.init))])
+                ? Sample(
+                    "\(mode)-\(name)", [.init(type, [1, 2, 4, 5])], ["mode": .string(mode), "scales": .floats(scales.map(Float.init))])
                 : Sample("\(mode)-\(name)", [.init(type, [1, 2, 4, 5]), .init(.float32, [4], .exactly(scales))], ["mode": .string(mode)])
         }
     }

@@ -19,11 +19,13 @@ package struct ResizeSampling: Sendable {
     ///   - inputs: types of all inputs, the data's first; `values` those that are known.
     /// - Throws: also where elements may lie outside of the data, which only cropping does.
     package init(
-        _ definition: OperatorDefinition, version: Int, attributes given: [String: Attribute], inputs: [ConcreteType?], values: [HostTensor?]
+        _ definition: OperatorDefinition, version: Int, attributes given: [String: Attribute], inputs: [ConcreteType?],
+        values: [HostTensor?]
     ) throws(OperatorError) {
         let attributes = NodeAttributes(version: version, given: given, rules: definition.attributes)
         let known = values.map { $0.map { ReferenceTensor($0) } }
-        let plan = try ResizePlan(InferenceContext(attributes: attributes, inputs: inputs, wanted: [true]) { $0 < known.count ? known[$0] : nil })
+        let plan = try ResizePlan(
+            InferenceContext(attributes: attributes, inputs: inputs, wanted: [true]) { $0 < known.count ? known[$0] : nil })
         guard plan.axes.allSatisfy({ $0.transformation != "tf_crop_and_resize" }) else { throw .unsupported("cropping") }
         isNearest = plan.mode == "nearest"
         axes = plan.axes.map { axis in

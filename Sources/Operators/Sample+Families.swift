@@ -26,7 +26,9 @@ func unarySamples(in range: ClosedRange<Double>) -> SampleGenerator {
 @Sendable func binarySamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     return broadcastShapes(&context).map {
-        Sample($0.name, [.init(type, $0.a), .init(type, $0.b)], $0.attributes, after: $0.name == "field-factorisation-b" ? "field-factorisation-a" : nil)
+        Sample(
+            $0.name, [.init(type, $0.a), .init(type, $0.b)], $0.attributes,
+            after: $0.name == "field-factorisation-b" ? "field-factorisation-a" : nil)
     }
 }
 
@@ -85,11 +87,15 @@ func reductionSamples(axesAreInputSince inputVersion: Int) -> SampleGenerator {
         }
         let (a, b, c) = (context.size(2...5), 2 * context.size(3...20) + 1, context.size(3...9))
         var samples = [
-            of("all", [a, b], nil), of("all-flat", [a, b], nil, keeps: false), of("last", [a, b], [1]), of("last-flat", [a, b], [1], keeps: false),
-            of("first", [b, a], [0]), of("first-flat", [b, c], [0], keeps: false), of("middle", [a, b, c], [1]), of("outer", [a, b, c], [0, 2]),
-            of("inner", [a, b, c], [1, 2], keeps: false), of("one-element", [1], [0]), of("axis-of-one", [a, 1, c], [1]), of("scalar", [], nil),
+            of("all", [a, b], nil), of("all-flat", [a, b], nil, keeps: false), of("last", [a, b], [1]),
+            of("last-flat", [a, b], [1], keeps: false),
+            of("first", [b, a], [0]), of("first-flat", [b, c], [0], keeps: false), of("middle", [a, b, c], [1]),
+            of("outer", [a, b, c], [0, 2]),
+            of("inner", [a, b, c], [1, 2], keeps: false), of("one-element", [1], [0]), of("axis-of-one", [a, 1, c], [1]),
+            of("scalar", [], nil),
             of("large", [context.size(40...60), context.size(20...30), 3], [2]), of("long", [3, context.size(1025...4099)], [1]),
-            of("rank-5", [2, 3, 2, a, 3], [0, 2, 4]), of("vector", [context.size(129...300)], [0], keeps: false), of("large-columns", [33, 1031], [0]),
+            of("rank-5", [2, 3, 2, a, 3], [0, 2, 4]), of("vector", [context.size(129...300)], [0], keeps: false),
+            of("large-columns", [33, 1031], [0]),
             // Padding of tiles leaked into a reduction (tt-metal#56754).
             of("field-tile-padding", [33, 65], [1], keeps: false), of("field-tile-padding-all", [31, 33], nil),
         ]
@@ -109,7 +115,8 @@ func axisSamples(default axis: Int, from version: Int = 1, extra: [String: Attri
         }
         var samples = [
             of("default", [a, b, c], nil), of("first", [b, c], 0), of("last", [a, b], 1), of("middle", [a, b, c], 1), of("one", [a, 1], 1),
-            of("rank-4", [2, a, c, b], 3), of("long", [3, context.size(1025...4099)], 1), of("large", [context.size(30...40), context.size(40...70)], 1),
+            of("rank-4", [2, a, c, b], 3), of("long", [3, context.size(1025...4099)], 1),
+            of("large", [context.size(30...40), context.size(40...70)], 1),
             of("empty", [0, b], 1), of("tail-17", [3, 17], 1), of("tail-33", [5, 33], 1),
         ]
         if context.version >= 11 { samples += [of("negative", [a, b, c], -1), of("negative-first", [a, b], -2)] }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Operators that read an image at computed places between its elements.
@@ -24,7 +24,8 @@ let samplingOperators: [OperatorDefinition] = [
                 "an empty image of shape \(x.shape) cannot be sampled")
             return [.tensor(x.dataType, try possible(Array(x.shape[..<2]) + grid.shape[1...rank]))]
         },
-        reference: gridSample).sampled(gridSampleSamples).summing({ _ in 16 }),
+        reference: gridSample
+    ).sampled(gridSampleSamples).summing({ _ in 16 }),
     OperatorDefinition(
         "AffineGrid", since: [20], "(theta: T1, size: int64) -> (grid: T1)", types: ["T1": .floats], attributes: ["align_corners": .int(0)],
         numericClass: .dot,
@@ -91,7 +92,8 @@ let samplingOperators: [OperatorDefinition] = [
                 height > 0 && width > 0 && ratio >= 0 && ratio < 1 << 15, "an output of \(height) by \(width) with sampling ratio \(ratio)")
             return [.tensor(x.dataType, try possible([regions.shape[0], x.shape[1], height, width]))]
         },
-        reference: regionAlign).sampled(roiAlignSamples),
+        reference: regionAlign
+    ).sampled(roiAlignSamples),
 ]
 
 // MARK: - Grid sampling
@@ -287,13 +289,20 @@ private func normalizedPlace(_ index: Int, _ size: Int, isAligned: Bool) -> Doub
     for mode in modes {
         for padding in ["zeros", "border", "reflection"] {
             for corners in [Int64(0), 1] {
-                let attributes: [String: Attribute] = ["mode": .string(mode), "padding_mode": .string(padding), "align_corners": .int(corners)]
-                samples.append(Sample("\(mode)-\(padding)-\(corners)", [.init(type, [2, 3, 5, 7]), .init(.float32, [2, 4, 6, 2], .data(-1.2...1.2))], attributes))
+                let attributes: [String: Attribute] = [
+                    "mode": .string(mode), "padding_mode": .string(padding), "align_corners": .int(corners),
+                ]
+                samples.append(
+                    Sample(
+                        "\(mode)-\(padding)-\(corners)", [.init(type, [2, 3, 5, 7]), .init(.float32, [2, 4, 6, 2], .data(-1.2...1.2))],
+                        attributes))
             }
         }
     }
     samples.append(Sample("large", [.init(type, [1, 3, 9, 11]), .init(.float32, [1, 20, 20, 2], .data(-1...1))]))
-    if version >= 20 { samples.append(Sample("volume", [.init(type, [1, 2, 4, 5, 6]), .init(.float32, [1, 3, 4, 5, 3], .data(-1.1...1.1))])) }
+    if version >= 20 {
+        samples.append(Sample("volume", [.init(type, [1, 2, 4, 5, 6]), .init(.float32, [1, 3, 4, 5, 3], .data(-1.1...1.1))]))
+    }
     return samples
 }
 
@@ -311,13 +320,20 @@ private func normalizedPlace(_ index: Int, _ size: Int, isAligned: Bool) -> Doub
     let type = context.type
     func of(_ name: String, _ attributes: [String: Attribute]) -> Sample {
         Sample(
-            name, [.init(type, [2, 3, 11, 13]), .init(type, [3, 4], .exactly([0, 0, 9, 9, 1.5, 2.25, 8, 10, 3, 1, 12, 10])), .init(.int64, [3], .integers(0...1))],
+            name,
+            [
+                .init(type, [2, 3, 11, 13]), .init(type, [3, 4], .exactly([0, 0, 9, 9, 1.5, 2.25, 8, 10, 3, 1, 12, 10])),
+                .init(.int64, [3], .integers(0...1)),
+            ],
             attributes.merging(["output_height": .int(4), "output_width": .int(5)]) { own, _ in own })
     }
     var samples = [
-        of("default", [:]), of("max", ["mode": .string("max")]), of("ratio", ["sampling_ratio": .int(2)]), of("scale", ["spatial_scale": .float(0.5), "sampling_ratio": .int(3)]),
+        of("default", [:]), of("max", ["mode": .string("max")]), of("ratio", ["sampling_ratio": .int(2)]),
+        of("scale", ["spatial_scale": .float(0.5), "sampling_ratio": .int(3)]),
         of("large", ["output_height": .int(11), "output_width": .int(12), "sampling_ratio": .int(2)]),
     ]
-    if context.version >= 16 { samples.append(of("half-pixel-off", ["coordinate_transformation_mode": .string("output_half_pixel"), "sampling_ratio": .int(2)])) }
+    if context.version >= 16 {
+        samples.append(of("half-pixel-off", ["coordinate_transformation_mode": .string("output_half_pixel"), "sampling_ratio": .int(2)]))
+    }
     return samples
 }

@@ -24,7 +24,8 @@ let selectionOperators: [OperatorDefinition] = [
             let axis = try normalizedAxis(context.attributes.int("axis") ?? 0, rank: input.shape.count)
             let kept = try context.input(1).integers.prefix(input.shape[axis]).enumerated().filter { $0.element != 0 }.map(\.offset)
             return [input.slices(kept, along: axis)]
-        }).sampled(compressSamples),
+        }
+    ).sampled(compressSamples),
     OperatorDefinition(
         "NonZero", since: [9, 13], "(X: T) -> (Y: int64)", types: ["T": .any], numericClass: .movement,
         infer: { context throws(OperatorError) in
@@ -45,7 +46,8 @@ let selectionOperators: [OperatorDefinition] = [
             var coordinates: [Int64] = []
             for (size, stride) in zip(shape, denseStrides(shape)) { coordinates += found.map { Int64($0 / stride % size) } }
             return [ReferenceTensor(.int64, [shape.count, found.count], .integers(coordinates))]
-        }).sampled(nonZeroSamples),
+        }
+    ).sampled(nonZeroSamples),
     OperatorDefinition(
         "Unique", since: [11, 28], "(X: T) -> (Y: T, indices?: int64, inverse_indices?: int64, counts?: int64)",
         types: ["T": .any], attributes: ["axis": .optional(.int), "sorted": .int(1)], numericClass: .property,
@@ -76,7 +78,8 @@ let selectionOperators: [OperatorDefinition] = [
                 ReferenceTensor(.int64, [inverse.count], .integers(inverse)),
                 ReferenceTensor(.int64, [groups.count], .integers(groups.map { Int64($0.count) })),
             ]
-        }).sampled(uniqueSamples),
+        }
+    ).sampled(uniqueSamples),
 ]
 
 extension ReferenceTensor {
@@ -144,7 +147,8 @@ private func lexicographic<Element>(_ values: [Element], _ length: Int, by isLes
     let (a, b) = (context.size(3...9), context.size(11...40))
     return [
         Sample("flat", [.init(type, [a, b]), .init(.bool, [a * b])]), Sample("short", [.init(type, [a, b]), .init(.bool, [b])]),
-        Sample("rows", [.init(type, [a, b]), .init(.bool, [a])], ["axis": .int(0)]), Sample("columns", [.init(type, [a, b]), .init(.bool, [b])], ["axis": .int(1)]),
+        Sample("rows", [.init(type, [a, b]), .init(.bool, [a])], ["axis": .int(0)]),
+        Sample("columns", [.init(type, [a, b]), .init(.bool, [b])], ["axis": .int(1)]),
         Sample("large", [.init(type, [33, 65]), .init(.bool, [65])], ["axis": .int(1)]),
     ] + (context.version >= 11 ? [Sample("negative", [.init(type, [2, a, b]), .init(.bool, [b])], ["axis": .int(-1)])] : [])
 }
@@ -153,7 +157,9 @@ private func lexicographic<Element>(_ values: [Element], _ length: Int, by isLes
     let type = context.type
     let values: Sample.Values = .integers(0...1)
     let (a, b) = (context.size(3...9), context.size(11...40))
-    return ([("matrix", [a, b]), ("vector", [b]), ("rank-3", [2, a, b]), ("empty", [0, b]), ("large", [33, 65])] as [(String, [Int])]).map { Sample($0.0, [.init(type, $0.1, values)]) }
+    return ([("matrix", [a, b]), ("vector", [b]), ("rank-3", [2, a, b]), ("empty", [0, b]), ("large", [33, 65])] as [(String, [Int])]).map {
+        Sample($0.0, [.init(type, $0.1, values)])
+    }
         + [Sample("data", [.init(type, [a, b])])]
 }
 
@@ -165,6 +171,7 @@ private func lexicographic<Element>(_ values: [Element], _ length: Int, by isLes
     return [
         Sample("flat", [.init(type, [b], few)], wanted: all), Sample("unsorted", [.init(type, [b], few)], ["sorted": .int(0)], wanted: all),
         Sample("matrix", [.init(type, [5, b], few)], wanted: all), Sample("values-only", [.init(type, [b], few)]),
-        Sample("rows", [.init(type, [12, 2], type == .bool ? .data() : .integers(0...1))], ["axis": .int(0)], wanted: all), Sample("large", [.init(type, [1200], few)], wanted: all),
+        Sample("rows", [.init(type, [12, 2], type == .bool ? .data() : .integers(0...1))], ["axis": .int(0)], wanted: all),
+        Sample("large", [.init(type, [1200], few)], wanted: all),
     ]
 }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Fourier transforms, windows and the mel filter bank.
@@ -15,7 +15,8 @@ let signalOperators: [OperatorDefinition] = [
             shape[shape.count - 1] = plan.givesReal ? 1 : 2
             return [.tensor(try context.input(0).dataType, try possible(shape))]
         },
-        reference: transform).sampled(dftSamples),
+        reference: transform
+    ).sampled(dftSamples),
     OperatorDefinition(
         "STFT", since: [17], "(signal: T1, frame_step: T2, window?: T1, frame_length?: T2) -> (output: T1)",
         types: ["T1": .floats, "T2": .indices], attributes: ["onesided": .int(1)], numericClass: .composite,
@@ -41,7 +42,8 @@ let signalOperators: [OperatorDefinition] = [
                 }
             }
             return [ReferenceTensor(signal.dataType, context.output(0).shape, .floats(output))]
-        }).sampled(stftSamples),
+        }
+    ).sampled(stftSamples),
     window("HannWindow") { 0.5 - 0.5 * cos($0) },
     window("HammingWindow") { 25.0 / 46 - 21.0 / 46 * cos($0) },
     window("BlackmanWindow") { 0.42 - 0.5 * cos($0) + 0.08 * cos(2 * $0) },
@@ -59,7 +61,8 @@ let signalOperators: [OperatorDefinition] = [
             let type = try context.dataType(attribute: "output_datatype", standard: .float32, among: .numeric)
             return [.tensor(type, try possible([length / 2 + 1, bins]))]
         },
-        reference: melWeights).sampled(melSamples),
+        reference: melWeights
+    ).sampled(melSamples),
 ]
 
 /// A window of `size` samples, by its value at an angle that runs once round (periodic) or to the last sample (symmetric).
@@ -81,8 +84,10 @@ private func window(_ name: String, _ value: @escaping @Sendable (Double) -> Dou
         let size = Double(context.size(9...40))
         let type = context.type
         return [
-            Sample("plain", [.scalar(type, size)]), Sample("symmetric", [.scalar(type, size)], ["periodic": .int(0)]), Sample("one", [.scalar(type, 1)]),
-            Sample("float64", [.scalar(type, size)], ["output_datatype": .int(11)]), Sample("float16", [.scalar(type, size)], ["output_datatype": .int(10)]), Sample("large", [.scalar(type, 1200)]),
+            Sample("plain", [.scalar(type, size)]), Sample("symmetric", [.scalar(type, size)], ["periodic": .int(0)]),
+            Sample("one", [.scalar(type, 1)]),
+            Sample("float64", [.scalar(type, size)], ["output_datatype": .int(11)]),
+            Sample("float16", [.scalar(type, size)], ["output_datatype": .int(10)]), Sample("large", [.scalar(type, 1200)]),
         ]
     }
 }
@@ -220,8 +225,10 @@ private func melWeights(_ context: ReferenceContext) throws(OperatorError) -> [R
             : Sample(name, [.init(type, shape), size, .scalar(.int64, Double(axis))], attributes)
     }
     return [
-        of("real", [2, n, 1], axis: 1), of("complex", [2, n, 2], axis: 1), of("one-sided", [2, n, 1], axis: 1, ["onesided": .int(1)]), of("inverse", [2, n, 2], axis: 1, ["inverse": .int(1)]),
-        of("longer", [2, n, 1], axis: 1, length: n + 3), of("shorter", [2, n, 2], axis: 1, length: n - 2), of("first", [n, 3, 2], axis: 0), of("power-of-two", [1, 64, 2], axis: 1),
+        of("real", [2, n, 1], axis: 1), of("complex", [2, n, 2], axis: 1), of("one-sided", [2, n, 1], axis: 1, ["onesided": .int(1)]),
+        of("inverse", [2, n, 2], axis: 1, ["inverse": .int(1)]),
+        of("longer", [2, n, 1], axis: 1, length: n + 3), of("shorter", [2, n, 2], axis: 1, length: n - 2), of("first", [n, 3, 2], axis: 0),
+        of("power-of-two", [1, 64, 2], axis: 1),
         of("large", [3, 200, 2], axis: 1),
     ]
 }
@@ -231,14 +238,18 @@ private func melWeights(_ context: ReferenceContext) throws(OperatorError) -> [R
     return [
         Sample("window", [.init(type, [1, 64, 1]), .scalar(.int64, 8), .init(type, [16], .data(0...1))]),
         Sample("length", [.init(type, [2, 50, 1]), .scalar(.int64, 5), nil, .scalar(.int64, 16)]),
-        Sample("both-sides", [.init(type, [1, 64, 1]), .scalar(.int64, 8), .init(type, [16], .data(0...1)), .scalar(.int64, 16)], ["onesided": .int(0)]),
+        Sample(
+            "both-sides", [.init(type, [1, 64, 1]), .scalar(.int64, 8), .init(type, [16], .data(0...1)), .scalar(.int64, 16)],
+            ["onesided": .int(0)]),
     ]
 }
 
 @Sendable private func melSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     func of(_ name: String, _ bins: Double, _ length: Double, _ high: Double, _ attributes: [String: Attribute] = [:]) -> Sample {
-        Sample(name, [.scalar(type, bins), .scalar(type, length), .scalar(type, 8192), .scalar(.float32, 0), .scalar(.float32, high)], attributes)
+        Sample(
+            name, [.scalar(type, bins), .scalar(type, length), .scalar(type, 8192), .scalar(.float32, 0), .scalar(.float32, high)],
+            attributes)
     }
     return [of("small", 8, 16, 4096), of("large", 40, 256, 4000), of("float64", 8, 32, 4096, ["output_datatype": .int(11)])]
 }

@@ -1,6 +1,6 @@
+import Foundation
 // SPDX-License-Identifier: Apache-2.0
 import Graph
-import Foundation
 import Tensors
 
 /// Softmax and its relatives. Before version 13 everything from `axis` on is one line; from then on `axis` alone is.

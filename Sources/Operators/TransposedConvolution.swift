@@ -28,7 +28,8 @@ let transposedConvolutionOperators: [OperatorDefinition] = [
             let window = try transposedWindow(context.attributes, x.shape, w.shape)
             return [.tensor(x.dataType, try possible([x.shape[0], channels] + window.inputShape))]
         },
-        reference: convolveTransposed).sampled(convTransposeSamples).summing({ context in (context.inputs[1]?.count ?? 1) / max(context.inputs[1]?.shape[1] ?? 1, 1) }),
+        reference: convolveTransposed
+    ).sampled(convTransposeSamples).summing({ context in (context.inputs[1]?.count ?? 1) / max(context.inputs[1]?.shape[1] ?? 1, 1) }),
     OperatorDefinition(
         "Col2Im", since: [18], "(input: T, image_shape: int64, block_shape: int64) -> (output: T)", types: ["T": .numeric],
         attributes: ["dilations": .optional(.ints), "pads": .optional(.ints), "strides": .optional(.ints)], numericClass: .dot,
@@ -60,7 +61,8 @@ let transposedConvolutionOperators: [OperatorDefinition] = [
             }
             if input.dataType.isFloat { return [ReferenceTensor(output.dataType, output.shape, .floats(image))] }
             return [ReferenceTensor(output.dataType, output.shape, .integers(image.map { Int64(exactly: $0) ?? 0 }))]
-        }).sampled(col2ImSamples).summing({ context in context.inputs[2]?.integers.reduce(1) { $0 * Int($1) } ?? 1 }),
+        }
+    ).sampled(col2ImSamples).summing({ context in context.inputs[2]?.integers.reduce(1) { $0 * Int($1) } ?? 1 }),
 ]
 
 /// The window of the convolution that the operator transposes: its input is our output, its output our input.
@@ -138,18 +140,27 @@ private func convolveTransposed(_ context: ReferenceContext) throws(OperatorErro
 @Sendable private func convTransposeSamples(_ context: inout SampleContext) -> [Sample] {
     let type = context.type
     let (h, w) = (context.size(3...6), context.size(4...9))
-    func of(_ name: String, _ input: [Int], _ weight: [Int], _ attributes: [String: [Int64]] = [:], group: Int64 = 1, bias: Bool = true) -> Sample {
+    func of(_ name: String, _ input: [Int], _ weight: [Int], _ attributes: [String: [Int64]] = [:], group: Int64 = 1, bias: Bool = true)
+        -> Sample
+    {
         var all = attributes.mapValues { Attribute.ints($0) }
         if group != 1 { all["group"] = .int(group) }
         return Sample(name, [.init(type, input), .init(type, weight), bias ? .init(type, [weight[1] * Int(group)]) : nil].trimmed, all)
     }
     return [
-        of("plain", [1, 3, h, w], [3, 2, 3, 3]), of("no-bias", [2, 3, h, w], [3, 2, 3, 3], bias: false), of("strided", [1, 2, h, w], [2, 3, 3, 3], ["strides": [2, 2]]),
-        of("padded", [1, 2, h, w], [2, 3, 3, 3], ["pads": [1, 1, 1, 1], "strides": [2, 2]]), of("dilated", [1, 2, h, w], [2, 2, 2, 2], ["dilations": [2, 3]]),
-        of("output-padding", [1, 2, h, w], [2, 3, 3, 3], ["strides": [3, 2], "output_padding": [1, 1]]), of("grouped", [1, 4, h, w], [4, 3, 3, 3], group: 2),
-        of("one-axis", [1, 3, 4 * w], [3, 2, 5], ["strides": [2]]), of("three-axes", [1, 2, 3, 3, 4], [2, 2, 2, 3, 2], ["strides": [2, 1, 2]]),
-        of("output-shape", [1, 2, 3, 3], [2, 2, 3, 3], ["strides": [3, 2], "output_shape": [10, 8]]), of("large", [2, 9, 8, 9], [9, 8, 3, 3], ["strides": [2, 2]]),
-        Sample("same-upper", [.init(type, [1, 2, h, w]), .init(type, [2, 2, 3, 3])], ["auto_pad": .string("SAME_UPPER"), "strides": .ints([2, 2])]),
+        of("plain", [1, 3, h, w], [3, 2, 3, 3]), of("no-bias", [2, 3, h, w], [3, 2, 3, 3], bias: false),
+        of("strided", [1, 2, h, w], [2, 3, 3, 3], ["strides": [2, 2]]),
+        of("padded", [1, 2, h, w], [2, 3, 3, 3], ["pads": [1, 1, 1, 1], "strides": [2, 2]]),
+        of("dilated", [1, 2, h, w], [2, 2, 2, 2], ["dilations": [2, 3]]),
+        of("output-padding", [1, 2, h, w], [2, 3, 3, 3], ["strides": [3, 2], "output_padding": [1, 1]]),
+        of("grouped", [1, 4, h, w], [4, 3, 3, 3], group: 2),
+        of("one-axis", [1, 3, 4 * w], [3, 2, 5], ["strides": [2]]),
+        of("three-axes", [1, 2, 3, 3, 4], [2, 2, 2, 3, 2], ["strides": [2, 1, 2]]),
+        of("output-shape", [1, 2, 3, 3], [2, 2, 3, 3], ["strides": [3, 2], "output_shape": [10, 8]]),
+        of("large", [2, 9, 8, 9], [9, 8, 3, 3], ["strides": [2, 2]]),
+        Sample(
+            "same-upper", [.init(type, [1, 2, h, w]), .init(type, [2, 2, 3, 3])],
+            ["auto_pad": .string("SAME_UPPER"), "strides": .ints([2, 2])]),
     ]
 }
 
@@ -159,8 +170,10 @@ private func convolveTransposed(_ context: ReferenceContext) throws(OperatorErro
         Sample(name, [.init(type, input), .vector(image), .vector(block)], attributes.mapValues { .ints($0) })
     }
     return [
-        of("plain", [1, 5, 5], [5, 5], [1, 5]), of("overlapping", [2, 18, 9], [5, 5], [3, 3]), of("strided", [1, 9, 4], [5, 5], [3, 3], ["strides": [2, 2]]),
-        of("padded", [1, 5, 15], [5, 5], [1, 5], ["pads": [0, 1, 0, 1]]), of("dilated", [1, 4, 5], [6, 6], [2, 2], ["dilations": [1, 5]]),
+        of("plain", [1, 5, 5], [5, 5], [1, 5]), of("overlapping", [2, 18, 9], [5, 5], [3, 3]),
+        of("strided", [1, 9, 4], [5, 5], [3, 3], ["strides": [2, 2]]),
+        of("padded", [1, 5, 15], [5, 5], [1, 5], ["pads": [0, 1, 0, 1]]),
+        of("dilated", [1, 4, 5], [6, 6], [2, 2], ["dilations": [1, 5]]),
         of("large", [2, 36, 100], [12, 12], [3, 3]), of("one-axis", [1, 6, 7], [9], [3]),
     ]
 }

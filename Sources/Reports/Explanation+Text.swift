@@ -64,7 +64,8 @@ extension Explanation {
     private func text(_ pass: Pass) -> String {
         let owner = pass.plugin.map { " of \($0)" } ?? ""
         let figures = (pass.figures ?? [:]).sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }.joined()
-        return "pass \(pass.name)\(owner): \(pass.rewrites) \(pass.rewrites == 1 ? "rewrite" : "rewrites"), \(pass.nodesBefore) → \(pass.nodesAfter) nodes\(figures)"
+        return
+            "pass \(pass.name)\(owner): \(pass.rewrites) \(pass.rewrites == 1 ? "rewrite" : "rewrites"), \(pass.nodesBefore) → \(pass.nodesAfter) nodes\(figures)"
     }
 
     private func text(_ pin: Pin) -> String {

@@ -29,7 +29,8 @@ private func replacements(_ choice: Choice) -> [(mark: String, text: String)] {
         case .both: "Relu, and chains of Relu, Neg and Abs,"
         }
     return [
-        ("@WORK@", work), ("SB_FAMILY_PLACEHOLDER", "SB_FAMILY_\(choice.family.rawValue.uppercased())"), ("@FAMILY@", choice.family.rawValue),
+        ("@WORK@", work), ("SB_FAMILY_PLACEHOLDER", "SB_FAMILY_\(choice.family.rawValue.uppercased())"),
+        ("@FAMILY@", choice.family.rawValue),
         ("@BUILD@", choice.language.build), ("@TEST@", choice.language.test), ("@LIBRARY@", "./\(choice.libraryFile)"),
         ("@SOURCE@", choice.language.source), ("@LEVEL@", choice.mode.hasGraphs ? "graphs" : "operators"),
         ("@VENDOR@", choice.language == .swift ? escapedForSwift(choice.vendor) : escapedForC(choice.vendor)),
@@ -44,13 +45,15 @@ extension Choice {
     /// By the file's place in the new folder: the template's, relative to `Templates`.
     var files: [(file: String, template: String)] {
         let common = [
-            ("README.md", "common/README.md"), (".gitignore", "common/gitignore"), (".github/workflows/conformance.yml", "common/github.yml"),
+            ("README.md", "common/README.md"), (".gitignore", "common/gitignore"),
+            (".github/workflows/conformance.yml", "common/github.yml"),
             (".gitlab-ci.yml", "common/gitlab-ci.yml"), ("Jenkinsfile", "common/Jenkinsfile"),
         ]
         switch language {
         case .c:
             return common + [
-                ("\(name).c", "c/plugin.c"), ("Makefile", "common/Makefile"), ("CMakeLists.txt", "common/CMakeLists.txt"), ("test.c", "common/test.c"),
+                ("\(name).c", "c/plugin.c"), ("Makefile", "common/Makefile"), ("CMakeLists.txt", "common/CMakeLists.txt"),
+                ("test.c", "common/test.c"),
             ]
         case .cpp:
             return common + [
@@ -60,7 +63,8 @@ extension Choice {
         case .swift:
             return common + [
                 ("Package.swift", "swift/Package.swift"), ("Sources/\(module)/Plugin.swift", "swift/plugin.swift"),
-                ("Sources/CSouthbridge/southbridge.c", "swift/southbridge.c"), ("Tests/\(module)Tests/PluginTests.swift", "swift/tests.swift"),
+                ("Sources/CSouthbridge/southbridge.c", "swift/southbridge.c"),
+                ("Tests/\(module)Tests/PluginTests.swift", "swift/tests.swift"),
             ]
         }
     }

@@ -7,6 +7,7 @@ import ONNX
 public struct Model: Sendable {
     /// An input or output.
     public struct Port: Sendable, Hashable {
+        /// As the model calls it.
         public let name: String
         /// Nil where the model does not say.
         public let elementType: ElementType?
@@ -26,7 +27,9 @@ public struct Model: Sendable {
         do { graph = try readModel(data: Data(bytes)).graph } catch { throw RuntimeError(error) }
     }
 
+    /// In the model's order.
     public var inputs: [Port] { graph.inputs.map { Port(graph[$0]) } }
+    /// In the model's order.
     public var outputs: [Port] { graph.outputs.map { Port(graph[$0]) } }
 }
 

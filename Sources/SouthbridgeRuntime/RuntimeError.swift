@@ -6,7 +6,9 @@ import Southbound
 
 /// What went wrong, in a sentence that says what to do.
 public struct RuntimeError: Error, Sendable, CustomStringConvertible {
+    /// What kind of error it is, for a program to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// Its name.
         public let description: String
 
         /// An argument: a device that is not there, an input that is missing or has the wrong type or shape.
@@ -27,6 +29,7 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
         public static let installation = Code(description: "installation")
     }
 
+    /// What kind of error it is.
     public let code: Code
     /// For a person.
     public let description: String

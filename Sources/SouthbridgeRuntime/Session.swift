@@ -12,7 +12,9 @@ import Tensors
 public final class Session: Sendable {
     /// Which device runs a node.
     public struct Placement: Sendable, Hashable {
+        /// The node's name in the model.
         public let node: String
+        /// "Conv", say.
         public let operatorName: String
         /// "npu:0"; "host" for what the stack computed itself before the run.
         public let device: String

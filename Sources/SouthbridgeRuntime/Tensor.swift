@@ -31,11 +31,14 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// By axis: how many.
     public var shape: [Int] { host.shape }
+    /// Of all elements.
     public var elementType: ElementType { ElementType(host.dataType) }
     /// The number of elements.
     public var count: Int { host.count }
-    public var bytes: [UInt8] { Array(host.bytes) }
+    /// A copy of the elements' bytes, row by row.
+    public var bytes: [UInt8] { withExtendedLifetime(host) { Array(host.bytes) } }
 
     /// All elements, row by row. Throws if they are of another type.
     public func elements<Element: TensorElement>(as type: Element.Type = Element.self) throws(RuntimeError) -> [Element] {

@@ -36,7 +36,11 @@ package struct SafetensorsFile: Sendable {
         struct Fields: Decodable {
             var dtype: String?
             var shape: [Int]?
-            var data_offsets: [Int]?
+            var dataOffsets: [Int]?
+            enum CodingKeys: String, CodingKey {
+                case dtype, shape
+                case dataOffsets = "data_offsets"
+            }
         }
         let start = 8 + Int(length)
         guard let header = try? JSONDecoder().decode([String: Fields].self, from: data.dropFirst(8).prefix(Int(length))) else {
@@ -44,20 +48,23 @@ package struct SafetensorsFile: Sendable {
         }
         var entries: [String: Entry] = [:]
         for (name, fields) in header where name != "__metadata__" {
-            guard let elementType = fields.dtype, let shape = fields.shape, let offsets = fields.data_offsets, offsets.count == 2 else {
+            guard let elementType = fields.dtype, let shape = fields.shape, let offsets = fields.dataOffsets, offsets.count == 2 else {
                 throw damaged("tensor '\(name)' lacks dtype, shape or data_offsets")
             }
             guard offsets[0] >= 0, offsets[0] <= offsets[1], offsets[1] <= data.count - start else {
                 throw damaged("tensor '\(name)' lies at \(offsets), outside the file")
             }
-            guard let type = DataType(safetensors: elementType) else { throw damaged("tensor '\(name)' has the unknown type '\(elementType)'") }
+            guard let type = DataType(safetensors: elementType) else {
+                throw damaged("tensor '\(name)' has the unknown type '\(elementType)'")
+            }
             guard let count = elementCount(shape), type.byteCount(of: count) == offsets[1] - offsets[0] else {
                 throw damaged("tensor '\(name)' of type \(elementType) and shape \(shape) cannot have \(offsets[1] - offsets[0]) bytes")
             }
             entries[name] = Entry(elementType: elementType, shape: shape, range: start + offsets[0]..<start + offsets[1])
         }
         var end = start
-        for entry in entries.values.sorted(by: { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }) {
+        for entry in entries.values.sorted(by: { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) })
+        {
             guard entry.range.lowerBound == end else { throw damaged("its tensors overlap or leave a gap") }
             end = entry.range.upperBound
         }
@@ -75,7 +82,11 @@ package struct SafetensorsFile: Sendable {
         let stored = DataType(safetensors: entry.elementType)!
         let type = dataType ?? stored
         guard type == stored || stored == .uint8 else { throw TensorError("tensor '\(name)' is \(stored.name), not \(type.name)") }
-        do { return try HostTensor(type, shape ?? entry.shape, bytes: data[data.startIndex..<data.endIndex].dropFirst(entry.range.lowerBound).prefix(entry.range.count)) } catch {
+        do {
+            return try HostTensor(
+                type, shape ?? entry.shape,
+                bytes: data[data.startIndex..<data.endIndex].dropFirst(entry.range.lowerBound).prefix(entry.range.count))
+        } catch {
             throw error as? TensorError ?? TensorError("tensor '\(name)': \(error)")
         }
     }
@@ -83,7 +94,8 @@ package struct SafetensorsFile: Sendable {
 
 extension DataType {
     private static let safetensors: [String: DataType] = [
-        "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16, "F8_E4M3": .float8e4m3fn, "F8_E5M2": .float8e5m2, "I64": .int64,
+        "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16, "F8_E4M3": .float8e4m3fn, "F8_E5M2": .float8e5m2,
+        "I64": .int64,
         "I32": .int32, "I16": .int16, "I8": .int8, "U64": .uint64, "U32": .uint32, "U16": .uint16, "U8": .uint8, "BOOL": .bool,
     ]
 

@@ -21,7 +21,8 @@ import Testing
     private static let network = repository.appending(path: "build/networks/squeezenet/model.onnx")
 
     private func explain(_ more: String..., in folder: URL) throws -> CommandResult {
-        try runCommand(products.appending(path: "southbridge").path, ["explain", Self.network.path] + more, in: folder,
+        try runCommand(
+            products.appending(path: "southbridge").path, ["explain", Self.network.path] + more, in: folder,
             environment: ["SOUTHBRIDGE_CACHE": folder.path])
     }
 
@@ -47,7 +48,10 @@ import Testing
     @Test func aPinIsKeptAndItsCostIsTold() throws {
         try withTemporaryFolder { folder in
             let explanation = try decoded(explain("--device", "npu,cpu", "--place", "op:MaxPool=cpu:0", "--json", in: folder))
-            #expect(explanation.nodes.filter { $0.operator == "MaxPool" }.allSatisfy { $0.device == "cpu:0" && $0.reason.contains("op:MaxPool=cpu:0") })
+            #expect(
+                explanation.nodes.filter { $0.operator == "MaxPool" }.allSatisfy {
+                    $0.device == "cpu:0" && $0.reason.contains("op:MaxPool=cpu:0")
+                })
             let pin = try #require(explanation.pins.first)
             #expect(pin.nodes.count == 3 && pin.seconds >= pin.secondsWithout * (1 - 1e-9))
             let text = try explain("--device", "npu,cpu", "--place", "op:MaxPool=cpu:0", "--node", "MaxPool", in: folder)

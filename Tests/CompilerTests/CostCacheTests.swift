@@ -4,8 +4,8 @@ import Execution
 import Foundation
 import Graph
 import Southbound
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Measured costs: taken, kept, found again, and left alone when they are not what they should be.

@@ -41,7 +41,8 @@ import Testing
             #expect(status == 0 && report.verdict == nil, "\(device): \(report.verdict?.message ?? "")")
             // All nodes by themselves and chained, but for those inside of programs, which have no chained value of their own.
             // What passes put in between is no value of the model.
-            #expect(report.nodes.allSatisfy { ($0.alone ?? $0.group ?? $0.chained) != nil || $0.message?.hasPrefix("a pass made it") == true })
+            #expect(
+                report.nodes.allSatisfy { ($0.alone ?? $0.group ?? $0.chained) != nil || $0.message?.hasPrefix("a pass made it") == true })
             #expect(report.nodes.contains { $0.chained != nil })
             #expect(report.peakBytes >= report.activationBytes && report.activationBytes > 0)
         }
@@ -61,7 +62,8 @@ import Testing
     }
 
     @Test(arguments: ["flip:1", "wrong-copy:3"]) func aFaultOfTheChipIsNamed(_ fault: String) throws {
-        let (status, report) = try debug(Self.network("llama_small"), "--device", "npu,cpu", "--strategy", "preference", "--option", "npu.fault=\(fault)")
+        let (status, report) = try debug(
+            Self.network("llama_small"), "--device", "npu,cpu", "--strategy", "preference", "--option", "npu.fault=\(fault)")
         #expect(status == 1)
         // The first work that the chip does is the first node that it runs.
         #expect(report.verdict?.node == report.nodes.first { $0.device == "npu:0" }?.name)

@@ -27,7 +27,10 @@ import Testing
     @Test func theSameSeedGivesTheSameCalls() throws {
         for generated in Self.cases.filter({ $0.id.hashed % 97 == 0 }) {
             let (one, two) = (try generated.call(seed: 7), try generated.call(seed: 7))
-            #expect(zip(one.inputs, two.inputs).allSatisfy { Data($0?.bytes ?? .init(start: nil, count: 0)) == Data($1?.bytes ?? .init(start: nil, count: 0)) })
+            #expect(
+                zip(one.inputs, two.inputs).allSatisfy {
+                    Data($0?.bytes ?? .init(start: nil, count: 0)) == Data($1?.bytes ?? .init(start: nil, count: 0))
+                })
             #expect(one.inputs.count == two.inputs.count)
         }
     }
@@ -45,9 +48,12 @@ import Testing
 
     /// Bugs that real chips had (operators), each by a case of its name.
     @Test(arguments: [
-        "MatMul/float32-field-small-then-large-exact", "Transpose/float32-field-factorisation-b-signed", "Add/int64-field-zero-dimensional-signed",
-        "ReduceSum/float32-field-tile-padding-exact", "ReduceMax/float32-field-tile-padding-all-signed", "Attention/float32-field-masked-row-signed",
-        "Attention/float32-field-one-allowed-last-signed", "TopK/float32-field-large-batch-special", "Cast/float32-to-int32-field-not-a-number-signed",
+        "MatMul/float32-field-small-then-large-exact", "Transpose/float32-field-factorisation-b-signed",
+        "Add/int64-field-zero-dimensional-signed",
+        "ReduceSum/float32-field-tile-padding-exact", "ReduceMax/float32-field-tile-padding-all-signed",
+        "Attention/float32-field-masked-row-signed",
+        "Attention/float32-field-one-allowed-last-signed", "TopK/float32-field-large-batch-special",
+        "Cast/float32-to-int32-field-not-a-number-signed",
         "QuantizeLinear/float32-uint8-field-ties-signed", "Max/float32-field-one-input-signed", "Min/float32-field-one-input-signed",
     ]) func fieldBugsHaveCases(name: String) {
         #expect(Self.cases.contains { $0.id == "operators/\(name)" })

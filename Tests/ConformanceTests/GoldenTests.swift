@@ -18,7 +18,8 @@ import Testing
         #expect(Set(cases.map(\.operatorName)).count >= 100)
         for golden in cases {
             let (call, results) = try golden.load()
-            let outputs = try call.definition.evaluate(opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted)
+            let outputs = try call.definition.evaluate(
+                opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted)
             let finding = try Judge(call, facts: .strict, golden: results).finding(on: outputs)
             #expect(finding.failure == nil, "\(golden.id) (\(golden.why)): \(finding.message ?? "")")
         }

@@ -97,13 +97,15 @@ import Testing
     /// The simulated NPU: an artefact runs on its own profile alone, loaded it computes the same, and no byte of it can be changed.
     @Test func simulatedArtefactsBelongToTheirProfile() throws {
         func device(_ profile: String) throws -> Device {
-            try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_npu.so").path), options: ["profile": profile]).openDevice(0)
+            try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_npu.so").path), options: ["profile": profile])
+                .openDevice(0)
         }
         let (edge, cloud) = (try device("edge"), try device("cloud"))
         let compiler = try #require(edge.plugin.compiler)
         let type = TensorDescriptor(.float32, [64, 3])
         let nodes = [("Abs", UInt32(13)), ("Relu", 14)].enumerated().map { index, node in
-            GraphDescriptor.Node(domain: "", operatorName: node.0, version: Int(node.1), attributes: [:], inputs: [index], outputs: [index + 1])
+            GraphDescriptor.Node(
+                domain: "", operatorName: node.0, version: Int(node.1), attributes: [:], inputs: [index], outputs: [index + 1])
         }
         let graph = try GraphDescriptor(plugin: "test", nodes: nodes, values: [type, type, type], inputs: [0], outputs: [2]) { Data() }
         #expect(try compiler.claim(graph, on: edge) == [1, 1])

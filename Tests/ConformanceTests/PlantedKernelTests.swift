@@ -13,7 +13,8 @@ import Testing
             let plugin = try buildPlugin("Tests/Plugins/planted_kernels.c")
             let output = folder.appending(path: "run").path
             let result = try southbridge(
-                "conform", plugin.path, "--level", "operators", "--filter", "operators/\(operatorName)/float32*", "--seed", "11", "--jobs", "1",
+                "conform", plugin.path, "--level", "operators", "--filter", "operators/\(operatorName)/float32*", "--seed", "11", "--jobs",
+                "1",
                 "--output", output)
             #expect(result.status == (operatorName == "Sub" ? 0 : 1), "\(result.error)")
             let report = try Report(decoding: Data(contentsOf: URL(filePath: "\(output)/report.json")))
@@ -43,10 +44,13 @@ import Testing
         try run("Add") { _, cases in
             let failed = cases.values.filter { $0.status == .failed }
             #expect(failed.count > 10)
-            #expect(failed.allSatisfy { $0.message?.contains("with strided inputs: ") == true && [.memory, .numeric].contains($0.failure) })
+            #expect(
+                failed.allSatisfy { $0.message?.contains("with strided inputs: ") == true && [.memory, .numeric].contains($0.failure) })
             #expect(failed.contains { $0.message?.contains("past the end") == true })
         }
-        try run("Sub") { _, cases in #expect(cases.values.contains { $0.status == .passed } && !cases.values.contains { $0.status == .failed }) }
+        try run("Sub") { _, cases in
+            #expect(cases.values.contains { $0.status == .passed } && !cases.values.contains { $0.status == .failed })
+        }
     }
 
     @Test func aPlanReusedForAnotherShapeShowsInTheSecondCall() throws {

@@ -11,7 +11,8 @@ import Testing
     private func call(_ name: String, _ inputs: [HostTensor], _ attributes: [(String, Int64)] = []) throws -> OperatorCall {
         let definition = try #require(OperatorCatalog.standard["", name])
         return OperatorCall(
-            definition, opset: definition.since.last!, attributes: Dictionary(uniqueKeysWithValues: attributes.map { ($0, .int($1)) }), inputs: inputs)
+            definition, opset: definition.since.last!, attributes: Dictionary(uniqueKeysWithValues: attributes.map { ($0, .int($1)) }),
+            inputs: inputs)
     }
 
     private func numbers(_ shape: [Int], _ step: Double = 0.37) throws -> HostTensor {
@@ -33,7 +34,8 @@ import Testing
     }
 
     @Test func rightResultsKeepThem() throws {
-        for related in RelatedCase.candidates() where related.base.type == .float32 && ["MatMul", "Softmax", "Add", "Conv"].contains(related.base.operatorName) {
+        for related in RelatedCase.candidates()
+        where related.base.type == .float32 && ["MatMul", "Softmax", "Add", "Conv"].contains(related.base.operatorName) {
             let call = try related.base.call(seed: 4)
             guard let other = related.relation.related(to: call) else { continue }
             let finding = other.finding(
@@ -47,7 +49,8 @@ import Testing
         let padded = try #require(Relation.paddedBatch.related(to: call))
         // A kernel that subtracts the greatest of the whole batch: NaN of the added entries reaches all.
         let spoiled = try HostTensor(.float32, [5, 4], doubles: [Double](repeating: .nan, count: 20))
-        let finding = padded.finding(on: try evaluate(call), [spoiled], try Judge(call, facts: .strict), try Judge(padded.other, facts: .strict))
+        let finding = padded.finding(
+            on: try evaluate(call), [spoiled], try Judge(call, facts: .strict), try Judge(padded.other, facts: .strict))
         #expect(finding.failure == .numeric)
     }
 
@@ -58,7 +61,8 @@ import Testing
         var values = wrong.decodedDoubles()
         values[7] *= 1.001
         wrong = try HostTensor(.float32, wrong.shape, doubles: values)
-        let finding = related.finding(on: try evaluate(call), [wrong], try Judge(call, facts: .strict), try Judge(related.other, facts: .strict))
+        let finding = related.finding(
+            on: try evaluate(call), [wrong], try Judge(call, facts: .strict), try Judge(related.other, facts: .strict))
         #expect(finding.failure == .numeric && finding.message?.contains("element 7") == true)
     }
 

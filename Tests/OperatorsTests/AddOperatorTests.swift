@@ -3,8 +3,6 @@ import Conformance
 import Foundation
 import Graph
 import HardwareModel
-import Graph
-import HardwareModel
 import Operators
 import Tensors
 import TestSupport

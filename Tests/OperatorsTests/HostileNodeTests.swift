@@ -121,7 +121,8 @@ import Testing
         let definition = try #require(OperatorCatalog.standard["", name])
         do {
             let version = try definition.check(
-                opset: OperatorCatalog.opsets.upperBound, attributes: attributes, inputTypes: Array(types.prefix(shapes.count)), outputCount: 1)
+                opset: OperatorCatalog.opsets.upperBound, attributes: attributes, inputTypes: Array(types.prefix(shapes.count)),
+                outputCount: 1)
             _ = try definition.infer(
                 InferenceContext(
                     attributes: NodeAttributes(version: version, given: attributes, rules: definition.attributes),
@@ -137,7 +138,8 @@ import Testing
         #expect(try refusal("Add", [[1 << 40, 1], [1, 1 << 40]]).contains("1099511627776"))
         #expect(try refusal("MatMul", [[2, 3], [4, 5]]).contains("3") && refusal("MatMul", [[2, 3], [4, 5]]).contains("4"))
         #expect(try refusal("Relu", [[2]], types: [.bool]) == "input 'X' of Relu cannot have type bool")
-        #expect(try refusal("Add", [[2], [2]], types: [.float32, .int32]).contains("has type int32, but another input of type T has float32"))
+        #expect(
+            try refusal("Add", [[2], [2]], types: [.float32, .int32]).contains("has type int32, but another input of type T has float32"))
         #expect(try refusal("Softmax", [[2]], ["axis": .string("last")]) == "attribute 'axis' of Softmax must be of kind int, not string")
         #expect(try refusal("Softmax", [[2]], ["axis": .int(7)]).contains("axis"))
         #expect(try refusal("Softmax", [[2]], ["temperature": .float(1)]) == "Softmax has no attribute 'temperature'")

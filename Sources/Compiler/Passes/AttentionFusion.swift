@@ -5,7 +5,8 @@ import Tensors
 
 extension Pass {
     static let attentionFusion = Pass(
-        "fuse-attention", help: "make Attention of Softmax(Q K^T scale + mask) V with 4 axes, where a device has a kernel for it", stage: .fuse
+        "fuse-attention", help: "make Attention of Softmax(Q K^T scale + mask) V with 4 axes, where a device has a kernel for it",
+        stage: .fuse
     ) { graph in
         let product = Pattern.node("MatMul", [.value("q"), .value("kt")], named: "scores")
         let scores = Pattern.either([.mul(product, .scalar("factor")), .node("Div", [product, .scalar("divisor")]), product])
@@ -28,7 +29,8 @@ extension Pass {
             value.shape.count == 4, query.shape[..<2] == key.shape[..<2], query.shape[..<2] == value.shape[..<2],
             !query.shape.contains(0), !key.shape.contains(0), !value.shape.contains(0),
             let softmax = graph.node(writing: weights, "Softmax"), [-1, 3].contains(softmax.node.int("axis") ?? -1),
-            let transpose = graph.node(writing: kt, "Transpose"), let source = transpose.node.inputs[0], let order = transpose.node.ints("perm"),
+            let transpose = graph.node(writing: kt, "Transpose"), let source = transpose.node.inputs[0],
+            let order = transpose.node.ints("perm"),
             order.count == 4
         else { return false }
         var scale = match.numbers["factor"] ?? 1
@@ -38,7 +40,8 @@ extension Pass {
         if mask != nil {
             // Q K^T keeps its own shape.
             let scores = query.shape[..<3] + [key.shape[3]]
-            guard let given = graph.type(mask), given.dataType == query.dataType, given.shape.count == 4, broadcastShape([Array(scores), given.shape]) == Array(scores)
+            guard let given = graph.type(mask), given.dataType == query.dataType, given.shape.count == 4,
+                broadcastShape([Array(scores), given.shape]) == Array(scores)
             else { return false }
         }
         // K itself, where only K^T is there: its transpose with the last two axes the other way round.

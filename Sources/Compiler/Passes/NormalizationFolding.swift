@@ -4,7 +4,8 @@ import Tensors
 
 extension Pass {
     static let normalizationFolding = Pass(
-        "fold-batch-normalization", help: "put a BatchNormalization of constants into the weights of the convolution before it", stage: .fuse
+        "fold-batch-normalization", help: "put a BatchNormalization of constants into the weights of the convolution before it",
+        stage: .fuse
     ) { graph in
         for id in graph.nodes {
             guard let node = graph.node(id), node.isStandard("BatchNormalization"), node.opset >= 9, node.int("training_mode") ?? 0 == 0,

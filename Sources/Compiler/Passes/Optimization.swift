@@ -58,7 +58,8 @@ package struct Optimization {
             offers: { domain, operatorName, version, type in
                 (domain == FusedStep.domain ? all : first).contains { $0.hasOwnKernel(domain, operatorName, version, type) }
             },
-            narrows: narrows, isPinned: { node in pins.contains { matches(node.name, $0) || matches(node.operatorName, $0) } }, mixed: rules.mixed)
+            narrows: narrows, isPinned: { node in pins.contains { matches(node.name, $0) || matches(node.operatorName, $0) } },
+            mixed: rules.mixed)
     }
 
     private func kernelLibraries(_ asked: ArraySlice<Device>) -> [OperatorLibrary] {

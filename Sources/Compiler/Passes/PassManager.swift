@@ -63,7 +63,8 @@ package struct PassManager: Sendable {
 
     /// Runs a pass once. Returns what is wrong with it, the graph then as before; nil if nothing is.
     private func run(
-        _ pass: Pass, _ graph: inout PassGraph, _ expected: [InferredOutput?], _ checker: inout PassVerifier.Checker?, _ report: inout PassReport
+        _ pass: Pass, _ graph: inout PassGraph, _ expected: [InferredOutput?], _ checker: inout PassVerifier.Checker?,
+        _ report: inout PassReport
     ) throws -> String? {
         let clock = ContinuousClock()
         let start = clock.now

@@ -42,7 +42,8 @@ extension Pass {
         let square = Pattern.either([.node("Pow", [centred, .number(2)]), .mul(centred, centred)])
         let deviation = Pattern.node("Sqrt", [.add(.node("ReduceMean", [square], named: "variance"), .scalar("epsilon"))])
         let normal = Pattern.either([
-            .node("Div", [centred, deviation]), .mul(centred, .node("Reciprocal", [deviation])), .mul(centred, .node("Div", [.number(1), deviation])),
+            .node("Div", [centred, deviation]), .mul(centred, .node("Reciprocal", [deviation])),
+            .mul(centred, .node("Div", [.number(1), deviation])),
         ])
         let scaled = Pattern.mul(normal, .value("scale"))
         func rule(_ root: String, _ pattern: Pattern) -> FusionRule {
@@ -51,7 +52,9 @@ extension Pass {
         return [rule("Add", .add(scaled, .value("bias"))), rule("Mul", scaled)]
     }()
 
-    @Sendable private static func layerNormalization(_ match: Match, _ graph: PassGraph) -> (inputs: [ValueID?], attributes: [String: Attribute])? {
+    @Sendable private static func layerNormalization(_ match: Match, _ graph: PassGraph) -> (
+        inputs: [ValueID?], attributes: [String: Attribute]
+    )? {
         guard let x = match.values["x"], let scale = match.values["scale"], let shape = graph.type(x)?.shape, let width = shape.last,
             let epsilon = match.numbers["epsilon"], epsilon >= 0
         else { return nil }

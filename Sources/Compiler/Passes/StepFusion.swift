@@ -8,7 +8,8 @@ extension Pass {
     private static let bases = ["Conv": 3, "MatMul": 2, "Gemm": 3]
 
     static let epilogueFusion = Pass(
-        "fuse-epilogues", help: "join bias, residual and activation to the convolution or product before them, where a device has a kernel for that",
+        "fuse-epilogues",
+        help: "join bias, residual and activation to the convolution or product before them, where a device has a kernel for that",
         stage: .fuse
     ) { graph in
         for id in graph.nodes {
@@ -25,7 +26,8 @@ extension Pass {
     }
 
     static let elementwiseFusion = Pass(
-        "fuse-elementwise", help: "run elementwise operators that follow each other in one go over memory, where a device has a kernel for that",
+        "fuse-elementwise",
+        help: "run elementwise operators that follow each other in one go over memory, where a device has a kernel for that",
         stage: .fuse
     ) { graph in
         for id in graph.nodes {
@@ -50,7 +52,9 @@ extension Pass {
 
     /// The input of an elementwise node that has the type and shape of its output, rather one that is no constant.
     private static func source(of node: Node, _ graph: PassGraph) -> ValueID? {
-        guard node.domain.isEmpty, FusedStep.unary[node.operatorName] != nil || FusedStep.binary.contains(node.operatorName) else { return nil }
+        guard node.domain.isEmpty, FusedStep.unary[node.operatorName] != nil || FusedStep.binary.contains(node.operatorName) else {
+            return nil
+        }
         let fitting = node.inputs.prefix(FusedStep.binary.contains(node.operatorName) ? 2 : 1).compactMap { $0 }
             .filter { graph.types[$0.index] == graph.types[node.outputs[0]!.index] }
         return fitting.first { graph.constant($0) == nil }

@@ -66,7 +66,9 @@ extension Placer {
             return (question: question, signature: question.signature, scope: scope(of: id), compiled: compiled[id] ?? [])
         }
         for index in devices.indices {
-            let asked = questions.filter { $0.scope.allows(index, devices) && !$0.compiled.contains(index) }.map { ($0.question, $0.signature) }
+            let asked = questions.filter { $0.scope.allows(index, devices) && !$0.compiled.contains(index) }.map {
+                ($0.question, $0.signature)
+            }
             try registry.ask(asked, on: index, isGeneric: false)
         }
     }

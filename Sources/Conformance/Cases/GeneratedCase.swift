@@ -45,7 +45,8 @@ extension GeneratedCase {
             let earlier = samples.first(where: { $0.name == sample })?.after
         else { return nil }
         return GeneratedCase(
-            domain: domain, operatorName: operatorName, version: version, type: type, sample: earlier, family: family, isLatestVersion: isLatestVersion)
+            domain: domain, operatorName: operatorName, version: version, type: type, sample: earlier, family: family,
+            isLatestVersion: isLatestVersion)
     }
 
     /// The inputs that are known before the run, as weights are, by position: those behind the first, in every other case. A plugin may treat them in its

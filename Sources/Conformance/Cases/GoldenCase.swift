@@ -45,7 +45,8 @@ package struct GoldenCase: Sendable {
         let inputs = try record.inputs.map { try $0.map { try $0.tensor(in: file) } }
         let results = try record.outputs.map { try $0.map { try $0.result(in: file) } }
         return (
-            OperatorCall(definition, opset: record.opset, attributes: attributes, inputs: inputs, wanted: results.map { $0 != nil }), results
+            OperatorCall(definition, opset: record.opset, attributes: attributes, inputs: inputs, wanted: results.map { $0 != nil }),
+            results
         )
     }
 
@@ -79,7 +80,9 @@ struct GoldenManifest: Decodable, Sendable {
 
         private var type: DataType {
             get throws(ConformanceError) {
-                guard let type = DataType.allCases.first(where: { $0.name == dataType }) else { throw .internal("there is no type '\(dataType)'") }
+                guard let type = DataType.allCases.first(where: { $0.name == dataType }) else {
+                    throw .internal("there is no type '\(dataType)'")
+                }
                 return type
             }
         }

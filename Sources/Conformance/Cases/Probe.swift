@@ -57,9 +57,13 @@ package struct Probe: Sendable {
             // Fewer bits than the accumulator's, more than a narrower one's. The negative comes five places on: neither its neighbour, nor in the same lane of a vector.
             let term = type == .float32 || type == .float64 ? Double(sign: .plus, exponent: precision - 4, significand: 1) : 0x1p13
             let rows = (0..<count).map { place in (0..<count).map { $0 == place ? term : $0 == (place + 5) % count ? -term : 1 } }
-            inputs = operatorName == "ReduceSum" ? [try tensor(rows.flatMap { $0 }, [count, count]), try tensor64([1])] : try product(rows: rows)
+            inputs =
+                operatorName == "ReduceSum"
+                ? [try tensor(rows.flatMap { $0 }, [count, count]), try tensor64([1])] : try product(rows: rows)
         case .denormals:
-            let values = (0..<8).map { Double(sign: $0.isMultiple(of: 2) ? .plus : .minus, exponent: smallestExponent, significand: Double(1 + $0)) }
+            let values = (0..<8).map {
+                Double(sign: $0.isMultiple(of: 2) ? .plus : .minus, exponent: smallestExponent, significand: Double(1 + $0))
+            }
             switch operatorName {
             case "Add": inputs = [try tensor(values, [8]), try tensor([0], [1])]
             case "Mul": inputs = [try tensor(values, [8]), try tensor([1], [1])]
@@ -69,7 +73,8 @@ package struct Probe: Sendable {
         }
         let opset = definition.since.last ?? 1
         return OperatorCall(
-            definition, opset: max(opset, OperatorCatalog.opsets.lowerBound), attributes: operatorName == "ReduceSum" ? ["keepdims": .int(0)] : [:],
+            definition, opset: max(opset, OperatorCatalog.opsets.lowerBound),
+            attributes: operatorName == "ReduceSum" ? ["keepdims": .int(0)] : [:],
             inputs: inputs)
     }
 
@@ -81,10 +86,13 @@ package struct Probe: Sendable {
             let expected = (1..<precision).map { 1 + Double(sign: .plus, exponent: -$0, significand: 1) }
             guard let lost = zip(actual, expected).enumerated().first(where: { $0.element.0 != $0.element.1 })?.offset else { return nil }
             let kept = lost + 1
-            return kept < declared ? "declares that products keep \(declared) bits of their \(type.name) inputs, but they keep \(kept)" : nil
+            return kept < declared
+                ? "declares that products keep \(declared) bits of their \(type.name) inputs, but they keep \(kept)" : nil
         case .accumulator:
             if facts.accumulator(for: type) == type, type == .float16 || type == .bfloat16 { return nil }
-            guard let expected = try? reference(call), let wrong = actual.indices.first(where: { actual[$0] != expected[$0] }) else { return nil }
+            guard let expected = try? reference(call), let wrong = actual.indices.first(where: { actual[$0] != expected[$0] }) else {
+                return nil
+            }
             return "declares sums in \(facts.accumulator(for: type).name), but a sum of ones with a large term at place \(wrong) "
                 + "gives \(actual[wrong]), not \(expected[wrong])"
         case .denormals:

@@ -166,9 +166,11 @@ extension Bounds {
     /// Floats that an integer type holds are cut off at the point; what comes of NaN and of those outside it is open, but the same value gives the same result at
     /// every place. Nil where all are inside.
     private func consistentCast(_ index: Int) -> (@Sendable ([HostTensor?]) -> String?)? {
-        guard let input = context.inputs.first.flatMap({ $0 }), case .floats(let values) = input.elements, let result = results[index] else { return nil }
+        guard let input = context.inputs.first.flatMap({ $0 }), case .floats(let values) = input.elements, let result = results[index]
+        else { return nil }
         let bits = result.dataType.bits
-        let (low, high) = result.dataType.kind == .unsignedInteger ? (0.0, exp2(Double(bits))) : (-exp2(Double(bits - 1)), exp2(Double(bits - 1)))
+        let (low, high) =
+            result.dataType.kind == .unsignedInteger ? (0.0, exp2(Double(bits))) : (-exp2(Double(bits - 1)), exp2(Double(bits - 1)))
         let isInside = values.map { $0.rounded(.towardZero) >= low && $0.rounded(.towardZero) < high }
         if isInside.allSatisfy({ $0 }) { return nil }
         let expected = result.wrappedIntegers

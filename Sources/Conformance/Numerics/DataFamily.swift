@@ -39,7 +39,8 @@ package enum DataFamily: String, Sendable, Hashable, CaseIterable {
         case .product: families = [.signed, .positive]
         case .variance, .normalisation: families = [.signed, .shifted, .wide]
         case .softmax: families = [.signed, .wide, .shifted]
-        case .composite where definition.domain == FusedStep.domain && definition.terms != nil: families = [.exact, .signed, .positive, .cancelling]
+        case .composite where definition.domain == FusedStep.domain && definition.terms != nil:
+            families = [.exact, .signed, .positive, .cancelling]
         case .composite: families = [.signed, .positive]
         default: families = [.signed, .wide, .special]
         }

@@ -107,12 +107,16 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
         let attributes = judge.context.attributes
         guard
             let steps = try? FusedStep.steps(
-                names: attributes.strings("steps") ?? [], operands: attributes.ints("operands") ?? [], reversed: attributes.ints("reversed") ?? [],
+                names: attributes.strings("steps") ?? [], operands: attributes.ints("operands") ?? [],
+                reversed: attributes.ints("reversed") ?? [],
                 parameters: attributes.floats("parameters") ?? [])
         else { return nil }
         var call = judge.call
         call.attributes.merge(FusedStep.attributes(change(steps))) { $1 }
-        guard let context = try? call.definition.context(opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted) else { return nil }
+        guard
+            let context = try? call.definition.context(
+                opset: call.opset, attributes: call.attributes, inputs: call.inputs, wanted: call.wanted)
+        else { return nil }
         return (try? call.definition.results(context))?[output]
     }
 

@@ -42,7 +42,10 @@ final class GroupTrust: Sendable {
         let chosen = Mutex(Set<String>())
         DispatchQueue.concurrentPerform(iterations: groups.count) { position in
             let members = groups[position].sortedByID()
-            let kinds = OperatorCatalog.standard[members[0].domain, members[0].operatorName].map { PlantedFault.kinds(for: $0, type: members[0].type) } ?? []
+            let kinds =
+                OperatorCatalog.standard[members[0].domain, members[0].operatorName].map {
+                    PlantedFault.kinds(for: $0, type: members[0].type)
+                } ?? []
             var noticed = Set<PlantedFault>()
             var ids = [members[0].id]
             for member in members where noticed.count < kinds.count {

@@ -55,7 +55,8 @@ package struct Reproduction {
     private func testCase(_ id: String) throws(ConformanceError) -> Case {
         let files = folder.appending(path: RunStore.failureFolder(id))
         // A golden case is run as the suite runs it: its files hold its results already rounded. So is a graph: its bounds are not in its files.
-        if let result = log.cases.first(where: { $0.id == id }), ![GoldenCase.suite, GraphCase.suite, PassCase.suite].contains(result.suite),
+        if let result = log.cases.first(where: { $0.id == id }),
+            ![GoldenCase.suite, GraphCase.suite, PassCase.suite].contains(result.suite),
             access(files.appending(path: "model.onnx").path, R_OK) == 0
         {
             if result.suite == Case.generatedSuite {

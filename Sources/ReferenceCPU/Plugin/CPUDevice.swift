@@ -53,7 +53,9 @@ package final class CPUDevice: Device {
         memcpy(to, from, Int(bytes))
     }
 
-    package func fill(_ bytes: UInt64, of destination: Location<CPUBuffer>, with byte: UInt8, on stream: InlineStream?) throws(PluginFailure) {
+    package func fill(_ bytes: UInt64, of destination: Location<CPUBuffer>, with byte: UInt8, on stream: InlineStream?)
+        throws(PluginFailure)
+    {
         memset(try address(destination, bytes), Int32(byte), Int(bytes))
     }
 
@@ -61,7 +63,6 @@ package final class CPUDevice: Device {
         guard space < spaceCount else { throw .invalid("there is no memory space \(space)") }
         return space == 0 ? UInt64(allocated.load(ordering: .relaxed)) : 0
     }
-
 
     /// Where `bytes` bytes may be read or written. Throws if they reach past the end of a buffer.
     private func address(_ location: Location<CPUBuffer>, _ bytes: UInt64) throws(PluginFailure) -> UnsafeMutableRawPointer {

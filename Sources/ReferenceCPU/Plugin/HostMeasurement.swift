@@ -1,6 +1,6 @@
+import Glibc
 // SPDX-License-Identifier: Apache-2.0
 import PluginKit
-import Glibc
 import ReferenceCPUKernels
 
 /// What a stopwatch says about this machine. Every figure is the best of several tries: others may use the machine, too.

@@ -24,9 +24,11 @@ struct LoweredKernel: Kernel {
     }
 
     init(
-        _ operatorName: String, name: String? = nil, domain: String = "", since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = .deterministic,
+        _ operatorName: String, name: String? = nil, domain: String = "", since: Int, until: Int = 0, types: [DataType],
+        flags: KernelFlags = .deterministic,
         hostInputs: Set<Int> = [], numerics: sb_numerics? = nil, fusion: Fusion? = nil,
-        prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil, lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
+        prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil,
+        lower: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> Lowering
     ) {
         declaration = KernelDeclaration(
             name: name ?? operatorName, domain: domain, operatorName: operatorName, since: UInt32(since), until: UInt32(until),
@@ -61,7 +63,7 @@ struct LoweredKernel: Kernel {
         let lowering: Lowering
         do throws(Refusal) {
             lowering = try self.lowering(of: node, device.profile)
-        } catch where error.isEarly && declaration.hostInputs != 0 {
+        } catch  where error.isEarly && declaration.hostInputs != 0 {
             return LatePreparation(node, name: declaration.name, hostInputs: declaration.hostInputs, device, lower)
         } catch {
             throw .unsupported(error.text)

@@ -34,7 +34,8 @@ final class LoweringCache: Sendable {
         var text = "\(kernel) \(node.version)"
         for attribute in node.attributes {
             if attribute.tensor != nil { return nil }
-            text += " \(attribute.name)=\(attribute.ints.map { Array($0) } ?? [])\(attribute.floats.map { $0.map(\.bitPattern) } ?? [])\(attribute.strings ?? [])"
+            text +=
+                " \(attribute.name)=\(attribute.ints.map { Array($0) } ?? [])\(attribute.floats.map { $0.map(\.bitPattern) } ?? [])\(attribute.strings ?? [])"
         }
         for index in 0..<(node.inputCount + node.outputCount) {
             guard let tensor = index < node.inputCount ? node.input(index) : node.output(index - node.inputCount) else {

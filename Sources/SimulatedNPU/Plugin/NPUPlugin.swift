@@ -11,7 +11,8 @@ package final class NPUPlugin: Plugin {
 
     package static let identity = PluginIdentity(name: "npu", vendor: "Southbridge", version: "0.1.0")
     package static let options = [
-        profileOption, devicesOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option, watchdogOption,
+        profileOption, devicesOption, threadsOption, orderingOption, seedOption, float32Option, graphsOption, FaultPlan.option,
+        watchdogOption,
     ]
     private static let profileOption = OptionSchema(
         name: "profile", kind: .string, defaultValue: "edge", help: "the chip: endpoint, edge, cloud, or a YAML file that describes one")

@@ -16,15 +16,20 @@ struct Recorder {
 
     /// Always these, in this order.
     var counters: [Counter] {
-        func counter(_ name: String, _ unit: String, _ value: UInt64) -> Counter { Counter(name: name, unit: unit, value: .cumulative(value)) }
+        func counter(_ name: String, _ unit: String, _ value: UInt64) -> Counter {
+            Counter(name: name, unit: unit, value: .cumulative(value))
+        }
         let capacity = Double(total.cycles) * Double(config.cores)
         return [
-            counter("cycles", "cycles", total.cycles), counter("load_busy", "cycles", total.busy.0), counter("store_busy", "cycles", total.busy.1),
+            counter("cycles", "cycles", total.cycles), counter("load_busy", "cycles", total.busy.0),
+            counter("store_busy", "cycles", total.busy.1),
             counter("matrix_busy", "cycles", total.busy.2), counter("vector_busy", "cycles", total.busy.3),
             counter("device_read", "bytes", total.device_read), counter("device_written", "bytes", total.device_written),
-            counter("l2_read", "bytes", total.l2_read), counter("link_to_device", "bytes", toDevice), counter("link_from_device", "bytes", fromDevice),
+            counter("l2_read", "bytes", total.l2_read), counter("link_to_device", "bytes", toDevice),
+            counter("link_from_device", "bytes", fromDevice),
             counter("link_from_peers", "bytes", fromPeers),
-            counter("matrix_operations", "operations", total.matrix_operations), counter("vector_operations", "operations", total.vector_operations),
+            counter("matrix_operations", "operations", total.matrix_operations),
+            counter("vector_operations", "operations", total.vector_operations),
             counter("instructions", "", total.instructions), counter("programs", "", total.programs),
             Counter(name: "matrix_utilization", unit: "%", value: .gauge(capacity > 0 ? 100 * Double(total.busy.2) / capacity : .nan)),
         ]

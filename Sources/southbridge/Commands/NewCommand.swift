@@ -29,7 +29,8 @@ struct NewCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "kernel (default): the stack runs operator by operator. graph: the chip's own compiler takes subgraphs. both.", valueName: "mode"),
+            "kernel (default): the stack runs operator by operator. graph: the chip's own compiler takes subgraphs. both.",
+            valueName: "mode"),
         completion: .list(Mode.allCases.map(\.rawValue)))
     var mode = "kernel"
 

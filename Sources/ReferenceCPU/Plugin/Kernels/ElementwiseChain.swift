@@ -39,7 +39,8 @@ final class ElementwiseChain: @unchecked Sendable {
                     case .unary(let code): _ = cpu_elementwise(code, type, steps[index].parameters, from, y, Int64(start), Int64(stop))
                     case .binary(let code, let operand, let isReversed, let walk):
                         let other = UnsafeRawPointer(bitPattern: operands[operand])
-                        _ = isReversed
+                        _ =
+                            isReversed
                             ? cpu_pairwise(code, type, walk, other, from, y, Int64(start), Int64(stop))
                             : cpu_pairwise(code, type, walk, from, other, y, Int64(start), Int64(stop))
                     }
@@ -58,7 +59,9 @@ final class ElementwiseChain: @unchecked Sendable {
     ///   - shape: of the value that is worked on.
     ///   - first: position of the first operand among the node's inputs.
     init(_ node: NodeView, _ dataType: DataType, shape: [Int], operandsFrom first: Int) throws(Refusal) {
-        guard let type = dataType.loopType, dataType == .float32 || dataType == .float64 else { throw Refusal(.dataType, "no loop for \(dataType.name)") }
+        guard let type = dataType.loopType, dataType == .float32 || dataType == .float64 else {
+            throw Refusal(.dataType, "no loop for \(dataType.name)")
+        }
         let names = node.attribute("steps")?.strings ?? []
         let operands = node.ints("operands").map { $0.map { Int($0) } } ?? []
         let reversed = node.ints("reversed").map { $0.map { Int($0) } } ?? []
@@ -78,14 +81,19 @@ final class ElementwiseChain: @unchecked Sendable {
             if let operand = step.operand {
                 let (_, operandType, operandShape) = try node.present(input: first + operand)
                 try require(operandType == dataType, .dataType, "mixed data types")
-                guard let code = elementwiseCode(binary: step.operatorName) else { throw Refusal(.attribute, "no loop for \(step.operatorName)") }
+                guard let code = elementwiseCode(binary: step.operatorName) else {
+                    throw Refusal(.attribute, "no loop for \(step.operatorName)")
+                }
                 let (own, other) = (dense(shape), try broadcast(operandShape, to: shape))
                 let walk = try Walk(shape, step.isReversed ? [other, own] : [own, other])
                 walks.append(walk)
                 made.append(
-                    Step(function: .binary(code, operand: operand, isReversed: step.isReversed, walk: walk.address), parameters: parameters))
+                    Step(function: .binary(code, operand: operand, isReversed: step.isReversed, walk: walk.address), parameters: parameters)
+                )
             } else {
-                guard let code = elementwiseCode(unary: step.operatorName) else { throw Refusal(.attribute, "no loop for \(step.operatorName)") }
+                guard let code = elementwiseCode(unary: step.operatorName) else {
+                    throw Refusal(.attribute, "no loop for \(step.operatorName)")
+                }
                 let nowhere = UnsafeMutableRawPointer(bitPattern: 64)!
                 try require(cpu_elementwise(code, type, parameters, nowhere, nowhere, 0, 0), .dataType, "no loop for \(step.operatorName)")
                 made.append(Step(function: .unary(code), parameters: parameters))
@@ -103,7 +111,9 @@ final class ElementwiseChain: @unchecked Sendable {
     /// - Parameters:
     ///   - x: the value before the steps; may be `y`.
     ///   - first: position of the first operand among the launch's inputs.
-    func task(_ launch: LaunchView, from x: UnsafeMutableRawPointer, to y: UnsafeMutableRawPointer, operandsFrom first: Int) throws(PluginFailure) -> Task {
+    func task(_ launch: LaunchView, from x: UnsafeMutableRawPointer, to y: UnsafeMutableRawPointer, operandsFrom first: Int)
+        throws(PluginFailure) -> Task
+    {
         var operands = SIMD8<UInt>()
         for index in 0..<operandCount where launch.hasInput(first + index) {
             operands[index] = UInt(bitPattern: try launch.input(first + index).hostElements())
@@ -125,7 +135,8 @@ final class PreparedChain: PreparedKernel {
     }
 
     func launch(_ launch: LaunchView) throws(PluginFailure) {
-        let task = try chain.task(launch, from: try launch.input(0).hostElements(), to: try launch.output(0).hostElements(), operandsFrom: 1)
+        let task = try chain.task(
+            launch, from: try launch.input(0).hostElements(), to: try launch.output(0).hostElements(), operandsFrom: 1)
         pool.run(task, 0, count)
     }
 }
@@ -141,7 +152,8 @@ extension ThreadPool {
 }
 
 let fusedKernels = [
-    TunedKernel("FusedElementwise", domain: FusedStep.domain, since: 1, types: TypeSet(.float32, .float64), flags: .elementwise) { node, device throws(Refusal) in
+    TunedKernel("FusedElementwise", domain: FusedStep.domain, since: 1, types: TypeSet(.float32, .float64), flags: .elementwise) {
+        node, device throws(Refusal) in
         let (x, y) = (try node.present(input: 0), try node.present(output: 0))
         try require(x.shape == y.shape && x.type == y.type, .shape, "input and output differ")
         try require(y.view.count > 0, .shape, "no element")

@@ -43,12 +43,13 @@ typedef enum npu_engine { NPU_ENGINE_LOAD, NPU_ENGINE_STORE, NPU_ENGINE_MATRIX, 
 typedef struct npu_config {
     uint32_t cores;
     uint32_t tile_m, tile_n, tile_k;
-    double clock;                                   /* hertz                                                                 */
-    double float16_rate, bfloat16_rate, int8_rate;  /* matrix operations (a multiply-add is two) in a cycle, per core; 0: the unit does not take the type */
+    double clock; /* hertz                                                                 */
+    double float16_rate, bfloat16_rate,
+        int8_rate; /* matrix operations (a multiply-add is two) in a cycle, per core; 0: the unit does not take the type */
     double vector_float32_rate, vector_float16_rate; /* vector operations in a cycle, per core; integers go at the float32 rate */
-    double device_bandwidth, l2_bandwidth;          /* bytes per second, of all cores together                               */
-    double device_latency, l2_latency;              /* seconds                                                               */
-    double l1_bandwidth;                            /* bytes per second of one core: what its copies can take at most        */
+    double device_bandwidth, l2_bandwidth;           /* bytes per second, of all cores together                               */
+    double device_latency, l2_latency;               /* seconds                                                               */
+    double l1_bandwidth;                             /* bytes per second of one core: what its copies can take at most        */
     uint64_t device_bytes, l2_bytes;
     uint64_t space_bytes[NPU_SPACE_COUNT]; /* of L1, ACCUMULATORS and VECTORS, of one core; [NPU_DEVICE] unused     */
     double launch_latency;                 /* seconds from a command's turn to its first instruction                        */
@@ -177,8 +178,8 @@ typedef struct npu_instruction {
 /* Lays a block of `rows` x `columns` elements out as operand a (or, with `is_b`, b) of a product, on the host. Element (i, j) lies i * row_stride + j * column_stride
  * elements from `source`, which may have any alignment. FLOAT32 becomes `parts` of BFLOAT16, each what the ones before have left, one block after the other; of
  * other types `target` is a copy. */
-void npu_pack(const npu_config *config, bool is_b, uint32_t type, const void *source, int64_t row_stride, int64_t column_stride, uint64_t rows, uint64_t columns,
-              uint32_t parts, void *target);
+void npu_pack(const npu_config *config, bool is_b, uint32_t type, const void *source, int64_t row_stride, int64_t column_stride,
+              uint64_t rows, uint64_t columns, uint32_t parts, void *target);
 
 /* --- programs ----------------------------------------------------------------------------------------------------------- */
 
@@ -201,10 +202,10 @@ const char *npu_program_check(npu_program *program, const uint64_t *slot_bytes, 
 
 /* What a program, or all programs since the device was opened, have done. */
 typedef struct npu_counters {
-    uint64_t cycles;                         /* of the whole, rounded up                         */
-    uint64_t busy[NPU_ENGINE_COUNT];         /* cycles of each engine, summed over cores         */
-    uint64_t device_read, device_written;    /* bytes of device memory                           */
-    uint64_t l2_read;                        /* bytes that came from L2 instead                  */
+    uint64_t cycles;                               /* of the whole, rounded up                         */
+    uint64_t busy[NPU_ENGINE_COUNT];               /* cycles of each engine, summed over cores         */
+    uint64_t device_read, device_written;          /* bytes of device memory                           */
+    uint64_t l2_read;                              /* bytes that came from L2 instead                  */
     uint64_t matrix_operations, vector_operations; /* useful ones: padding does not count        */
     uint64_t instructions, programs;
 } npu_counters;
@@ -231,7 +232,8 @@ typedef struct npu_machine npu_machine;
 npu_machine *npu_machine_create(const npu_config *config, uint32_t threads, bool poison);
 void npu_machine_destroy(npu_machine *machine);
 /* Runs a checked program (cores are dealt to threads; the bits do not depend on it). Returns 0, or 1 with a message. Local memories begin undefined. */
-int npu_execute(npu_machine *machine, const npu_program *program, const npu_binding *bindings, size_t binding_count, char *message, size_t capacity);
+int npu_execute(npu_machine *machine, const npu_program *program, const npu_binding *bindings, size_t binding_count, char *message,
+                size_t capacity);
 
 /* The file that this code was loaded from; empty if the system does not say. */
 const char *npu_library_path(void);

@@ -55,10 +55,13 @@ enum Artefact {
     static func program(_ bytes: UnsafeRawBufferPointer, _ profile: Profile) throws(PluginFailure) -> Lowering {
         let damaged = PluginFailure.invalid("the artefact is damaged")
         var reader = ByteReader(bytes, from: headerBytes, to: bytes.count - 4)
-        guard let workspace = reader.take(UInt64.self), workspace < 1 << 48, let count = reader.take(UInt64.self), count < 1 << 16 else { throw damaged }
+        guard let workspace = reader.take(UInt64.self), workspace < 1 << 48, let count = reader.take(UInt64.self), count < 1 << 16 else {
+            throw damaged
+        }
         var (sources, slotBytes): ([SlotSource], [Int]) = ([], [])
         for _ in 0..<count {
-            guard let kind = reader.take(UInt64.self), let value = reader.take(UInt64.self), value < 1 << 48, let size = reader.take(UInt64.self), size < 1 << 48
+            guard let kind = reader.take(UInt64.self), let value = reader.take(UInt64.self), value < 1 << 48,
+                let size = reader.take(UInt64.self), size < 1 << 48
             else { throw damaged }
             switch kind {
             case 0: sources.append(.input(Int(value)))
@@ -76,7 +79,9 @@ enum Artefact {
         let firstOutput = sources.indices.first { slot in
             if case .output = sources[slot], slotBytes[slot] > 0 { true } else { false }
         }
-        guard let program = TileProgram(reading: &reader, profile, slotBytes: slotBytes, firstOutput: firstOutput), reader.isAtEnd else { throw damaged }
+        guard let program = TileProgram(reading: &reader, profile, slotBytes: slotBytes, firstOutput: firstOutput), reader.isAtEnd else {
+            throw damaged
+        }
         return Lowering(program: program, sources: sources, slotBytes: slotBytes, workspace: Int(workspace))
     }
 

@@ -23,7 +23,9 @@ final class FusedLowering {
     }
 
     private func lower() throws(Refusal) -> Lowering {
-        guard let first = fusion.parts.first, first != nil, !fusion.graph.outputs.isEmpty else { throw Refusal(.other, "a graph that is no group") }
+        guard let first = fusion.parts.first, first != nil, !fusion.graph.outputs.isEmpty else {
+            throw Refusal(.other, "a graph that is no group")
+        }
         let made: Lowering
         if case .product(let problem)? = fusion.parts[0] {
             made = try product(problem)
@@ -63,7 +65,8 @@ final class FusedLowering {
             try extend(node, shape) { (index, operand) throws(Refusal) in
                 let value = view.input(index)!
                 if let known = inputs[value.raw] { return known }
-                accesses.append(try lowering.input(try self.source(of: value), operand, strides: broadcastStrides(operand.shape, to: shape)))
+                accesses.append(
+                    try lowering.input(try self.source(of: value), operand, strides: broadcastStrides(operand.shape, to: shape)))
                 let term = Term.input(accesses.count - 1, accesses.last!.type)
                 inputs[value.raw] = term
                 return term
@@ -71,7 +74,9 @@ final class FusedLowering {
         }
         var outputs: [(Term, Access)] = []
         for (index, tensor) in fusion.graph.outputs.enumerated() {
-            guard let term = terms[tensor.raw], let producer = fusion.producers[tensor.raw] else { throw Refusal(.other, "an output that no node makes") }
+            guard let term = terms[tensor.raw], let producer = fusion.producers[tensor.raw] else {
+                throw Refusal(.other, "an output that no node makes")
+            }
             outputs.append((term, try lowering.output(index, try fusion.graph.nodes[producer].operand(output: 0))))
         }
         lowering.add(VectorPhase(shape, inputs: accesses, outputs: outputs.map { ($0.0, $0.1) }))
@@ -82,7 +87,9 @@ final class FusedLowering {
     private func extend(
         _ node: Int, _ shape: [Int], outside: (Int, Operand) throws(Refusal) -> Term
     ) throws(Refusal) {
-        guard case .elementwise(let count, let expression)? = fusion.parts[node] else { throw Refusal(.other, "two products in one program") }
+        guard case .elementwise(let count, let expression)? = fusion.parts[node] else {
+            throw Refusal(.other, "two products in one program")
+        }
         let view = fusion.graph.nodes[node]
         let y = try view.operand(output: 0)
         try require(y.shape == shape, .shape, "shapes that differ")
@@ -124,13 +131,15 @@ final class FusedLowering {
                 if let known = inputs[value.raw] { return known }
                 guard let type = operand.type.vectorType else { throw Refusal(.dataType, "a type that the vector unit does not take") }
                 problem.epilogue.inputs.append(
-                    try problem.argument(operand, strides: broadcastStrides(operand.shape, to: shape), of: shape, source: try self.source(of: value)))
+                    try problem.argument(
+                        operand, strides: broadcastStrides(operand.shape, to: shape), of: shape, source: try self.source(of: value)))
                 let term = Term.input(problem.epilogue.inputs.count, type)
                 inputs[value.raw] = term
                 return term
             }
         }
-        guard fusion.graph.outputs.count == 1, let producer = fusion.producers[fusion.graph.outputs[0].raw], let term = terms[fusion.graph.outputs[0].raw]
+        guard fusion.graph.outputs.count == 1, let producer = fusion.producers[fusion.graph.outputs[0].raw],
+            let term = terms[fusion.graph.outputs[0].raw]
         else { throw Refusal(.other, "more than one output of a product") }
         let y = try fusion.graph.nodes[producer].operand(output: 0)
         problem.epilogue.term = term
@@ -152,8 +161,12 @@ extension ProductProblem {
         let origin = output.offsets[0]
         let row = m > 1 ? place(origin + output.rowStride) - offsets[0] : 0
         let column = n > 1 ? place(origin + 1) - offsets[0] : 0
-        for i in 0..<m { try require(place(origin + i * output.rowStride) == offsets[0] + i * row, .shape, "an operand that is not even along the rows") }
-        for j in 0..<n { try require(place(origin + j) == offsets[0] + j * column, .shape, "an operand that is not even along the columns") }
+        for i in 0..<m {
+            try require(place(origin + i * output.rowStride) == offsets[0] + i * row, .shape, "an operand that is not even along the rows")
+        }
+        for j in 0..<n {
+            try require(place(origin + j) == offsets[0] + j * column, .shape, "an operand that is not even along the columns")
+        }
         return Epilogue.Input(input: source, bytes: operand.bytes, type: operand.type, row: row, column: column, offsets: offsets)
     }
 }

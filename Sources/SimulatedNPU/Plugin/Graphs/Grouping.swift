@@ -94,7 +94,8 @@ extension FusionGraph {
     func pending(_ nodes: [Int]) -> Int {
         let last = nodes.max() ?? 0
         return escaping(from: nodes).count { value in
-            !outputs.contains(value) && consumers[value, default: []].allSatisfy { $0 > last || nodes.contains($0) } && value != output(of: last)
+            !outputs.contains(value) && consumers[value, default: []].allSatisfy { $0 > last || nodes.contains($0) }
+                && value != output(of: last)
         }
     }
 }

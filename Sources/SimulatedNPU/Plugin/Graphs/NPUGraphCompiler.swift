@@ -48,8 +48,10 @@ final class FusedProgram: CompiledProgram {
 
     func execute(_ execution: ExecutionView) throws(PluginFailure) {
         try resident.run(
-            on: execution.stream(of: NPUDevice.self), correlation: execution.correlation, workspace: execution.workspace(as: NPUBuffer.self),
-            input: { index throws(PluginFailure) in try execution.input(index) }, output: { index throws(PluginFailure) in try execution.output(index) })
+            on: execution.stream(of: NPUDevice.self), correlation: execution.correlation,
+            workspace: execution.workspace(as: NPUBuffer.self),
+            input: { index throws(PluginFailure) in try execution.input(index) },
+            output: { index throws(PluginFailure) in try execution.output(index) })
     }
 
     func save() -> [UInt8] { Artefact.bytes(of: resident) }

@@ -21,8 +21,13 @@ extension TileProgram {
         guard let cores = reader.take(UInt64.self), cores >= 1, cores <= UInt64(profile.config.cores) else { return nil }
         var lists: [[npu_instruction]] = []
         for _ in 0..<cores {
-            guard let count = reader.take(UInt64.self), count < 1 << 32, let bytes = reader.take(bytes: Int(count) * Self.width) else { return nil }
-            lists.append(bytes.withUnsafeBytes { bytes in (0..<Int(count)).map { bytes.loadUnaligned(fromByteOffset: $0 * Self.width, as: npu_instruction.self) } })
+            guard let count = reader.take(UInt64.self), count < 1 << 32, let bytes = reader.take(bytes: Int(count) * Self.width) else {
+                return nil
+            }
+            lists.append(
+                bytes.withUnsafeBytes { bytes in
+                    (0..<Int(count)).map { bytes.loadUnaligned(fromByteOffset: $0 * Self.width, as: npu_instruction.self) }
+                })
         }
         var config = profile.config
         guard let program = npu_program_create(&config, UInt32(cores)) else { return nil }

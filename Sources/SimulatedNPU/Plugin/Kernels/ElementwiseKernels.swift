@@ -22,9 +22,12 @@ let approximateFunctions: sb_numerics = {
 /// A kernel of the vector unit: one function from a node to its phases.
 func vectorKernel(
     _ operatorName: String, since: Int, until: Int = 0, types: [DataType], flags: KernelFlags = .deterministic, hostInputs: Set<Int> = [],
-    numerics: sb_numerics? = nil, fusion: LoweredKernel.Fusion? = nil, _ lower: @escaping @Sendable (NodeView, inout VectorLowering) throws(Refusal) -> Void
+    numerics: sb_numerics? = nil, fusion: LoweredKernel.Fusion? = nil,
+    _ lower: @escaping @Sendable (NodeView, inout VectorLowering) throws(Refusal) -> Void
 ) -> LoweredKernel {
-    LoweredKernel(operatorName, since: since, until: until, types: types, flags: flags, hostInputs: hostInputs, numerics: numerics, fusion: fusion) {
+    LoweredKernel(
+        operatorName, since: since, until: until, types: types, flags: flags, hostInputs: hostInputs, numerics: numerics, fusion: fusion
+    ) {
         node, profile throws(Refusal) in
         var lowering = VectorLowering()
         try lower(node, &lowering)

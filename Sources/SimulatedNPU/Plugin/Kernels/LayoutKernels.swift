@@ -19,9 +19,11 @@ let layoutKernels = [
             let packedOffset = panel * form.height * form.width
             let plainOffset = panel * form.width
             let input = try lowering.input(
-                0, x, strides: x.fractal == nil ? plain : packed, offset: x.fractal == nil ? plainOffset : packedOffset, as: x.type.movedType)
+                0, x, strides: x.fractal == nil ? plain : packed, offset: x.fractal == nil ? plainOffset : packedOffset,
+                as: x.type.movedType)
             let output = try lowering.output(
-                0, y, strides: y.fractal == nil ? plain : packed, offset: y.fractal == nil ? plainOffset : packedOffset, as: y.type.movedType)
+                0, y, strides: y.fractal == nil ? plain : packed, offset: y.fractal == nil ? plainOffset : packedOffset,
+                as: y.type.movedType)
             lowering.add(VectorPhase(sizes, inputs: [input], outputs: [(.input(0, input.type), output)]))
         }
         let matrix = form.rows * form.columns

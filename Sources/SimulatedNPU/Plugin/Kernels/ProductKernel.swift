@@ -6,7 +6,8 @@ import Tensors
 extension LoweredKernel {
     /// A kernel of products of floats: one declaration for 16 bits, and one for each way of multiplying float32.
     static func floatProduct(
-        _ operatorName: String, since: Int, prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil, problem: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> ProductProblem
+        _ operatorName: String, since: Int, prefer: (@Sendable (NodeView, Profile) -> Layouts?)? = nil,
+        problem: @escaping @Sendable (NodeView, Profile) throws(Refusal) -> ProductProblem
     ) -> [LoweredKernel] {
         let flags: KernelFlags = prefer == nil ? .deterministic : [.deterministic, .layouts]
         let wide = Profile.Float32.allCases.map { way in
@@ -21,7 +22,9 @@ extension LoweredKernel {
             }
         }
         return wide + [
-            LoweredKernel(operatorName, since: since, types: [.float16, .bfloat16], flags: flags, fusion: .product(problem), prefer: prefer) { node, profile throws(Refusal) in
+            LoweredKernel(
+                operatorName, since: since, types: [.float16, .bfloat16], flags: flags, fusion: .product(problem), prefer: prefer
+            ) { node, profile throws(Refusal) in
                 try problem(node, profile).lower(profile)
             }
         ]

@@ -127,9 +127,11 @@ final class EpilogueEmitter {
 
     private func target(_ item: ProductEmitter.Item, row: Int) -> npu_address {
         if let height = problem.output.panelHeight {
-            return output + (problem.output.offsets[item.batch] + item.n * height + (item.m + row) * tile.n) * (problem.output.type.bits / 8)
+            return output + (problem.output.offsets[item.batch] + item.n * height + (item.m + row) * tile.n)
+                * (problem.output.type.bits / 8)
         }
-        return output + (problem.output.offsets[item.batch] + (item.m + row) * problem.output.rowStride + item.n) * (problem.output.type.bits / 8)
+        return output + (problem.output.offsets[item.batch] + (item.m + row) * problem.output.rowStride + item.n)
+            * (problem.output.type.bits / 8)
     }
 
     private func storePlain(_ item: ProductEmitter.Item, _ accumulators: npu_address) {
@@ -194,7 +196,8 @@ final class EpilogueEmitter {
                 }
             }
             builder.vector(
-                core: core, step.operation, to: operand(step.destination, places, item.columns, column, rows: count), operands[0], operands[1],
+                core: core, step.operation, to: operand(step.destination, places, item.columns, column, rows: count), operands[0],
+                operands[1],
                 operands[2],
                 rows: step.extent.contains(.rows) ? count : 1, count: min(width, columns - column), flags: flags, parameter: step.parameter)
         }

@@ -84,7 +84,9 @@ extension ProductProblem {
             if limit <= sorted[next].least { break }
             let tried = sorted[next..<min(next + profile.threads, sorted.count)]
             let results = concurrently(tried.count) { index in
-                Result { () throws(Refusal) in try ProductEmitter(self, tried[tried.startIndex + index].blocking, profile).emit(limit: limit) }
+                Result { () throws(Refusal) in
+                    try ProductEmitter(self, tried[tried.startIndex + index].blocking, profile).emit(limit: limit)
+                }
             }
             for (candidate, result) in zip(tried, results) {
                 switch result {
@@ -103,7 +105,8 @@ extension ProductProblem {
     /// What no program with this blocking is faster than: the matrix unit's work of the core that has most of it.
     private func leastSeconds(_ blocking: ProductBlocking, _ config: npu_config) -> Double {
         let (tileM, tileN, tileK) = (Int(config.tile_m), Int(config.tile_n), Int(config.tile_k))
-        let rate = arithmetic.unitA == .float16 ? config.float16_rate : arithmetic.unitA == .bfloat16 ? config.bfloat16_rate : config.int8_rate
+        let rate =
+            arithmetic.unitA == .float16 ? config.float16_rate : arithmetic.unitA == .bfloat16 ? config.bfloat16_rate : config.int8_rate
         let products = arithmetic.parts == 3 ? 6 : arithmetic.parts == 2 ? 3 : 1
         let perTile = max(1, 2 * Double(tileM * tileN * tileK) / rate) * Double(products) / config.clock
         let depth = divideUp(k, by: tileK)

@@ -41,7 +41,8 @@ package final class Memory: Device {
     package func allocate(space: Int, bytes: UInt64, alignment: UInt64) throws(PluginFailure) -> Block {
         guard space == 0 else { throw .invalid("there is one memory space, number 0") }
         var address: UnsafeMutableRawPointer?
-        guard let count = Int(exactly: bytes), let boundary = Int(exactly: alignment), posix_memalign(&address, max(boundary, 64), count) == 0
+        guard let count = Int(exactly: bytes), let boundary = Int(exactly: alignment),
+            posix_memalign(&address, max(boundary, 64), count) == 0
         else { throw .outOfMemory("the system has no \(bytes) bytes left") }
         allocated.withLock { $0 += count }
         return Block(UnsafeMutableRawBufferPointer(start: address, count: count))
