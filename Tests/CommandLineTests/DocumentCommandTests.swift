@@ -16,6 +16,7 @@ import Testing
 
     private static let pages = [
         Page("kernel-or-graph-mode.md"), Page("read-your-report.md"),
+        Page("describe-your-chip.md", ["npu:0 counted in the last run", "matrix_utilization"]),
         Page("plan.md", ["1  Conv float32", "lacks 5 kernels, the fewest that do", "35 unsupported of 35"]),
         Page(
             "port-in-an-afternoon.md",
@@ -29,6 +30,11 @@ import Testing
         }
         try #require(!blocks.isEmpty)
         try withTemporaryFolder { folder in
+            // A page that names files of the source tree is read there.
+            for name in ["Conformance", "build"] {
+                try FileManager.default.createSymbolicLink(
+                    at: folder.appending(path: name), withDestinationURL: repository.appending(path: name))
+            }
             let path = products.path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
             let result = try runCommand(
                 "bash", ["-e", "-u", "-o", "pipefail", "-c", blocks.joined()], in: folder,
