@@ -141,6 +141,8 @@ static const southbridge_member layout_members[] = {
     OPTIONAL(block_rows, NUMBER, 2, "unknown"),
     OPTIONAL(block_columns, NUMBER, 2, "unknown"),
     RESERVED(reserved, 2),
+    OPTIONAL(blocks, POINTER, 4, "the last two dimensions are cut, by `block_rows` and `block_columns`"),
+    NEEDED_WITH(block_rank, NUMBER, 4, "blocks", "there are no `blocks`"),
 };
 #undef STRUCT
 
@@ -191,6 +193,8 @@ static const southbridge_member driver_members[] = {
     OPTIONAL(fill, FUNCTION, 1, "the host copies a pattern"),
     OPTIONAL(usage, FUNCTION, 1, "unknown"),
     OPTIONAL(copy_peer, FUNCTION, 3, "copies between devices go through the host"),
+    OPTIONAL(host_begin, FUNCTION, 4, "the host reads and writes buffers whenever no work on them is in flight"),
+    NEEDED_WITH(host_end, FUNCTION, 4, "host_begin", "there is no `host_begin`"),
 };
 #undef STRUCT
 
@@ -306,6 +310,7 @@ static const southbridge_member support_members[] = {
     OPTIONAL(input_layouts, POINTER, 3, "the host does not ask for layouts"),
     OPTIONAL(output_layouts, POINTER, 3, "the host does not ask for layouts"),
     OPTIONAL(layout_cost, NUMBER, 3, "unknown"),
+    OPTIONAL(numerics, POINTER, 4, "those of the kernel"),
 };
 #undef STRUCT
 
@@ -338,6 +343,8 @@ static const southbridge_member operators_members[] = {
     REQUIRED(launch, FUNCTION, 1),
     OPTIONAL(prepare, FUNCTION, 1, "kernels are stateless; `state` is NULL in every launch"),
     NEEDED_WITH(release, FUNCTION, 1, "prepare", "there is no `prepare`"),
+    OPTIONAL(layouts, POINTER, 4, "with a driver, the device's; else row-major alone"),
+    OPTIONAL(layout_count, NUMBER, 4, "with a driver, the device's; else row-major alone"),
 };
 #undef STRUCT
 
@@ -351,6 +358,7 @@ static const southbridge_member graph_members[] = {
     REQUIRED(outputs, POINTER, 2),
     OPTIONAL(output_count, NUMBER, 2, "no output"),
     REQUIRED(serialize, FUNCTION, 2),
+    OPTIONAL(serialize_external, FUNCTION, 4, "constants come inside alone"),
 };
 #undef STRUCT
 
@@ -359,6 +367,9 @@ static const southbridge_member program_info_members[] = {
     SIZE(2),
     OPTIONAL(workspace, NUMBER, 2, "no workspace"),
     OPTIONAL(cost, NUMBER, 2, "unknown"),
+    OPTIONAL(numerics, POINTER, 4, "those of the table"),
+    OPTIONAL(resident, NUMBER, 4, "unknown"),
+    OPTIONAL(per_execution, NUMBER, 4, "unknown"),
 };
 #undef STRUCT
 

@@ -56,6 +56,6 @@ extension HardwareDescription.Layout {
     fileprivate func cValue(in memory: StableMemory) -> sb_layout {
         sb_layout(
             size: MemoryLayout<sb_layout>.size, name: memory.string(name), value: value, block_rows: blockRows, block_columns: blockColumns,
-            reserved: 0)
+            reserved: 0, blocks: nil, block_rank: 0)
     }
 }

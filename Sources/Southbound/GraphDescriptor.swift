@@ -83,7 +83,7 @@ package final class GraphDescriptor: @unchecked Sendable {
                         return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef {
                             $0.serialize(bytes, error)
                         }
-                    }), owner: UnsafeRawPointer(record)))
+                    }, serialize_external: nil), owner: UnsafeRawPointer(record)))
         record.pointee.owner = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
     }
 

@@ -69,7 +69,7 @@ package final class OperatorLibrary: @unchecked Sendable {
                 to: sb_support(
                     size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: messages + index * capacity, capacity: capacity,
                     workspace: 0, cost: 0, input_layouts: places(nodes[index].inputs.count),
-                    output_layouts: places(nodes[index].outputs.count), layout_cost: 0))
+                    output_layouts: places(nodes[index].outputs.count), layout_cost: 0, numerics: nil))
         }
         let nodePointers: [UnsafePointer<sb_node>?] = nodes.map(\.pointer)
         let answerPointers: [UnsafeMutablePointer<sb_support>?] = nodes.indices.map { answers + $0 }

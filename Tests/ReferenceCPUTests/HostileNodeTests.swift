@@ -86,7 +86,7 @@ import Testing
         let answer = memory.allocate(
             sb_support(
                 size: MemoryLayout<sb_support>.size, supported: 0, reason: 0, message: text, capacity: 400, workspace: 0, cost: 0,
-                input_layouts: nil, output_layouts: nil, layout_cost: 0))
+                input_layouts: nil, output_layouts: nil, layout_cost: 0, numerics: nil))
         var error = sb_error()
         error.size = MemoryLayout<sb_error>.size
         error.message = errorText

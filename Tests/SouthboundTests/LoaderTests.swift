@@ -23,7 +23,7 @@ import Testing
     static let faults = [
         Fault("entry_fails", .entryFailed, "refuses this host", "this chip needs a later host"),
         Fault("no_table", .missingTable, "NULL"),
-        Fault("wrong_major", .wrongMajorVersion, "7.0", "0.3"),
+        Fault("wrong_major", .wrongMajorVersion, "7.0", "0.4"),
         Fault("plugin_too_small", .structTooSmall, "sb_plugin", "groups"),
         Fault("driver_too_small", .structTooSmall, "sb_driver", "copy"),
         Fault("kernel_too_small", .structTooSmall, "kernel 1", "sb_kernel"),

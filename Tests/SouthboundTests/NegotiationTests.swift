@@ -12,7 +12,7 @@ import Testing
         let plugin = try Plugin.load(complete())
         #expect(
             plugin.name == "complete" && plugin.identity.vendor == "Southbridge" && plugin.identity.version == "1.0")
-        #expect(plugin.identity.abi == "0.3" && plugin.deviceCount == 2)
+        #expect(plugin.identity.abi == "0.4" && plugin.deviceCount == 2)
         #expect(plugin.optionSchema.map(\.name) == ["queue-depth"] && plugin.optionSchema[0].kind == .integer)
         // Its group of another version is ignored.
         #expect(plugin.streams != nil && plugin.events != nil && plugin.library == nil)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * southbridge.h - the Southbridge southbound interface, version 0.3
+ * southbridge.h - the Southbridge southbound interface, version 0.4
  *
  * A chip vendor copies this one file, writes one shared library against it, and the chip runs in the stack.
  * It is a specification: every sentence that binds somebody carries an identifier such as [SB-MEM-003]; the conformance suite
@@ -17,7 +17,7 @@
  *
  * Order of a plugin's life:
  *     southbridge_plugin -> start -> open -> { allocate, copy, support, prepare, launch, synchronize ... } -> close -> stop
- * Members, structs and groups that came after version 0.1 say so: "since 0.2", "since 0.3".
+ * Members, structs and groups that came after version 0.1 say so: "since 0.2", "since 0.3", "since 0.4".
  */
 #ifndef SOUTHBRIDGE_H
 #define SOUTHBRIDGE_H
@@ -61,7 +61,7 @@ extern "C" {
  *              device, devices before their instance.
  */
 #define SB_VERSION_MAJOR 0u
-#define SB_VERSION_MINOR 3u
+#define SB_VERSION_MINOR 4u
 #define SB_VERSION       ((SB_VERSION_MAJOR << 16) | SB_VERSION_MINOR)
 
 #if defined(_WIN32)
@@ -222,6 +222,8 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  *             programs read or write such a tensor.
  * [SB-HW-006] In a blocked layout a tensor takes the bytes of its elements with both of these dimensions rounded up to full blocks; one of rank 0 or 1 counts as a
  *             matrix of one row.
+ * [SB-HW-007] A layout with `blocks` cuts every dimension of a tensor, dimension i into blocks of blocks[i], and holds tensors of rank `block_rank` alone. SB-HW-005 and
+ *             006 hold for all dimensions instead of the last two.
  */
 #define SB_FAMILY_OTHER 0u
 #define SB_FAMILY_CPU   1u
@@ -294,6 +296,8 @@ typedef struct sb_layout {
     uint32_t block_rows;
     uint32_t block_columns;
     uint32_t reserved;
+    const uint32_t *blocks; /* since 0.4; see SB-HW-007; NULL: block_rows and block_columns */
+    size_t block_rank;      /* since 0.4; entries of `blocks` */
 } sb_layout;
 
 typedef struct sb_hardware {
@@ -337,6 +341,10 @@ typedef struct sb_hardware {
  * [SB-MEM-008] `import_host` makes a buffer of host memory without copying it; the memory stays the host's, is not written by the plugin unless the
  *              host hands the buffer out as an output, and outlives the buffer. It may lie at any address unless the plugin refuses it
  *              with SB_ERROR_UNSUPPORTED.
+ * [SB-MEM-009] Where `host_begin` is offered, the host reads and writes what `host_address` gave only between `host_begin` and `host_end` of a range that covers it,
+ *              and gives the device no work on the buffer meanwhile. Both do their work before they return; ranges that are open at once in a buffer do not overlap.
+ * [SB-MEM-010] With SB_ACCESS_READ the range has what the device's work left there when `host_begin` returns. With SB_ACCESS_WRITE later work of the
+ *              device reads what the host wrote, once `host_end` has returned; without SB_ACCESS_READ the host writes all of the range.
  *
  * [SB-CPY-001] `copy` moves `bytes` bytes between two locations, in host memory or in buffers of this device, at any byte offset.
  * [SB-CPY-002] With `stream` NULL the copy is complete when the call returns. Otherwise it takes its place in the stream, and both ends stay valid and
@@ -356,6 +364,9 @@ typedef struct sb_location {
     void *host;      /* used if `buffer` is NULL */
     uint64_t offset; /* bytes from the start of the buffer or from `host` */
 } sb_location;
+
+#define SB_ACCESS_READ  1u
+#define SB_ACCESS_WRITE 2u
 
 typedef struct sb_driver {
     size_t size;
@@ -381,6 +392,10 @@ typedef struct sb_driver {
     /* Since 0.3. NULL: copies between devices go through the host. */
     int32_t (*copy_peer)(sb_device *device, sb_stream *stream, sb_location destination, sb_device *peer, sb_location source, uint64_t bytes,
                          sb_error *error);
+    /* Since 0.4. NULL: the host reads and writes at `host_address` by SB-MEM-007 alone. `access`: SB_ACCESS_*. */
+    int32_t (*host_begin)(sb_device *device, sb_buffer *buffer, uint64_t offset, uint64_t bytes, uint32_t access, sb_error *error);
+    /* Since 0.4. NULL only if `host_begin` is. Gets what `host_begin` got. */
+    int32_t (*host_end)(sb_device *device, sb_buffer *buffer, uint64_t offset, uint64_t bytes, uint32_t access, sb_error *error);
 } sb_driver;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -390,8 +405,9 @@ typedef struct sb_driver {
  * [SB-STR-002] `execution` says whether calls on a stream do the work themselves (inline) or only queue it. A queued call never waits for the device's work,
  *              unless its queue is full.
  * [SB-STR-003] When `synchronize` returns SB_OK all work given to the stream before is done and visible to the host.
- * [SB-STR-004] Queued work that fails poisons its stream: later work on it is skipped, and the next `synchronize` returns the first failure
- *              with its correlation number. After that the stream works again.
+ * [SB-STR-004] Queued work that fails poisons its stream: later launches, executions, fills and copies to buffers are skipped, and the next `synchronize`
+ *              returns the first failure with its correlation number. After that the stream works again. What a copy to host memory delivers after
+ *              the failure is undefined.
  * [SB-STR-005] `destroy` waits for the stream's work.
  * [SB-STR-006] `query` answers SB_OK if all work is done, else SB_ERROR_NOT_READY, without waiting.
  * [SB-STR-007] `cancel` drops the stream's work that has not begun, and may break off what has; it does not wait, and may be called while another thread
@@ -552,7 +568,7 @@ typedef struct sb_node {
  * [SB-OPS-001] `kernels` lists what the library offers. Two kernels with the same name are an error; several kernels for one operator are not.
  *              The list may be made for the processor at hand when the library is loaded.
  * [SB-OPS-002] A kernel may be asked about any node of its operator, its version range and its data types. The data type of a node is that of its first input
- *              (of its first output, if it has no input).
+ *              (of its first output, if it has no input); since 0.4 that of the second for Where, whose first is a condition.
  * [SB-OPS-003] `support` answers for every node of the batch: yes, or no with a reason code and a text. It never fails because one node is not supported.
  * [SB-OPS-004] The answer depends on nothing but the node and the device. A node that was supported can be prepared and launched with any values.
  * [SB-OPS-005] `launch` computes every output that is present, writes nothing else but the workspace, and does not write its inputs.
@@ -565,13 +581,15 @@ typedef struct sb_node {
  * [SB-OPS-010] An index input that is out of range gives an error or the operator's documented result; it never reads or writes out of bounds.
  * [SB-OPS-011] What `prepare` returned serves any number of launches of that node, also at once on several streams, until `release`.
  * [SB-OPS-012] The workspace has the size that `support` asked for, is aligned as the space says, and its contents are undefined.
- * [SB-OPS-013] A kernel with SB_KERNEL_FLAG_LAYOUTS may be asked about a node whose tensors have any of the device's layouts, answers for exactly these,
- *              and if it said yes gets them so. All others see row-major tensors alone.
+ * [SB-OPS-013] A kernel with SB_KERNEL_FLAG_LAYOUTS may be asked about a node whose tensors have any of its layouts, answers for exactly these,
+ *              and if it said yes gets them so. All others see row-major tensors alone. Its layouts are those of the device; those of the table
+ *              for a library without a driver, whose numbers mean something to this library alone.
  * [SB-OPS-014] Asked about row-major tensors, such a kernel may write the layouts that it would rather have; asked about these, it then says yes.
- * [SB-OPS-015] A device whose kernels take a layout has kernels for the operator `ConvertLayout` of the domain `southbridge`, version 1: one input and one
+ * [SB-OPS-015] A library whose kernels take a layout has kernels for the operator `ConvertLayout` of the domain `southbridge`, version 1: one input and one
  *              output of equal type and shape, one row-major and one in that layout, for every type that it takes in the layout.
- * [SB-OPS-016] A library without a driver is asked about devices of other plugins, those whose memory the host sees. It never looks into `device` or a
- *              buffer: its tensors have `host` set. Its launches get no stream: the host waits before for what they touch, and the call does the work.
+ * [SB-OPS-016] A library without a driver is asked about devices of other plugins, those whose memory the host sees without `host_begin`. It never looks into
+ *              `device` or a buffer: its tensors have `host` set. Its launches get no stream: the host waits before for what they touch, and the call
+ *              does the work.
  */
 #define SB_KERNEL_FLAG_STRIDED       1u  /* takes inputs with strides                         */
 #define SB_KERNEL_FLAG_IN_PLACE      2u  /* see SB-OPS-007                                    */
@@ -589,6 +607,8 @@ typedef struct sb_node {
  *              SB_NUMERICS_IGNORES_NAN a maximum or minimum of numbers and NaN may be that of the numbers alone (where there are none, an
  *              infinity): for Max, Min, ReduceMax, ReduceMin, MaxPool, GlobalMaxPool, Clip, Relu (the maximum of x and 0) and HardSigmoid (a Clip to 0 and 1).
  *              The flags excuse no more.
+ * [SB-NUM-003] Where an answer of `support` or the description of a program has `numerics`, they hold for this node or program, in every respect, instead of those of
+ *              the kernel or of the table: for what depends on the device, the data type or an option.
  */
 #define SB_NUMERICS_TRUNCATES         1u /* stores round faithfully, not to nearest                       */
 #define SB_NUMERICS_FLUSHES_DENORMALS 2u /* subnormal numbers are read or written as zero                 */
@@ -634,11 +654,12 @@ typedef struct sb_support {
     uint32_t reason;    /* SB_REASON_*, if not supported                       */
     char *message;      /* the host's memory; written if not supported, ended by a zero */
     size_t capacity;
-    uint64_t workspace;       /* bytes that each launch needs                        */
-    double cost;              /* expected nanoseconds; 0: unknown                    */
-    uint32_t *input_layouts;  /* since 0.3; the host's memory, an entry per input of the node, 0 before the call; NULL: not wanted */
-    uint32_t *output_layouts; /* since 0.3; likewise for the outputs                                                               */
-    double layout_cost;       /* since 0.3; expected nanoseconds with these layouts; 0: unknown                                    */
+    uint64_t workspace;          /* bytes that each launch needs                        */
+    double cost;                 /* expected nanoseconds; 0: unknown                    */
+    uint32_t *input_layouts;     /* since 0.3; the host's memory, an entry per input of the node, 0 before the call; NULL: not wanted */
+    uint32_t *output_layouts;    /* since 0.3; likewise for the outputs                                                               */
+    double layout_cost;          /* since 0.3; expected nanoseconds with these layouts; 0: unknown                                    */
+    const sb_numerics *numerics; /* since 0.4; see SB-NUM-003; NULL: the kernel's                                                  */
 } sb_support;
 
 /* Everything that a launch needs. The host fills it once and passes it again for every run. */
@@ -671,6 +692,8 @@ typedef struct sb_operators {
     int32_t (*prepare)(sb_instance *instance, sb_device *device, const sb_node *node, sb_state **state, sb_error *error);
     /* NULL only if `prepare` is. */
     void (*release)(sb_state *state);
+    const sb_layout *const *layouts; /* since 0.4; of a library without a driver, see SB-OPS-013; NULL: none */
+    size_t layout_count;             /* since 0.4 */
 } sb_operators;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -680,7 +703,8 @@ typedef struct sb_operators {
  * [SB-GRA-002] One value is one sb_tensor: the same pointer, wherever in the graph it is made or read. A value that no node makes is an input of the
  *              graph, or a constant, which has `host` set. Outputs are values that nodes make; nodes of the graph may read them, too.
  * [SB-GRA-003] `serialize` gives the same graph as an ONNX model: nodes, inputs and outputs in the same order, constants as initializers. The bytes are the
- *              host's and stay until the call that the graph was passed to returns.
+ *              host's and stay until the call that the graph was passed to returns. `serialize_external` gives the same, but constants of 1024 bytes and
+ *              more as external data: at `location`, as it was given, with the address as `offset`, which stays as long, and the bytes as `length`.
  * [SB-GRA-004] `claim` writes one number per node: 0 leaves the node to kernels, equal numbers above 0 put nodes into one program. The host sets all to 0 before.
  * [SB-GRA-005] The answer of `claim` depends on nothing but the graph and the device. It never fails because a node is not supported.
  * [SB-GRA-006] A plugin keeps its groups free of paths that leave a group and enter it again. Where one does, perhaps through nodes that `claim` was not
@@ -716,12 +740,17 @@ struct sb_graph {
     const sb_tensor *const *outputs; /* (required) */
     size_t output_count;
     int32_t (*serialize)(const sb_graph *graph, sb_string *onnx, sb_error *error); /* (required) */
+    /* Since 0.4. NULL: constants come inside alone, and a model is smaller than 2 GiB. */
+    int32_t (*serialize_external)(const sb_graph *graph, sb_string location, sb_string *onnx, sb_error *error);
 };
 
 typedef struct sb_program_info {
     size_t size;
-    uint64_t workspace; /* bytes that each execution needs          */
-    double cost;        /* expected nanoseconds; 0: unknown         */
+    uint64_t workspace;          /* bytes that each execution needs          */
+    double cost;                 /* expected nanoseconds; 0: unknown         */
+    const sb_numerics *numerics; /* since 0.4; see SB-NUM-003; NULL: the table's                                    */
+    uint64_t resident;           /* since 0.4; bytes of the plugin's own that the program holds until `release`; 0: unknown   */
+    uint64_t per_execution;      /* since 0.4; bytes of the plugin's own that each execution needs beside the workspace       */
 } sb_program_info;
 
 /* Everything that an execution needs. The host fills it once and passes it again for every run. */
