@@ -72,7 +72,7 @@ extension GraphInference {
             let definition = try definition(of: node)
             let inputs = node.inputs.map { $0.flatMap { concreteType($0) } }
             let outputs = node.outputs.map { $0.flatMap { concreteType($0) } }
-            let type = (inputs.first ?? outputs.first).flatMap { $0 }?.dataType ?? .float32
+            let type = definition.dataType(inputs: inputs.map(\.?.dataType), outputs: outputs.map(\.?.dataType)) ?? .float32
             let count = definition.operationCount(of: node, inputs: inputs, outputs: outputs)
             if count > 0 { work.operations[type.name, default: 0] += count }
             for (index, input) in node.inputs.enumerated() {

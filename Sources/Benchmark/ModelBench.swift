@@ -141,11 +141,7 @@ package struct ModelBench {
         }
         result.host = side.host.statistics
         result.deviceClock = side.deviceClock.statistics
-        let kernels = Set(side.session.summary?.nodes.map(\.kernel) ?? [])
-        let libraries = [device, reference].compactMap { $0?.plugin.library }
-        let usesTransforms = libraries.contains { library in
-            library.kernels.contains { $0.numerics.usesTransforms && kernels.contains("\(library.plugin.name)/\($0.name)") }
-        }
+        let usesTransforms = side.session.summary?.nodes.contains(where: \.facts.usesTransforms) ?? false
         result.judge(side.mixed.map { work.narrowed(to: $0) } ?? work, declared, usesTransforms: usesTransforms)
         return result
     }

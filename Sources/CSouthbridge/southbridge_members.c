@@ -193,8 +193,6 @@ static const southbridge_member driver_members[] = {
     OPTIONAL(fill, FUNCTION, 1, "the host copies a pattern"),
     OPTIONAL(usage, FUNCTION, 1, "unknown"),
     OPTIONAL(copy_peer, FUNCTION, 3, "copies between devices go through the host"),
-    OPTIONAL(host_begin, FUNCTION, 4, "the host reads and writes buffers whenever no work on them is in flight"),
-    NEEDED_WITH(host_end, FUNCTION, 4, "host_begin", "there is no `host_begin`"),
 };
 #undef STRUCT
 

@@ -15,6 +15,7 @@ final class LayoutConverter {
     }
 
     private struct Question: Hashable {
+        let library: ObjectIdentifier
         let device: Int
         let dataType: DataType
         let shape: [Int]
@@ -26,18 +27,18 @@ final class LayoutConverter {
 
     init(_ devices: [Device]) { self.devices = devices }
 
-    /// Expected nanoseconds, the launch among them; infinite where no kernel does it or tells its cost.
-    func cost(_ type: InferredOutput, from: Int, to: Int, on device: Int) throws -> Double {
-        let question = Question(device: device, dataType: type.dataType, shape: type.shape, from: from, to: to)
+    /// Expected nanoseconds, the launch among them; infinite where no kernel of the library does it or tells its cost.
+    func cost(_ type: InferredOutput, from: Int, to: Int, by library: OperatorLibrary, on device: Int) throws -> Double {
+        let question = Question(
+            library: ObjectIdentifier(library), device: device, dataType: type.dataType, shape: type.shape, from: from, to: to)
         if let known = costs[question] { return known }
-        let cost = try conversion(type, from: from, to: to, on: device)?.answer.costNanoseconds ?? 0
+        let cost = try conversion(type, from: from, to: to, by: library, on: device)?.answer.costNanoseconds ?? 0
         costs[question] = cost > 0 ? cost + Double(devices[device].model.launchLatencyPicoseconds) / 1000 : .infinity
         return costs[question]!
     }
 
-    /// Nil where no kernel does it.
-    func conversion(_ type: InferredOutput, from: Int, to: Int, on device: Int) throws -> Conversion? {
-        guard let library = devices[device].plugin.library else { return nil }
+    /// Nil where no kernel of the library does it.
+    func conversion(_ type: InferredOutput, from: Int, to: Int, by library: OperatorLibrary, on device: Int) throws -> Conversion? {
         for kernel in library.candidates(domain: "southbridge", operatorName: "ConvertLayout", version: 1, dataType: type.dataType) {
             let descriptor = try NodeDescriptor(
                 kernel: kernel, domain: "southbridge", operatorName: "ConvertLayout", version: 1, attributes: [:],
@@ -50,5 +51,4 @@ final class LayoutConverter {
     }
 
     func device(_ index: Int) -> Device { devices[index] }
-    func layout(_ value: Int, of device: Int) -> Layout? { devices[device].model.layouts.first { $0.value == value } }
 }

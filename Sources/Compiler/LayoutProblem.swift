@@ -10,11 +10,16 @@ package struct LayoutProblem {
         package var readers: [(member: Int, layout: Int)] = []
         /// Somebody reads it row-major, whatever is chosen.
         package var isRowMajor = false
-        /// A conversion from row-major to the layout, and back.
-        package var pack = 0.0
+        /// A conversion from row-major to each layout that a reader would have, and back from the maker's.
+        package var pack: [Int: Double] = [:]
         package var unpack = 0.0
 
         package init() {}
+
+        /// Of a conversion to the layout that a reader would have.
+        fileprivate func pack(for member: Int) -> Double {
+            readers.first { $0.member == member }.flatMap { pack[$0.layout] } ?? .infinity
+        }
     }
 
     /// By kernel: what granting its wish costs, conversions apart; usually below 0.
@@ -37,7 +42,7 @@ package struct LayoutProblem {
         let made = link.maker.flatMap { chosen[$0.member] ? $0.layout : nil } ?? 0
         let wanted = Set(link.readers.map { chosen[$0.member] ? $0.layout : 0 })
         let unpacks = made != 0 && (link.isRowMajor || wanted.contains { $0 != made })
-        return (unpacks ? link.unpack : 0) + link.pack * Double(wanted.count { $0 != 0 && $0 != made })
+        return wanted.reduce(unpacks ? link.unpack : 0) { $1 == 0 || $1 == made ? $0 : $0 + (link.pack[$1] ?? .infinity) }
     }
 
     package func cost(_ chosen: [Bool]) -> Double {
@@ -123,16 +128,16 @@ package struct LayoutProblem {
             + linksOf[member].reduce(0) { sum, number in
                 let link = links[number]
                 if link.maker?.member == member { return sum + (link.isRowMajor ? link.unpack : 0) }
-                return sum + (isEdge.contains([number, member]) ? 0 : link.pack)
+                return sum + (isEdge.contains([number, member]) ? 0 : link.pack(for: member))
             }
     }
 
     /// What the conversion between two neighbours costs of which one's wish is granted.
     private func between(_ number: Int, _ first: Int, _ isFirst: Bool, _ second: Int, _ isSecond: Bool) -> Double {
         let link = links[number]
-        let isMakerGranted = link.maker?.member == first ? isFirst : isSecond
-        if isMakerGranted { return link.isRowMajor ? 0 : link.unpack }
-        return link.pack
+        let isMakerFirst = link.maker?.member == first
+        if isMakerFirst ? isFirst : isSecond { return link.isRowMajor ? 0 : link.unpack }
+        return link.pack(for: isMakerFirst ? second : first)
     }
 
     // MARK: Improvement

@@ -21,6 +21,8 @@ struct LayoutRewriter {
     private struct Key: Hashable {
         let value: ValueID
         let layout: Int
+        /// What the layout's number means.
+        let library: ObjectIdentifier
     }
 
     init(_ placement: Placement, _ converter: LayoutConverter) {
@@ -45,7 +47,7 @@ struct LayoutRewriter {
         }
         for (place, layout) in wish.outputs.enumerated() where layout != 0 {
             guard let output = placement.graph[placed.node].outputs[place] else { continue }
-            placement.graph[placed.node].outputs[place] = addPacked(output, layout, placed.device)
+            placement.graph[placed.node].outputs[place] = addPacked(output, layout, like: placed)
             placed.descriptor.outputs[place]?.pointee.layout = UInt32(layout)
             missing[output] = (layout, placed)
         }
@@ -67,36 +69,39 @@ struct LayoutRewriter {
         return placement
     }
 
-    private mutating func addPacked(_ value: ValueID, _ layout: Int, _ device: Int) -> ValueID {
-        let made = placement.graph.addValue("\(placement.graph[value].name)@\(layout)", type: placement.graph[value].type)
+    private mutating func addPacked(_ value: ValueID, _ layout: Int, like placed: PlacedNode) -> ValueID {
+        let name = "\(placement.graph[value].name)@\(placed.library.plugin.name).\(layout)"
+        let made = placement.graph.addValue(name, type: placement.graph[value].type)
         placement.types.append(placement.types[value.index])
-        placement.layouts[made] = converter.layout(layout, of: device)
-        packed[Key(value: value, layout: layout)] = made
+        placement.layouts[made] = placed.library.layouts(on: converter.device(placed.device)).first { $0.value == layout }
+        packed[key(value, layout, placed)] = made
         return made
+    }
+
+    private func key(_ value: ValueID, _ layout: Int, _ placed: PlacedNode) -> Key {
+        Key(value: value, layout: layout, library: ObjectIdentifier(placed.library))
     }
 
     /// The value in a layout, converted once.
     private mutating func pack(_ value: ValueID, _ layout: Int, like placed: PlacedNode) throws -> ValueID {
-        if let made = packed[Key(value: value, layout: layout)] { return made }
+        if let made = packed[key(value, layout, placed)] { return made }
         try unpack(value)
-        let made = addPacked(value, layout, placed.device)
+        let made = addPacked(value, layout, like: placed)
         try convert(value, to: made, from: 0, layout, like: placed)
         return made
     }
 
     /// Makes sure that the value exists row-major.
     private mutating func unpack(_ value: ValueID) throws {
-        guard let (layout, placed) = missing.removeValue(forKey: value), let source = packed[Key(value: value, layout: layout)] else {
-            return
-        }
+        guard let (layout, placed) = missing.removeValue(forKey: value), let source = packed[key(value, layout, placed)] else { return }
         try convert(source, to: value, from: layout, 0, like: placed)
     }
 
     private mutating func convert(_ source: ValueID, to target: ValueID, from: Int, _ to: Int, like placed: PlacedNode) throws {
         let name = placement.graph[source].name
         guard let type = placement.types[source.index],
-            let conversion = try converter.conversion(type, from: from, to: to, on: placed.device)
-        else { throw GraphError("nothing converts '\(name)' between the layouts \(from) and \(to) of the device") }
+            let conversion = try converter.conversion(type, from: from, to: to, by: placed.library, on: placed.device)
+        else { throw GraphError("no kernel of '\(placed.library.plugin.name)' converts '\(name)' between its layouts \(from) and \(to)") }
         let node = placement.graph.addNode(
             Node(
                 name: "\(name)/layout", domain: "southbridge", operatorName: "ConvertLayout", opset: 1, inputs: [source], outputs: [target])

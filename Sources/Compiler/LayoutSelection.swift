@@ -5,7 +5,7 @@ import Operators
 package import Southbound
 import Tensors
 
-/// Chooses the layouts in which kernels of a device give values to each other: row-major, or what the kernels would rather have, so that kernels and
+/// Chooses the layouts in which kernels of a library give values to each other on a device: row-major, or what the kernels would rather have, so that kernels and
 /// conversions together take the least time. Values that anybody else reads (other devices, programs, the caller) are row-major.
 ///
 /// Along chains and trees of kernels the choice is the best one, by dynamic programming; where values have several readers, single kernels are changed as long as that
@@ -40,10 +40,12 @@ package struct LayoutSelection {
         var asked: Set<Int> = []
         for (index, step) in placement.steps.enumerated() {
             guard case .node(let placed) = step, placed.kernel.flags.contains(.layouts), placed.answer.costNanoseconds > 0,
-                !devices[placed.device].model.layouts.isEmpty
+                !placed.library.layouts(on: devices[placed.device]).isEmpty
             else { continue }
             for case let input? in step.inputs(placement.graph) {
-                guard let maker = makers[input], placement.steps[maker].device == placed.device else { continue }
+                guard let maker = makers[input], case .node(let other) = placement.steps[maker], other.device == placed.device,
+                    other.library === placed.library
+                else { continue }
                 asked.formUnion([maker, index])
             }
             for case let output? in step.outputs(placement.graph) { makers[output] = index }
@@ -69,37 +71,60 @@ package struct LayoutSelection {
         let members = Dictionary(uniqueKeysWithValues: steps.enumerated().map { ($1, $0) })
         var changes: [Double] = []
         var links: [ValueID: LayoutProblem.Link] = [:]
-        var sites: [ValueID: Int] = [:]
+        var forms = Forms()
         for (index, step) in placement.steps.enumerated() {
-            let wish = wishes[index]
-            for (place, input) in step.inputs(graph).enumerated() {
+            guard let member = members[index], let wish = wishes[index], case .node(let placed) = step else {
+                for case let input? in step.inputs(graph) { links[input, default: .init()].isRowMajor = true }
+                continue
+            }
+            for (input, layout) in zip(step.inputs(graph), wish.inputs) {
                 guard let input else { continue }
-                if let member = members[index], let layout = wish?.inputs[place], layout != 0 {
-                    links[input, default: .init()].readers.append((member, layout))
-                    sites[input] = step.device
+                if layout != 0 {
+                    links[input, default: .init()].readers.append((member, forms.number(layout, placed)))
                 } else {
                     links[input, default: .init()].isRowMajor = true
                 }
             }
-            guard let member = members[index], let wish, case .node(let placed) = step else { continue }
             changes.append(wish.costNanoseconds - placed.answer.costNanoseconds)
-            for (output, layout) in zip(step.outputs(graph), wish.outputs) where layout != 0 {
-                guard let output else { continue }
-                links[output, default: .init()].maker = (member, layout)
-                sites[output] = step.device
+            for case (let output?, let layout) in zip(step.outputs(graph), wish.outputs) where layout != 0 {
+                links[output, default: .init()].maker = (member, forms.number(layout, placed))
             }
         }
         for output in graph.outputs { links[output]?.isRowMajor = true }
         var concerned: [LayoutProblem.Link] = []
-        for (value, site) in sites.sorted(by: { $0.key.index < $1.key.index }) {
-            guard var link = links[value], let layout = link.maker?.layout ?? link.readers.first?.layout,
-                let type = placement.types[value.index]
-            else { continue }
-            link.pack = try converter.cost(type, from: 0, to: layout, on: site)
-            link.unpack = try converter.cost(type, from: layout, to: 0, on: site)
+        for (value, link) in links.sorted(by: { $0.key.index < $1.key.index }) where link.maker != nil || !link.readers.isEmpty {
+            guard let type = placement.types[value.index] else { continue }
+            var link = link
+            for layout in Set(link.readers.map(\.layout)) { link.pack[layout] = try forms.cost(layout, type, isPacking: true, converter) }
+            if let maker = link.maker { link.unpack = try forms.cost(maker.layout, type, isPacking: false, converter) }
             concerned.append(link)
         }
         return LayoutProblem(changes: changes, links: concerned)
+    }
+
+    /// Numbers for the layouts of all libraries on all devices, from 1.
+    private struct Forms {
+        private struct Key: Hashable {
+            let library: ObjectIdentifier
+            let device: Int
+            let layout: Int
+        }
+        private var numbers: [Key: Int] = [:]
+        private var owners: [(layout: Int, placed: PlacedNode)] = []
+
+        mutating func number(_ layout: Int, _ placed: PlacedNode) -> Int {
+            let key = Key(library: ObjectIdentifier(placed.library), device: placed.device, layout: layout)
+            if let known = numbers[key] { return known }
+            owners.append((layout, placed))
+            numbers[key] = owners.count
+            return owners.count
+        }
+
+        func cost(_ number: Int, _ type: InferredOutput, isPacking: Bool, _ converter: LayoutConverter) throws -> Double {
+            let (layout, placed) = owners[number - 1]
+            return try converter.cost(
+                type, from: isPacking ? 0 : layout, to: isPacking ? layout : 0, by: placed.library, on: placed.device)
+        }
     }
 }
 
@@ -109,17 +134,6 @@ extension Placement {
         guard let type = types[value.index] else { return nil }
         guard let layout = layouts[value] else { return type.byteCount }
         return elementCount(layout.filled(type.shape)).flatMap { type.dataType.byteCount(of: $0) }
-    }
-}
-
-extension Layout {
-    /// A shape whose last two dimensions are filled up to whole blocks; one without them counts as a matrix of one row.
-    func filled(_ shape: [Int]) -> [Int] {
-        var filled = [Int](repeating: 1, count: max(2 - shape.count, 0)) + shape
-        for (axis, block) in [(filled.count - 2, blockRows), (filled.count - 1, blockColumns)] {
-            filled[axis] = (filled[axis] + block - 1) / block * block
-        }
-        return filled
     }
 }
 

@@ -85,6 +85,9 @@ package struct PlacedNode {
     package internal(set) var answer: SupportAnswer
     /// Of one launch.
     package internal(set) var cost: CostEstimate
+
+    /// What holds of its arithmetic.
+    package var facts: NumericFacts { answer.numerics ?? kernel.numerics }
 }
 
 /// A group of nodes that a plugin's own compiler has made one program of.

@@ -58,8 +58,9 @@ package struct Subgraph {
         let (given, types, constants) = (inputs, placement.types, placement.values)
         descriptor = try GraphDescriptor(
             plugin: plugin, nodes: nodes, values: values, inputs: inputs.map { numbers[$0]! }, outputs: outputs.map { numbers[$0]! }
-        ) {
-            try modelData(graph.extracted(ids, inputs: given, outputs: outputs, types: types, constants: constants))
+        ) { location in
+            try modelData(
+                graph.extracted(ids, inputs: given, outputs: outputs, types: types, constants: constants), externalLocation: location)
         }
     }
 }

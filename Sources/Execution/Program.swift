@@ -3,6 +3,7 @@ import CSouthbridge
 import Compiler
 import Glibc
 import Graph
+import HardwareModel
 import Operators
 import Southbound
 import Tensors
@@ -228,7 +229,9 @@ extension Placement {
 extension PlanSummary {
     fileprivate init(_ placement: Placement, devices: [Device], memory: ProgramMemory, choice: OrderChoice?, waitCount: Int) {
         let graph = placement.graph
-        var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String)] = placement.folded.map { ($0, $0, "host", "folded") }
+        var nodes: [(source: NodeID, id: NodeID, device: String, kernel: String, facts: NumericFacts)] = placement.folded.map {
+            ($0, $0, "host", "folded", .strict)
+        }
         var runners: [NodeID: Int] = [:]
         func count(_ source: NodeID, on device: Int) {
             for origin in graph.origins(of: source) { runners[origin] = max(runners[origin] ?? 0, device) }
@@ -237,28 +240,39 @@ extension PlanSummary {
             switch step {
             case .node(let placed):
                 nodes.append(
-                    (placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)"))
+                    (
+                        placed.source, placed.node, devices[placed.device].name, "\(placed.library.plugin.name)/\(placed.kernel.name)",
+                        placed.facts
+                    ))
                 count(placed.source, on: placed.device)
             case .program(let placed):
                 let device = devices[placed.device]
                 for id in placed.nodes {
-                    nodes.append((id, id, device.name, "\(device.plugin.name)/program"))
+                    nodes.append((id, id, device.name, "\(device.plugin.name)/program", placed.program.numerics))
                     count(id, on: placed.device)
                 }
             case .view(let view):
-                nodes.append((view.origin, view.node, devices[view.device].name, "view"))
+                nodes.append((view.origin, view.node, devices[view.device].name, "view", .strict))
                 count(view.origin, on: view.device)
             }
         }
         // Parts stay in the order in which they run.
         let order = nodes.indices.sorted { (nodes[$0].source.index, $0) < (nodes[$1].source.index, $1) }
+        let programs = Dictionary(
+            placement.steps.compactMap { step in
+                if case .program(let placed) = step { (ObjectIdentifier(placed.program), placed.program) } else { nil }
+            }, uniquingKeysWith: { first, _ in first }
+        ).values
+        let programByteCount = programs.reduce(0) { $0 + $1.residentBytes } + (programs.map(\.executionBytes).max() ?? 0)
         var counts = Dictionary(grouping: runners.values) { devices[$0].name }.mapValues(\.count)
         let folded = graph.modelNodeCount.map { $0 - runners.count } ?? placement.folded.count
         if folded > 0 { counts["host", default: 0] += folded }
         self.init(
             placement: counts,
-            nodes: order.map { (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel) },
-            byteCount: memory.byteCount,
+            nodes: order.map {
+                (graph[nodes[$0].id].name, graph[nodes[$0].id].operatorName, nodes[$0].device, nodes[$0].kernel, nodes[$0].facts)
+            },
+            byteCount: memory.byteCount + programByteCount, programByteCount: programByteCount,
             arenas: memory.plans.map { ($0.device.map { devices[$0].name } ?? "host", $0.byteCount, $0.lowerBound) },
             waitCount: waitCount, remarks: placement.passes.remarks + placement.remarks + memory.remarks, memoryPlans: memory.plans,
             order: choice, spills: memory.schedule.spills, passes: placement.passes)

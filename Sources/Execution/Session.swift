@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Compiler
 package import Graph
+package import HardwareModel
 import Operators
 package import Southbound
 import Synchronization
@@ -215,10 +216,13 @@ package struct PlanSummary: Sendable {
     /// The model's own nodes by the device that runs them; computed by the stack itself, or left out by passes: `host`. A node that runs in parts on several devices counts for the
     /// least preferred of them, so that no device is credited with a node that it could not run alone.
     package let placement: [String: Int]
-    /// Node by node: name, operator, device, library and kernel, in the order of the model's nodes; a node that runs in parts as these, named `node/part`.
-    package let nodes: [(name: String, operatorName: String, device: String, kernel: String)]
-    /// Bytes of arenas, constants and staging memory on all devices and the host.
+    /// Node by node: name, operator, device, library and kernel, and what it declares about its arithmetic, in the order of the model's nodes; a node that runs in
+    /// parts as these, named `node/part`.
+    package let nodes: [(name: String, operatorName: String, device: String, kernel: String, facts: NumericFacts)]
+    /// Bytes of arenas, constants and staging memory on all devices and the host, and of compiled programs as far as their compilers tell.
     package let byteCount: Int
+    /// What compiled programs hold themselves, and need in a run.
+    package let programByteCount: Int
     /// The arenas alone, by device.
     package let arenas: [(device: String, byteCount: Int, lowerBound: Int)]
     /// How often a run waits, for an event or a queue, so that what is done side by side keeps its order; the end of the run not counted.

@@ -9,6 +9,8 @@ package struct PlanReport: Codable, Sendable {
     package var time: TimeSource
     /// As the plugin stands.
     package var now: State
+    /// What it lacks to the suite's profiles; empty where other models than the suite's were looked at.
+    package var profiles: [Profile] = []
     package var models: [Model] = []
     /// The first first. Each is judged as if those before it were there.
     package var suggestions: [Suggestion] = []
@@ -43,14 +45,26 @@ package struct PlanReport: Codable, Sendable {
         package var level: String
     }
 
+    /// What a class of chip has to offer, and what of that is lacking.
+    package struct Profile: Codable, Sendable {
+        package var name: String
+        package var reached: Bool
+        /// Operators by data type for which no kernel is declared.
+        package var kernels: [Kernel]
+        /// Networks that the plugin does not run alone.
+        package var networks: [String]
+    }
+
     package struct Kernel: Codable, Sendable, Hashable {
         package var domain: String
         package var `operator`: String
         package var dataType: String
 
         package init(_ wish: KernelWish) {
-            (domain, self.operator, dataType) = (wish.domain, wish.operatorName, wish.dataType.name)
+            self.init(domain: wish.domain, operator: wish.operatorName, dataType: wish.dataType.name)
         }
+
+        init(domain: String, operator: String, dataType: String) { (self.domain, self.operator, self.dataType) = (domain, `operator`, dataType) }
 
         package var text: String { "\(domain.isEmpty ? "" : "\(domain)::")\(self.operator) \(dataType)" }
     }

@@ -36,6 +36,25 @@ extension Planner {
         return Plan(report: report, calls: calls)
     }
 
+    /// What the plugin lacks to a profile.
+    ///
+    /// - Parameters:
+    ///   - name: as it stands in reports: "edge/1".
+    ///   - operators: names in the default domain by data type. What a compiler takes of them only the suite can tell: a plugin without kernels lacks them here.
+    ///   - networks: that have to run alone, of the models looked at.
+    package func profile(_ name: String, operators: [String: [String]], networks: [String]) -> PlanReport.Profile {
+        let kernels = operators.flatMap { type, names in names.map { (type: type, name: $0) } }.filter { wanted in
+            guard let type = DataType.allCases.first(where: { $0.name == wanted.type }),
+                let version = OperatorCatalog.standard["", wanted.name]?.since.last
+            else { return true }
+            return device.plugin.library?.candidates(domain: "", operatorName: wanted.name, version: version, dataType: type).isEmpty ?? true
+        }.map { PlanReport.Kernel(domain: "", operator: $0.name, dataType: $0.type) }
+        let native = Set(models.filter(\.isNative).map(\.name))
+        let missing = networks.filter { !native.contains($0) }
+        return .init(
+            name: name, reached: kernels.isEmpty && missing.isEmpty, kernels: kernels.sorted { $0.text < $1.text }, networks: missing)
+    }
+
     private func kernelSet(_ wishes: WishSet, _ isExact: Bool) -> PlanReport.KernelSet {
         .init(kernels: table.wishes(in: wishes).map(PlanReport.Kernel.init), exact: isExact)
     }
@@ -91,7 +110,7 @@ extension Planner {
 
 /// A plan and, by suggestion and signature, what its cases are made of.
 package struct Plan {
-    package internal(set) var report: PlanReport
+    package var report: PlanReport
     let calls: [[PlannedCall]]
 }
 

@@ -18,19 +18,24 @@ extension DeviceModel {
             faults += unit.faults.map { "compute unit \(index) ('\(unit.name)') \($0)" }
         }
         if [launchLatencyPicoseconds, queueDepth, largestRank].contains(where: { $0 < 0 }) { faults.append("a limit is negative") }
-        for layout in layouts {
-            if layout.name.isEmpty { faults.append("a layout has no name") }
-            if layout.value < 1 { faults.append("layout '\(layout.name)' has the value \(layout.value), which is the dense one's or none") }
-            if layout.blockRows < 1 || layout.blockColumns < 1 {
-                faults.append("layout '\(layout.name)' has blocks of \(layout.blockRows) x \(layout.blockColumns)")
-            }
-        }
+        faults += layouts.flatMap(\.faults)
         for (index, link) in links.enumerated() {
             if link.kind == .peer, !(0..<deviceCount).contains(link.peer ?? -1) {
                 faults.append("link \(index) leads to device \(link.peer ?? -1), but there are \(deviceCount) devices")
             }
             if link.bandwidthBytesPerSecond < 0 || link.latencyPicoseconds < 0 { faults.append("link \(index) has a negative figure") }
         }
+        return faults
+    }
+}
+
+extension Layout {
+    package var faults: [String] {
+        var faults: [String] = []
+        if name.isEmpty { faults.append("a layout has no name") }
+        if value < 1 { faults.append("layout '\(name)' has the value \(value), which is the dense one's or none") }
+        let blocks = blocks ?? [blockRows, blockColumns]
+        if blocks.isEmpty || blocks.contains(where: { $0 < 1 }) { faults.append("layout '\(name)' has blocks of \(blockText)") }
         return faults
     }
 }

@@ -105,9 +105,11 @@ extension Link {
 
 extension Layout {
     fileprivate static func read(_ fields: YAMLFields<CodingKeys>) throws(DescriptionError) -> Layout {
-        Layout(
-            name: try fields.text(.name), value: try fields.integer(.value, in: positive),
-            blockRows: try fields.integer(.blockRows, in: positive), blockColumns: try fields.integer(.blockColumns, in: positive))
+        let name = try fields.text(.name), value = try fields.integer(.value, in: positive)
+        if fields.contains(.blocks) { return Layout(name: name, value: value, blocks: try fields.integers(.blocks, in: positive)) }
+        return Layout(
+            name: name, value: value, blockRows: try fields.integer(.blockRows, in: positive),
+            blockColumns: try fields.integer(.blockColumns, in: positive))
     }
 }
 

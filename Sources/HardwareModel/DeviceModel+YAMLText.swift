@@ -79,8 +79,12 @@ extension Layout {
         var text = Block()
         text.add(CodingKeys.name, quoted(name))
         text.add(CodingKeys.value, "\(value)")
-        text.add(CodingKeys.blockRows, "\(blockRows)")
-        text.add(CodingKeys.blockColumns, "\(blockColumns)")
+        if let blocks {
+            text.add(CodingKeys.blocks, "[\(blocks.map(String.init).joined(separator: ", "))]")
+        } else {
+            text.add(CodingKeys.blockRows, "\(blockRows)")
+            text.add(CodingKeys.blockColumns, "\(blockColumns)")
+        }
         return text
     }
 }

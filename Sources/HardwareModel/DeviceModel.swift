@@ -193,20 +193,40 @@ package struct Link: Codable, Sendable, Hashable {
     }
 }
 
-/// A blocked layout of matrices: blocks of `blockRows` x `blockColumns` elements, each of them dense.
+/// A blocked layout: of matrices in blocks of `blockRows` x `blockColumns` elements, each of them dense, or of tensors of one rank that are cut along every dimension.
 package struct Layout: Codable, Sendable, Hashable {
-    package enum CodingKeys: String, CodingKey, CaseIterable { case name, value, blockRows, blockColumns }
+    package enum CodingKeys: String, CodingKey, CaseIterable { case name, value, blockRows, blockColumns, blocks }
 
     package var name: String
     /// What tensors in this layout carry as their `layout`; 0 is the dense one, which nobody lists.
     package var value: Int
+    /// 0 where there are `blocks`.
     package var blockRows: Int
     package var blockColumns: Int
+    /// An entry per dimension (SB-HW-007); nil: the last two dimensions are cut.
+    package var blocks: [Int]?
 
-    package init(name: String, value: Int, blockRows: Int, blockColumns: Int) {
+    package init(name: String, value: Int, blockRows: Int = 0, blockColumns: Int = 0, blocks: [Int]? = nil) {
         self.name = name
         self.value = value
-        self.blockRows = blockRows
-        self.blockColumns = blockColumns
+        self.blockRows = blocks == nil ? blockRows : 0
+        self.blockColumns = blocks == nil ? blockColumns : 0
+        self.blocks = blocks
+    }
+
+    /// Of a block: "16 × 16", "1 × 16 × 1 × 1".
+    package var blockText: String { (blocks ?? [blockRows, blockColumns]).map(String.init).joined(separator: " × ") }
+
+    /// Whether a tensor of this shape can lie in this layout.
+    package func holds(_ shape: [Int]) -> Bool { blocks.map { $0.count == shape.count } ?? true }
+
+    /// A shape filled up to whole blocks. Where the last two dimensions are cut, one without them counts as a matrix of one row (SB-HW-006).
+    package func filled(_ shape: [Int]) -> [Int] {
+        func up(_ size: Int, _ block: Int) -> Int { (size + block - 1) / block * block }
+        if let blocks { return zip(shape, blocks).map(up) }
+        var filled = [Int](repeating: 1, count: max(2 - shape.count, 0)) + shape
+        filled[filled.count - 2] = up(filled[filled.count - 2], blockRows)
+        filled[filled.count - 1] = up(filled[filled.count - 1], blockColumns)
+        return filled
     }
 }

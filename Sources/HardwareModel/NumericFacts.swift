@@ -2,7 +2,7 @@
 package import Tensors
 
 /// What a plugin declares about the arithmetic of a kernel. Everything left out is the strict default of `numerics.md`.
-package struct NumericFacts: Codable, Sendable, Equatable {
+package struct NumericFacts: Codable, Sendable, Hashable {
     /// In what sums are kept. Nil: float32 for 16- and 8-bit floats, int32 for 8-bit integers, else the type itself.
     package var accumulator: DataType?
     /// Bits of the significand, the hidden one included, to which inputs are rounded before they are multiplied (11 for TF32, 8 for bfloat16). Nil: all.

@@ -74,6 +74,14 @@ struct YAMLFields<Key: CodingKey & CaseIterable> {
         }
     }
 
+    func integers(_ key: Key, in range: ClosedRange<Int>) throws(DescriptionError) -> [Int] {
+        try value(key, nil, "a list of whole numbers from \(range.lowerBound) to \(range.upperBound)") { node in
+            guard let entries = node.sequence, !entries.isEmpty, entries.count <= 64 else { return nil }
+            let numbers = entries.compactMap { $0.scalar.flatMap { Int($0.string) } }.filter(range.contains)
+            return numbers.count == entries.count ? numbers : nil
+        }
+    }
+
     func number(_ key: Key) throws(DescriptionError) -> Double {
         try value(key, nil, "a number greater than 0") { node in
             guard let scalar = node.scalar, scalar.style == .plain, let number = Quantity.decimal(scalar.string) else { return nil }

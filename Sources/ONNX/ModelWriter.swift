@@ -12,9 +12,12 @@ import Tensors
 /// - Parameters:
 ///   - opsets: Versions by domain to import beside those of the nodes (`Model.opsets`); they must not contradict them.
 ///   - producer: Written as the name of the tool that made the model.
+///   - externalLocation: Constants of `externalThreshold` bytes and more stay where they are: as external data at this location, whose offset is an address.
 /// - Throws: `invalid` if the graph breaks a rule of the IR, `unsupported` if ONNX cannot hold it: more than 2 GiB, or two opsets of one domain.
-package func modelData(_ graph: Graph, opsets: [String: Int] = [:], producer: String = "southbridge") throws(ONNXError) -> Data {
-    var writer = GraphWriter(opsets: opsets)
+package func modelData(
+    _ graph: Graph, opsets: [String: Int] = [:], producer: String = "southbridge", externalLocation: String? = nil
+) throws(ONNXError) -> Data {
+    var writer = GraphWriter(opsets: opsets, externalLocation: externalLocation)
     var model = Onnx_ModelProto()
     model.graph = try writer.message(graph, around: nil)
     model.producerName = producer
@@ -33,6 +36,9 @@ package func modelData(_ graph: Graph, opsets: [String: Int] = [:], producer: St
         throw error
     } catch { throw .unsupported("the model cannot be written: \(error)") }
 }
+
+/// Bytes from which on a constant may be external data (SB-GRA-003).
+package let externalThreshold = 1024
 
 /// The format version that came with an operator set, by ONNX's table of releases; at least 4, from which on initialisers need not be inputs.
 private func irVersion(for opsets: [String: Int]) -> Int {
@@ -64,9 +70,13 @@ private struct GraphWriter {
     }
 
     var opsets: [String: Int]
+    private let externalLocation: String?
     private var payload = 0
 
-    init(opsets: [String: Int]) { self.opsets = opsets }
+    init(opsets: [String: Int], externalLocation: String?) {
+        self.opsets = opsets
+        self.externalLocation = externalLocation
+    }
 
     mutating func message(_ graph: Graph, around: Surroundings?) throws(ONNXError) -> Onnx_GraphProto {
         let names = try writtenNames(graph, around: around)
@@ -80,7 +90,12 @@ private struct GraphWriter {
         message.input = graph.inputs.map(info)
         message.output = graph.outputs.map(info)
         for (value, tensor) in graph.constants.sorted(by: { $0.key.index < $1.key.index }) {
-            message.initializer.append(try tensorMessage(tensor, name: names[value.index]!))
+            let name = names[value.index]!
+            if let externalLocation, tensor.byteCount >= externalThreshold, tensor.dataType != .string {
+                message.initializer.append(Onnx_TensorProto(name: name, tensor, addressedAt: externalLocation))
+            } else {
+                message.initializer.append(try tensorMessage(tensor, name: name))
+            }
         }
         for node in graph.nodes { message.node.append(try nodeMessage(node, names, inside)) }
         let known = Set(graph.inputs + graph.outputs).union(graph.constants.keys).union(graph.captures.keys)
@@ -171,14 +186,31 @@ extension Onnx_TensorProto {
     /// The elements as `raw_data`, packed where they are narrower than a byte; strings in their own field.
     init(name: String, _ tensor: HostTensor) {
         self.init()
-        if !name.isEmpty { self.name = name }
-        dataType = Int32(tensor.dataType.rawValue)
-        dims = tensor.shape.map(Int64.init)
+        describe(tensor, name)
         if tensor.dataType == .string {
             stringData = tensor.strings.map { Data($0.utf8) }
         } else {
             rawData = Data(tensor.bytes)
         }
+    }
+
+    /// The elements stay where they are.
+    fileprivate init(name: String, _ tensor: HostTensor, addressedAt location: String) {
+        self.init()
+        describe(tensor, name)
+        dataLocation = .external
+        let address = UInt(bitPattern: tensor.bytes.baseAddress)
+        externalData = [("location", location), ("offset", "\(address)"), ("length", "\(tensor.byteCount)")].map { key, value in
+            var entry = Onnx_StringStringEntryProto()
+            (entry.key, entry.value) = (key, value)
+            return entry
+        }
+    }
+
+    private mutating func describe(_ tensor: HostTensor, _ name: String) {
+        if !name.isEmpty { self.name = name }
+        dataType = Int32(tensor.dataType.rawValue)
+        dims = tensor.shape.map(Int64.init)
     }
 }
 

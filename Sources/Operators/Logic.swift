@@ -48,20 +48,12 @@ let logicOperators: [OperatorDefinition] = [
             return [ReferenceTensor(x.dataType, shape, elements)]
         }
     ).sampled { context in
-        var samples: [Sample] = []
-        let shapes = broadcastShapes(&context)
-        for type in whereTypes {
-            samples += shapes.filter { $0.a.count < 5 }.map {
-                Sample("\(type.name)-\($0.name)", [.init(.bool, $0.b), .init(type, $0.a), .init(type, $0.b)])
-            }
-            samples.append(Sample("\(type.name)-condition-row", [.init(.bool, [31]), .init(type, [7, 31]), .init(type, [7, 1])]))
-        }
-        return samples
+        let type = context.type
+        return broadcastShapes(&context).map { Sample($0.name, [.init(.bool, $0.b), .init(type, $0.a), .init(type, $0.b)]) } + [
+            Sample("condition-row", [.init(.bool, [31]), .init(type, [7, 31]), .init(type, [7, 1])])
+        ]
     },
 ]
-
-/// Where is asked by the type of its condition, so its samples name those of its values.
-private let whereTypes: [DataType] = [.float32, .float64, .float16, .bfloat16, .int64, .int32, .int8, .uint8, .bool]
 
 private func comparison(
     _ name: String, since: [Int], types: TypeSet = .numeric, _ floats: @escaping @Sendable (Double, Double) -> Bool,

@@ -78,6 +78,17 @@ package struct OperatorDefinition: Sendable {
         isForeign = true
     }
 
+    /// Position of the input whose type is a node's data type (SB-OPS-002): the first one with a type variable of the standard, else the first; nil without inputs.
+    package var typingInput: Int? { inputs.isEmpty ? nil : inputs.firstIndex { $0.typeVariable != nil } ?? 0 }
+
+    /// A node's data type; that of the first output where the input is left out.
+    package func dataType(inputs types: [DataType?], outputs: [DataType?]) -> DataType? {
+        (typingInput.flatMap { types.indices.contains($0) ? types[$0] : nil }) ?? (outputs.first ?? nil)
+    }
+
+    /// What the data types of nodes are the types of.
+    package var typingParameter: Parameter? { typingInput.map { inputs[$0] } ?? outputs.first }
+
     /// The version of the operator that a model importing `opset` means; nil if the operator is younger than that.
     package func version(atOpset opset: Int) -> Int? { isForeign ? opset : since.last { $0 <= opset } }
 }

@@ -59,7 +59,7 @@ package typealias SampleGenerator = @Sendable (inout SampleContext) -> [Sample]
 
 /// What a sample generator reads, and the random choices that it makes: functions of (seed, operator, type, version) and of how many were made before.
 package struct SampleContext: Sendable {
-    /// That of the operator's first input (of its first output, if it has no input).
+    /// Of the node (SB-OPS-002).
     package let type: DataType
     /// The operator's own version in force (an entry of `OperatorDefinition.since`).
     package let version: Int

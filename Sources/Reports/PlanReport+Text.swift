@@ -23,6 +23,14 @@ extension PlanReport {
         if models.count > 1, !allModels.kernels.isEmpty {
             lines.append("all that can run alone do with \(count(allModels))")
         }
+        lines += profiles.map { profile in
+            if profile.reached { return "profile \(profile.name): all that it demands is offered; conform says whether it is right" }
+            let lacks = [
+                profile.kernels.isEmpty ? nil : "\(counted(profile.kernels.count, "kernel")) (\(shortened(profile.kernels.map(\.text), 3)))",
+                profile.networks.isEmpty ? nil : "\(counted(profile.networks.count, "network")) (\(shortened(profile.networks, 3)))",
+            ]
+            return "profile \(profile.name): lacks \(lacks.compactMap { $0 }.joined(separator: " and "))"
+        }
         return lines.joined(separator: "\n")
     }
 

@@ -73,6 +73,12 @@ package final class CompiledProgram: @unchecked Sendable {
     package let workspaceBytes: Int
     /// Expected; 0 is unknown.
     package let costNanoseconds: Double
+    /// What it declares about its arithmetic.
+    package let numerics: NumericFacts
+    /// Of the plugin's own, for as long as the program lives; 0 is unknown.
+    package let residentBytes: Int
+    /// Of the plugin's own, for each execution beside the workspace.
+    package let executionBytes: Int
     private let plugin: Plugin
     private let device: Device
 
@@ -87,6 +93,11 @@ package final class CompiledProgram: @unchecked Sendable {
             }
             workspaceBytes = workspace
             costNanoseconds = info.cost.isFinite ? max(0, info.cost) : 0
+            residentBytes = Int(clamping: info.resident)
+            executionBytes = Int(clamping: info.per_execution)
+            numerics =
+                info.numerics == nil
+                ? compiler.numerics : try NumericFacts(info.numerics, of: "a program's description", PluginReader(plugin: plugin.name))
         } catch {
             compiler.table.release?(handle)
             throw error

@@ -36,8 +36,12 @@ package final class GraphDescriptor: @unchecked Sendable {
     package let nodeCount: Int
     private let memory: NodeMemory
     private let record: UnsafeMutablePointer<Record>
-    private let makeONNX: @Sendable () throws -> Data
-    private var onnx: sb_string?
+    private let makeONNX: ONNXWriter
+    /// By location of external data.
+    private var onnx: [String?: sb_string] = [:]
+
+    /// Writes the same graph as an ONNX model; constants stay in memory where a location for external data is given (SB-GRA-003).
+    package typealias ONNXWriter = @Sendable (_ externalLocation: String?) throws -> Data
 
     /// The struct that a plugin sees, and behind it what leads from there to this object.
     private struct Record {
@@ -49,10 +53,10 @@ package final class GraphDescriptor: @unchecked Sendable {
     ///   - values: by number; those with `host` are constants, whose memory the caller keeps alive.
     ///   - inputs: numbers of values that come from outside.
     ///   - outputs: numbers of values that are wanted outside.
-    ///   - onnx: the same graph as an ONNX model, made when the plugin asks.
+    ///   - onnx: called when the plugin asks.
     package init(
         plugin: String, nodes: [Node], values: [TensorDescriptor], inputs: [Int], outputs: [Int],
-        onnx: @escaping @Sendable () throws -> Data
+        onnx: @escaping ONNXWriter
     ) throws(PluginError) {
         let memory = NodeMemory(plugin: plugin, subject: "a graph of \(nodes.count) nodes")
         var tensors: [UnsafeMutablePointer<sb_tensor>] = []
@@ -77,22 +81,33 @@ package final class GraphDescriptor: @unchecked Sendable {
                     size: MemoryLayout<sb_graph>.size, nodes: memory.list(pointers), node_count: nodes.count,
                     inputs: memory.list(self.inputs.map { UnsafePointer($0) }), input_count: inputs.count,
                     outputs: memory.list(self.outputs.map { UnsafePointer($0) }), output_count: outputs.count,
-                    serialize: { graph, bytes, error in
-                        guard let graph, let bytes else { return SB_ERROR_INVALID_ARGUMENT }
-                        let record = UnsafeRawPointer(graph).assumingMemoryBound(to: Record.self)
-                        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef {
-                            $0.serialize(bytes, error)
+                    serialize: { graph, bytes, error in GraphDescriptor.serialize(graph, nil, bytes, error) },
+                    serialize_external: { graph, location, bytes, error in
+                        let text = UnsafeRawBufferPointer(start: location.data, count: location.length)
+                        guard location.length > 0, location.data != nil, let location = String(validating: text, as: UTF8.self) else {
+                            return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "the location of external data is empty, or no UTF-8")
                         }
-                    }, serialize_external: nil), owner: UnsafeRawPointer(record)))
+                        return GraphDescriptor.serialize(graph, location, bytes, error)
+                    }), owner: UnsafeRawPointer(record)))
         record.pointee.owner = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit { record.deallocate() }
 
-    private func serialize(_ bytes: UnsafeMutablePointer<sb_string>, _ detail: UnsafeMutablePointer<sb_error>?) -> Int32 {
+    private static func serialize(
+        _ graph: UnsafePointer<sb_graph>?, _ location: String?, _ bytes: UnsafeMutablePointer<sb_string>?,
+        _ detail: UnsafeMutablePointer<sb_error>?
+    ) -> Int32 {
+        guard let graph, let bytes else { return SB_ERROR_INVALID_ARGUMENT }
+        let record = UnsafeRawPointer(graph).assumingMemoryBound(to: Record.self)
+        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef { $0.serialize(location, bytes, detail) }
+    }
+
+    private func serialize(_ location: String?, _ bytes: UnsafeMutablePointer<sb_string>, _ detail: UnsafeMutablePointer<sb_error>?) -> Int32
+    {
         do {
-            let made = try onnx ?? memory.bytes(makeONNX())
-            onnx = made
+            let made = try onnx[location] ?? memory.bytes(makeONNX(location))
+            onnx[location] = made
             bytes.pointee = made
             return SB_OK
         } catch {

@@ -6,6 +6,20 @@ import Tensors
 extension PluginReader {
     private static let mostParts = 256
 
+    /// Of a library's own table. Those of one with a driver are its devices'.
+    func layouts(of table: sb_operators) throws(PluginError) -> [Layout] {
+        var layouts: [Layout] = []
+        for pointer in try array(table.layouts, count: table.layout_count, atMost: Self.mostParts, "the library's layouts") {
+            layouts.append(try layout(pointer, "the library's layout \(layouts.count)"))
+        }
+        let values = layouts.map(\.value)
+        let faults = layouts.flatMap(\.faults) + (Set(values).count < values.count ? ["two layouts have the same value"] : [])
+        guard faults.isEmpty else {
+            throw PluginError(.invalidDescription, plugin: plugin, "the operator library: \(faults.joined(separator: "; "))")
+        }
+        return layouts
+    }
+
     /// Asks the driver for a device's description and checks it.
     func model(of index: Int, count: Int, _ driver: sb_driver, _ instance: OpaquePointer?) throws(PluginError) -> DeviceModel {
         let subject = "device \(index)"
@@ -100,11 +114,12 @@ extension PluginReader {
             latencyPicoseconds: try figure(record.latency, "\(subject): its latency"))
     }
 
-    private func layout(_ pointer: UnsafePointer<sb_layout>?, _ subject: String) throws(PluginError) -> Layout {
+    fileprivate func layout(_ pointer: UnsafePointer<sb_layout>?, _ subject: String) throws(PluginError) -> Layout {
         let record: sb_layout = try read(pointer, "sb_layout", of: subject)
         return Layout(
             name: try text(record.name, "\(subject): its name"), value: Int(record.value), blockRows: Int(record.block_rows),
-            blockColumns: Int(record.block_columns))
+            blockColumns: Int(record.block_columns),
+            blocks: record.blocks == nil ? nil : try array(record.blocks, count: record.block_rank, atMost: 64, "\(subject): blocks").map(Int.init))
     }
 
     private func figure(_ value: UInt64, _ subject: @autoclosure () -> String) throws(PluginError) -> Int {

@@ -18,6 +18,8 @@ package struct Installation: Sendable {
     /// The sources of PluginKit, for plugins in Swift.
     package let pluginKit: URL
     package let suites: URL
+    /// Of conformance, and in folders those of hardware.
+    package let profiles: URL
     package let golden: URL
     /// What set-up has made from the `onnx` package; it may be absent.
     package let corpus: URL
@@ -34,6 +36,7 @@ package struct Installation: Sendable {
         templates = shareFolder.appending(path: "Templates")
         pluginKit = shareFolder.appending(path: "PluginKit")
         suites = shareFolder.appending(path: "Conformance")
+        profiles = shareFolder.appending(path: "profiles")
         golden = suites.appending(path: "Golden")
     }
 
@@ -49,6 +52,7 @@ package struct Installation: Sendable {
         templates = repository.appending(path: "Templates")
         pluginKit = repository.appending(path: "Sources/PluginKit")
         suites = repository.appending(path: "Conformance")
+        profiles = suites.appending(path: "profiles")
         golden = suites.appending(path: "Golden")
     }
 

@@ -10,7 +10,7 @@ struct Negotiation {
     let driver: sb_driver?
     let streams: sb_streams?
     let events: sb_events?
-    let operators: (table: sb_operators, kernels: [Kernel])?
+    let operators: (table: sb_operators, kernels: [Kernel], layouts: [Layout])?
     let graphs: (table: sb_graphs, numerics: NumericFacts)?
     let observation: sb_observation?
     let passes: (table: sb_passes, list: [PassDescription])?
@@ -49,7 +49,7 @@ struct Negotiation {
         events = try groups["events"].map { (table) throws(PluginError) in try reader.read(table, "sb_events") }
         operators = try groups["operators"].map { (pointer) throws(PluginError) in
             let table: sb_operators = try reader.read(pointer, "sb_operators")
-            return (table, try Kernel.list(of: table, reader))
+            return (table, try Kernel.list(of: table, reader), try reader.layouts(of: table))
         }
         graphs = try groups["graphs"].map { (pointer) throws(PluginError) in
             let table: sb_graphs = try reader.read(pointer, "sb_graphs")

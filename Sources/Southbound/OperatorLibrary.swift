@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import CSouthbridge
 import Foundation
+package import HardwareModel
 package import Tensors
 
 /// The kernels that a plugin offers. Lives as long as its plugin.
@@ -19,9 +20,13 @@ package final class OperatorLibrary: @unchecked Sendable {
     /// Of the kernels of a library that is only assumed.
     private let assumed: CMemory?
 
-    init(plugin: Plugin, table: sb_operators, kernels: [Kernel], assumed: CMemory? = nil) {
+    /// Of a library without a driver.
+    private let ownLayouts: [Layout]
+
+    init(plugin: Plugin, table: sb_operators, kernels: [Kernel], layouts: [Layout] = [], assumed: CMemory? = nil) {
         self.plugin = plugin
         self.assumed = assumed
+        ownLayouts = plugin.driver == nil ? layouts : []
         self.table = table
         self.kernels = kernels
         let order = { (kernel: Kernel) in (kernel.flags.contains(.generic) ? 1 : 0, -kernel.priority) }
@@ -35,13 +40,18 @@ package final class OperatorLibrary: @unchecked Sendable {
     }
 
     /// Whether its kernels may run on a device of another plugin, or of its own: the host must see the memory. One that is assumed serves its own plugin's.
-    package func serves(_ device: Device) -> Bool { assumed == nil ? device.isHostVisible : device.plugin === plugin }
+    package func serves(_ device: Device) -> Bool {
+        assumed == nil ? device.isHostVisible : device.plugin === plugin
+    }
+
+    /// Layouts that kernels with the flag for it may be given on a device (SB-OPS-013).
+    package func layouts(on device: Device) -> [Layout] { device.plugin === plugin ? device.model.layouts : ownLayouts }
 
     /// The kernels to ask about a node, best first: not generic before generic, then by priority, then in the plugin's order.
     ///
     /// - Parameters:
     ///   - version: the operator's own version in force, not the model's operator-set version.
-    ///   - dataType: of the node's first input; of its first output if it has none.
+    ///   - dataType: of the node by SB-OPS-002.
     package func candidates(domain: String, operatorName: String, version: Int, dataType: DataType) -> [Kernel] {
         (byOperator[Key(domain: domain, operatorName: operatorName)] ?? []).filter { $0.covers(version: version, dataType: dataType) }
     }
@@ -78,9 +88,18 @@ package final class OperatorLibrary: @unchecked Sendable {
                 table.support(plugin.instance, device.handle, nodePointers, nodes.count, answerPointers, error)
             }
         }
+        var numerics: [NumericFacts?] = []
+        for index in nodes.indices {
+            let subject = "the answer about '\(nodes[index].operatorName)'"
+            numerics.append(
+                try answers[index].numerics.map { (pointer) throws(PluginError) in
+                    try NumericFacts(pointer, of: subject, PluginReader(plugin: plugin.name))
+                })
+        }
         return nodes.indices.map { index in
             let text = UnsafeRawBufferPointer(start: messages + index * capacity, count: capacity).prefix { $0 != 0 }
             var answer = SupportAnswer(answers[index], message: String(decoding: text, as: UTF8.self))
+            answer.numerics = numerics[index]
             if askingForLayouts && answer.isSupported { answer.wish = LayoutWish(answers[index], of: nodes[index]) }
             return answer
         }
@@ -127,6 +146,8 @@ package struct SupportAnswer: Sendable, Hashable {
     package let workspaceBytes: Int
     /// Expected; 0 is unknown.
     package let costNanoseconds: Double
+    /// What holds for this node instead of what the kernel declares; nil: nothing else.
+    package fileprivate(set) var numerics: NumericFacts?
     /// What it would rather have; nil: nothing else, or it was not asked.
     package fileprivate(set) var wish: LayoutWish?
 

@@ -104,7 +104,7 @@ package final class Plugin: @unchecked Sendable {
             services.silence()
             throw error
         }
-        library = negotiation.operators.map { OperatorLibrary(plugin: self, table: $0.table, kernels: $0.kernels) }
+        library = negotiation.operators.map { OperatorLibrary(plugin: self, table: $0.table, kernels: $0.kernels, layouts: $0.layouts) }
         passLibrary = negotiation.passes.map { PassLibrary(plugin: self, table: $0.table, passes: $0.list) }
         compiler = negotiation.graphs.map { GraphCompiler(plugin: self, table: $0.table, numerics: $0.numerics) }
     }

@@ -152,13 +152,15 @@ struct PluginReader {
         }
         if count == 0 { return UnsafeBufferPointer(start: nil, count: 0) }
         guard let start else { throw PluginError(.missingTable, plugin: plugin, "\(subject): the list of \(count) entries is NULL") }
-        try checkAlignment(UnsafeRawPointer(start), "\(subject): the list")
+        try checkAlignment(UnsafeRawPointer(start), of: MemoryLayout<Element>.alignment, "\(subject): the list")
         return UnsafeBufferPointer(start: start, count: count)
     }
 
-    private func checkAlignment(_ pointer: UnsafeRawPointer, _ subject: @autoclosure () -> String) throws(PluginError) {
-        guard UInt(bitPattern: pointer) % 8 == 0 else {
-            throw PluginError(.invalidDescription, plugin: plugin, "\(subject()) lies at an address that is not a multiple of 8")
+    private func checkAlignment(
+        _ pointer: UnsafeRawPointer, of alignment: Int = 8, _ subject: @autoclosure () -> String
+    ) throws(PluginError) {
+        guard UInt(bitPattern: pointer) % UInt(alignment) == 0 else {
+            throw PluginError(.invalidDescription, plugin: plugin, "\(subject()) lies at an address that is not a multiple of \(alignment)")
         }
     }
 }

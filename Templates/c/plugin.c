@@ -24,19 +24,15 @@ struct sb_buffer {
 /* What the chip is. Figures that are 0 are unknown; the stack derives placement and cost from those that are there [SB-HW-001]. */
 static int32_t device_describe(sb_instance *instance, uint32_t index, const sb_hardware **hardware, sb_error *error) {
     static const sb_memory_space memory = {
-        .size = sizeof memory,
-        .name = SB_STRING("memory"),
+        .size = sizeof memory, .name = SB_STRING("memory"),
         .flags = SB_SPACE_FLAG_ALLOCATABLE, /* REPLACE: | SB_SPACE_FLAG_HOST_VISIBLE if the host can address it; then offer `host_address` */
         .alignment = 64,                    /* REPLACE: and .capacity in bytes, .bandwidth in bytes per second */
     };
     static const sb_memory_space *const spaces[] = {&memory};
     static const sb_hardware described = {
-        .size = sizeof described,
+        .size = sizeof described, .name = SB_STRING("@NAME@"), .family = SB_FAMILY_PLACEHOLDER,
         .id = SB_STRING("@NAME@-0"), /* REPLACE: a serial number or bus address, the same in every process [SB-HW-002] */
-        .name = SB_STRING("@NAME@"),
-        .family = SB_FAMILY_PLACEHOLDER,
-        .spaces = spaces,
-        .space_count = 1,
+        .spaces = spaces, .space_count = 1,
     };
     (void)instance; /* NULL, because this plugin has no `start` */
     if (index != 0) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "there is one device, number 0");
@@ -54,9 +50,7 @@ static int32_t device_open(sb_instance *instance, uint32_t index, sb_device **de
     return SB_OK;
 }
 
-static void device_close(sb_device *device) {
-    free(device);
-}
+static void device_close(sb_device *device) { free(device); }
 
 /* Called from any thread, also at once, like everything that takes a device [SB-THR-001]. */
 static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes, uint64_t alignment, sb_buffer **buffer, sb_error *error) {
@@ -64,16 +58,13 @@ static int32_t buffer_allocate(sb_device *device, uint32_t space, uint64_t bytes
     if (space != 0 || bytes == 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) /* [SB-MEM-001, 004] */
         return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "memory is asked for in space 0, at least 1 byte, aligned to a power of two");
     if (alignment < 64) alignment = 64;
+    uint64_t whole = (bytes + alignment - 1) & ~(alignment - 1); /* sizes come from models: this may wrap around */
     sb_buffer *made = malloc(sizeof *made);
-    /* Sizes come from models, so rounding them up must not wrap around. REPLACE: your allocator. */
-    int fits = alignment <= SIZE_MAX / 2 && bytes <= SIZE_MAX / 2 - alignment;
-    void *memory = made && fits ? aligned_alloc((size_t)alignment, (size_t)((bytes + alignment - 1) & ~(alignment - 1))) : NULL;
-    if (!memory) {
+    if (made) *made = (sb_buffer){whole >= bytes ? aligned_alloc(alignment, whole) : NULL, bytes}; /* REPLACE: your allocator */
+    if (!made || !made->memory) {
         free(made);
         return sb_fail(error, SB_ERROR_OUT_OF_MEMORY, "the device's memory is full"); /* [SB-MEM-003] */
     }
-    made->memory = memory;
-    made->bytes = bytes;
     *buffer = made; /* only when all went well [SB-ERR-005] */
     return SB_OK;
 }
@@ -219,21 +210,14 @@ static int32_t execute(const sb_execution *given, sb_error *error) {
     return SB_OK;
 }
 
-static void program_release(sb_program *program) {
-    free(program);
-}
+static void program_release(sb_program *program) { free(program); }
 /* @end */
 
 /* ---- Tables. A member that is not named is NULL, and the header says what the host then does. --------------------------------------- */
 
 static const sb_driver driver = {
-    .size = sizeof driver,
-    .open = device_open,
-    .close = device_close,
-    .allocate = buffer_allocate,
-    .free = buffer_free,
-    .copy = copy,
-    .describe = device_describe,
+    .size = sizeof driver, .open = device_open, .close = device_close, .describe = device_describe,
+    .allocate = buffer_allocate, .free = buffer_free, .copy = copy,
 };
 /* @if kernel */
 static const sb_operators operators = {.size = sizeof operators, .kernels = kernels, .kernel_count = 1, .support = support, .launch = launch};
@@ -251,13 +235,9 @@ static const sb_group groups[] = {
     /* @end */
 };
 static const sb_plugin plugin_table = {
-    .size = sizeof plugin_table,
-    .version = SB_VERSION,
-    .name = SB_STRING("@NAME@"),
-    .vendor = SB_STRING("@VENDOR@"),
-    .plugin_version = SB_STRING("0.1.0"),
-    .groups = groups,
-    .group_count = sizeof groups / sizeof *groups,
+    .size = sizeof plugin_table, .version = SB_VERSION,
+    .name = SB_STRING("@NAME@"), .vendor = SB_STRING("@VENDOR@"), .plugin_version = SB_STRING("0.1.0"),
+    .groups = groups, .group_count = sizeof groups / sizeof *groups,
 };
 
 /* The one function that the library exports. */

@@ -68,7 +68,7 @@ import Testing
             #expect(help.status == 0)
             #expect(help.output.contains("EXAMPLES"))
         }
-        #expect(try southbridge("--version").output == "0.3.0\n")
+        #expect(try southbridge("--version").output == "0.4.0\n")
         for shell in ["bash", "zsh", "fish"] { #expect(try southbridge("completion", shell).output.contains("conform")) }
     }
 

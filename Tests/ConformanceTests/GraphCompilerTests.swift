@@ -79,7 +79,7 @@ import Testing
             let compiler = try #require(device.plugin.compiler)
             let node = GraphDescriptor.Node(domain: "", operatorName: "Relu", version: 14, attributes: [:], inputs: [0], outputs: [1])
             let type = TensorDescriptor(.float32, [2, 3])
-            let graph = try GraphDescriptor(plugin: "test", nodes: [node], values: [type, type], inputs: [0], outputs: [1]) { Data() }
+            let graph = try GraphDescriptor(plugin: "test", nodes: [node], values: [type, type], inputs: [0], outputs: [1]) { _ in Data() }
             #expect(try compiler.claim(graph, on: device) == [1])
             return try compiler.compile(graph, on: device).save()
         }
@@ -107,7 +107,7 @@ import Testing
             GraphDescriptor.Node(
                 domain: "", operatorName: node.0, version: Int(node.1), attributes: [:], inputs: [index], outputs: [index + 1])
         }
-        let graph = try GraphDescriptor(plugin: "test", nodes: nodes, values: [type, type, type], inputs: [0], outputs: [2]) { Data() }
+        let graph = try GraphDescriptor(plugin: "test", nodes: nodes, values: [type, type, type], inputs: [0], outputs: [2]) { _ in Data() }
         #expect(try compiler.claim(graph, on: edge) == [1, 1])
         let saved = try compiler.compile(graph, on: edge).save()
         #expect(try compiler.verdict(saved, on: edge) == .compatible)

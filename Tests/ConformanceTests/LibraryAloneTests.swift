@@ -67,6 +67,25 @@ import Testing
         #expect(report.summary[.passed] > 10)
     }
 
+    /// What an answer says holds for its node instead of what the kernel declares (SB-NUM-003).
+    @Test func anAnswerDeclaresForItsNode() throws {
+        let (report, result) = try conform(["--suite", "operators", "--filter", "operators/Relu/*"], flags: ["-DANSWERS_NAN"])
+        #expect(result.status == 0, "\(result.output)")
+        #expect(report.plugin.declaredFacts.isEmpty && report.summary[.passed] > 10)
+    }
+
+    /// A layout of the library's own, cut along the channels; a kernel that leaves a block out is found.
+    @Test(arguments: [([], 0), (["-DWRONG"], 1)] as [([String], Int32)]) func itsOwnLayouts(flags: [String], status: Int32) throws {
+        try withTemporaryFolder { folder in
+            let plugin = try buildPlugin("Tests/Plugins/library_layouts.c", flags: flags)
+            let output = folder.appending(path: "run").path
+            let result = try southbridge("conform", plugin.path, "--suite", "layouts", "--jobs", "1", "--output", output)
+            #expect(result.status == status, "\(result.output)\(result.error)")
+            let report = try Report(decoding: Data(contentsOf: URL(filePath: "\(output)/report.json")))
+            #expect(report.summary[.passed] == (status == 0 ? 2 : 1) && report.summary.total == 2)
+        }
+    }
+
     @Test func aLibraryMayBeNamedLikeTheLender() throws {
         let plugin = try buildPlugin("Tests/Plugins/library_alone.c")
         try withTemporaryFolder { folder in

@@ -42,6 +42,31 @@ import Testing
         }
     }
 
+    /// A build that ends while the suite runs: the results would be those of two plugins.
+    @Test func aPluginThatChangesUnderARunEndsIt() throws {
+        try withTemporaryFolder { folder in
+            let plugin = folder.appending(path: "libminimal.so")
+            try FileManager.default.copyItem(at: minimalPlugin(), to: plugin)
+            let output = folder.appending(path: "run")
+            let process = Process(), errors = Pipe()
+            process.executableURL = products.appending(path: "southbridge")
+            process.arguments = ["conform", plugin.path, "--level", "driver", "--jobs", "1", "--output", output.path]
+            (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
+            try process.run()
+            let log = output.appending(path: "run.jsonl")
+            while (try? Data(contentsOf: log))?.count(where: { $0 == UInt8(ascii: "\n") }) ?? 0 < 3 && process.isRunning { usleep(1000) }
+            // As a linker does it: another file in the same place.
+            let other = folder.appending(path: "other.so")
+            try (Data(contentsOf: plugin) + Data([0])).write(to: other)
+            try #require(rename(other.path, plugin.path) == 0)
+            let message = try errors.fileHandleForReading.readToEnd().map { String(decoding: $0, as: UTF8.self) } ?? ""
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 2 && message.contains("changed during the run"), "\(message)")
+            #expect(!FileManager.default.fileExists(atPath: output.appending(path: "report.json").path))
+            #expect(FileManager.default.fileExists(atPath: log.path))
+        }
+    }
+
     @Test func refusesWhatWouldMixTwoRuns() throws {
         try withTemporaryFolder { folder in
             let plugin = folder.appending(path: "libminimal.so")

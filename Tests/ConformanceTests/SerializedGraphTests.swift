@@ -67,6 +67,47 @@ import Testing
         }
     }
 
+    /// Large constants stay where they are: the model names their addresses (SB-GRA-003).
+    @Test func constantsMayStayOutside() throws {
+        var graph = Graph(name: "external")
+        let x = graph.addValue("x", type: TensorType(.float32, known: [1, 256])), w = graph.addValue("w"), b = graph.addValue("b")
+        let (product, y) = (graph.addValue("product"), graph.addValue("y"))
+        let weights = try HostTensor(.float32, [256, 3], (0..<768).map(Float.init))
+        graph.constants = [w: weights, b: try HostTensor(.float32, [3], [1, 2, 3] as [Float])]
+        graph.addNode(Node(name: "p", operatorName: "MatMul", opset: 21, inputs: [x, w], outputs: [product]))
+        graph.addNode(Node(name: "s", operatorName: "Add", opset: 21, inputs: [product, b], outputs: [y]))
+        (graph.inputs, graph.outputs) = ([x], [y])
+        let subgraph = try Subgraph(
+            [NodeID(0), NodeID(1)], of: try placement(graph, [HostTensor(.float32, [1, 256])]), plugin: "test")
+        let pointer = subgraph.descriptor.pointer
+        let script = """
+            import json, sys, onnx
+            tensors = onnx.load(sys.argv[1], load_external_data=False).graph.initializer
+            print(json.dumps({t.name: dict([(e.key, e.value) for e in t.external_data] + [("raw", str(len(t.raw_data)))]) for t in tensors}))
+            """
+        func entries(at location: String) throws -> [String: [String: String]] {
+            var bytes = sb_string()
+            let status = location.utf8CString.withUnsafeBufferPointer { text in
+                pointer.pointee.serialize_external(pointer, sb_string(data: text.baseAddress, length: text.count - 1), &bytes, nil)
+            }
+            try #require(status == SB_OK)
+            return try withTemporaryFolder { folder in
+                let file = folder.appending(path: "model.onnx")
+                try Data(bytes: bytes.data, count: bytes.length).write(to: file)
+                let result = try runCommand(repository.appending(path: "build/venv/bin/python").path, ["-c", script, file.path])
+                return try JSONDecoder().decode([String: [String: String]].self, from: Data(result.output.utf8))
+            }
+        }
+        let known = try entries(at: "memory")
+        let address = try #require(known["w"]?["offset"].flatMap { UInt($0) }.flatMap { UnsafeRawPointer(bitPattern: $0) })
+        #expect(address == UnsafeRawPointer(weights.bytes.baseAddress) && address.load(fromByteOffset: 20, as: Float.self) == 5)
+        #expect(known["w"] == ["location": "memory", "offset": "\(UInt(bitPattern: address))", "length": "3072", "raw": "0"])
+        #expect(known["b"] == ["raw": "12"])
+        #expect(try entries(at: "elsewhere")["w"]?["location"] == "elsewhere")
+        var bytes = sb_string()
+        #expect(pointer.pointee.serialize_external(pointer, sb_string(), &bytes, nil) == SB_ERROR_INVALID_ARGUMENT)
+    }
+
     /// Operators whose newest version is the one that deprecates them, which the checker refuses, and one whose function body the checker cannot infer: it
     /// does not fill in the default of `axes`.
     private static let refusedByChecker: Set = ["Upsample", "Scatter", "MeanVarianceNormalization"]

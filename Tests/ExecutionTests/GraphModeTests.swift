@@ -3,6 +3,7 @@ import Compiler
 import Execution
 import Foundation
 import Graph
+import HardwareModel
 import Southbound
 import Tensors
 import TestSupport
@@ -62,6 +63,29 @@ import Testing
         let (ruled, _) = try session(rules: rules)
         #expect(bytes(try ruled.run(inputs)) == bytes(results))
         #expect(ruled.summary?.nodes.contains { $0.kernel == "chip/program" } == false)
+    }
+
+    /// A group that a path leaves, through the Sigmoid, and enters again becomes two programs (SB-GRA-006), and the run says so.
+    @Test func aGroupThatIsEnteredAgainIsDivided() throws {
+        let (apart, inputs) = try session()
+        let (divided, _) = try session(["-DCLAIMS_ALL"])
+        #expect(bytes(try divided.run(inputs)) == bytes(try apart.run(inputs)))
+        let summary = try #require(divided.summary)
+        #expect(summary.placement == ["chip:0": 5, "cpu:0": 1])
+        #expect(summary.nodes.filter { $0.kernel == "chip/program" }.count == 5)
+        #expect(summary.remarks.count == 1 && summary.remarks[0].contains("divided"), "\(summary.remarks)")
+    }
+
+    /// A program's own memory counts, and what it says of its arithmetic holds instead of what the table says (SB-NUM-003).
+    @Test func programsDescribeThemselves() throws {
+        let (plain, inputs) = try session()
+        let (described, _) = try session(["-DDESCRIBES"])
+        #expect(bytes(try described.run(inputs)) == bytes(try plain.run(inputs)))
+        let (silent, telling) = (try #require(plain.summary), try #require(described.summary))
+        #expect(silent.programByteCount == 0 && telling.programByteCount > 1000 + 4 * (16 + 4))
+        #expect(telling.byteCount - telling.programByteCount == silent.byteCount)
+        func tells(_ summary: PlanSummary) -> [Bool] { summary.nodes.map(\.facts.ignoresNaN) }
+        #expect(tells(telling) == telling.nodes.map { $0.kernel == "chip/program" } && !tells(silent).contains(true))
     }
 
     /// Again with other values, and between guards.

@@ -27,7 +27,7 @@ import Testing
                 link.readers.append((member + 1 + draw(UInt64(members - member - 1)), 1))
             }
             link.isRowMajor = draw(4) == 0
-            (link.pack, link.unpack) = (Double(1 + draw(9)), Double(1 + draw(9)))
+            (link.pack, link.unpack) = ([1: Double(1 + draw(9))], Double(1 + draw(9)))
             links.append(link)
         }
         return LayoutProblem(changes: (0..<members).map { _ in Double(draw(20)) - 14 }, links: links)
@@ -54,6 +54,39 @@ import Testing
             (found, possible) = (found + cost, possible + best)
         }
         #expect(found <= 0.95 * possible, "\(found) of \(possible)")
+    }
+
+    // MARK: A library's own layouts
+
+    /// Four kernels of a library stay in its layout, whatever the CPU plugin's kernel behind them reads (SB-OPS-013).
+    @Test func aLibraryKeepsToItsLayout() throws {
+        let cpu = try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_cpu.so").path)).openDevice(0)
+        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/library_layouts.c").path))
+        defer { withExtendedLifetime(plugin) {} }
+        var graph = Graph(name: "images")
+        let x = graph.addValue("x", type: TensorType(.float32, known: [2, 6, 5, 3]))
+        graph.inputs = [x]
+        var last = x
+        for (index, name) in ["Neg", "Relu", "Neg", "Neg", "Tanh"].enumerated() {
+            let next = graph.addValue("v\(index)")
+            graph.addNode(Node(name: "n\(index)", operatorName: name, opset: 14, inputs: [last], outputs: [next]))
+            last = next
+        }
+        graph.outputs = [last]
+        let input = try HostTensor(.float32, [2, 6, 5, 3], (0..<180).map { Float($0 % 7) - 3 })
+        func run(optimizing: Bool) throws -> (values: [Float], kernels: [String]) {
+            var rules = PlacementRules()
+            rules.optimizing = optimizing
+            rules.preferred = ["blocked"]
+            rules.disabledPasses = ["algebra", "fuse-elementwise"]
+            let session = Session(graph, devices: [cpu], libraries: [try #require(plugin.library)], rules: rules)
+            return (try session.run(["x": input])[0].tensor.elements(as: Float.self), session.summary?.nodes.map(\.kernel) ?? [])
+        }
+        let (plain, packed) = (try run(optimizing: false), try run(optimizing: true))
+        #expect(packed.values == plain.values)
+        #expect(plain.kernels.filter { $0 == "blocked/convert_layout" }.isEmpty)
+        #expect(packed.kernels.filter { $0 == "blocked/convert_layout" }.count == 2)
+        #expect(packed.kernels.filter { $0.hasPrefix("blocked/") }.count == 6)
     }
 
     // MARK: On the simulated NPU

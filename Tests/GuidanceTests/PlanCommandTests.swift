@@ -34,6 +34,18 @@ import Testing
         }
     }
 
+    /// Without models it looks at the suite's networks, and at the profiles that demand them.
+    @Test func profilesAreLookedAt() throws {
+        let result = try southbridge("plan", "cpu", "--json")
+        let report = try JSONDecoder().decode(PlanReport.self, from: Data(result.output.utf8))
+        #expect(report.profiles.map(\.name) == ["endpoint/1", "edge/1", "cloud/1"] && report.now.level == "models")
+        for profile in report.profiles {
+            #expect(profile.reached == (profile.kernels.isEmpty && profile.networks.isEmpty) && profile.networks.isEmpty, "\(profile)")
+        }
+        let named = try southbridge("plan", "cpu", Self.network("squeezenet"), "--json")
+        #expect(try JSONDecoder().decode(PlanReport.self, from: Data(named.output.utf8)).profiles.isEmpty)
+    }
+
     @Test func theTextNamesTheFirstKernelsAndWhatEachModelLacks() throws {
         let result = try southbridge("plan", minimalPlugin().path, Self.network("squeezenet"), "--limit", "2")
         #expect(result.status == 0 && result.error.isEmpty)

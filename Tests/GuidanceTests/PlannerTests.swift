@@ -175,7 +175,7 @@ private struct Subject {
         #expect(state.nativeNodes == state.nodes && state.nativeModels == 3)
         #expect(report.suggestions.count >= report.allModels.kernels.count)
         let gpt2 = report.models[0].lacks.kernels.map(\.text)
-        #expect(gpt2 == ["Gather float32", "Gelu float32", "MatMul float32", "Split float32", "Transpose float32", "Where bool"])
+        #expect(gpt2 == ["Gather float32", "Gelu float32", "MatMul float32", "Split float32", "Transpose float32", "Where float32"])
     }
 
     @Test func theReferencePluginLacksNothing() throws {

@@ -8,6 +8,15 @@ import Testing
 @Suite struct SampleTests {
     static let sampledOperators = OperatorCatalog.standard.all.filter { $0.samples != nil }.map(\.name)
 
+    /// A node's data type is that of its first input, but for Where: what SB-OPS-002 says.
+    @Test func whereAloneIsTypedByItsSecondInput() throws {
+        let others = OperatorCatalog.standard.all.filter { !$0.inputs.isEmpty && !$0.isHostOperator && $0.typingInput != 0 }
+        #expect(others.map(\.name) == ["Where"])
+        let choose = try #require(others.first)
+        #expect(choose.dataType(inputs: [.bool, .int8, .int8], outputs: [.int8]) == .int8)
+        #expect(choose.sampledTypes.count > 20)
+    }
+
     @Test(arguments: sampledOperators) func samplesAreValid(operatorName: String) throws {
         let definition = try #require(OperatorCatalog.standard.all.first { $0.name == operatorName })
         #expect(try Self.checkSamples(of: definition) > 0)

@@ -108,7 +108,8 @@ SB_EXPORT int32_t ENTRY(const sb_host *host, const sb_plugin **plugin, sb_error 
     static sb_group made_groups[2];
     const sb_plugin *base;
     base_plugin(host, &base, error);
-    made_operators = (sb_operators){sizeof made_operators, few_list, 9, few_support, launch_few, NULL, NULL};
+    made_operators =
+        (sb_operators){.size = sizeof made_operators, .kernels = few_list, .kernel_count = 9, .support = few_support, .launch = launch_few};
     made_groups[0] = groups[0];
     made_groups[1] = groups[1];
     made_groups[1].table = &made_operators;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A plugin with a graph compiler for Add, Mul, Relu and MatMul of float32, and the same operators as kernels. Built with -DFAULT=NAME it has that one
- * fault, for the suite to find; with -DGRAPHS_ALONE it has no kernels.
+ * fault, for the suite to find; with -DGRAPHS_ALONE it has no kernels, with -DDESCRIBES its programs tell
+ * of their arithmetic and memory, with -DCLAIMS_ALL it claims all that it takes as one group.
  */
 #include "graph_compiler.h"
 

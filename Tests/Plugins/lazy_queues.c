@@ -2,7 +2,9 @@
  *
  * A handful of kernels on a device that does nothing before somebody waits for it, and then only what that takes. Its queues are rings: no call allocates.
  * Work can be cancelled. With -DENDLESS a launch lasts until then. With -DFAILS_AT=N the N-th launch of a stream fails.
- * With -DPEERS there are two devices and a way between them; with -DNO_WAY there are two without. With -DVISIBLE the host sees its memory.
+ * With -DPEERS there are two devices and a way between them; with -DNO_WAY there are two without. With -DVISIBLE the host sees its memory. With -DGATHERS its one
+ * kernel is Gather, which finds an index out of range when it runs; then -DRUNS_ON does what comes after such a failure, -DNO_NUMBER does not tell whose it was, and
+ * -DSTAYS_POISONED never works again.
  */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
@@ -42,24 +44,55 @@ struct sb_event {
     uint64_t mark;
 };
 
+#ifdef GATHERS
+static const sb_kernel gather = {.size = sizeof gather,
+                                 .name = SB_STRING("gather"),
+                                 .operator_name = SB_STRING("Gather"),
+                                 .since = 13,
+                                 .data_types = SB_TYPE_BIT(SB_TYPE_FLOAT32)};
+static const sb_kernel *const gather_list[] = {&gather};
+
+static int32_t launch_now(const sb_launch *given, sb_error *error) {
+    const sb_tensor *x = given->inputs[0], *indices = given->inputs[1], *y = given->outputs[0];
+    const int64_t *index = (const int64_t *)(indices->buffer->memory + indices->offset);
+    uint64_t count = sb_element_count(y);
+    int64_t size = x->shape[0];
+    for (uint64_t i = 0; i < count; ++i)
+        if (index[i] < -size || index[i] >= size) return sb_fail(error, SB_ERROR_INVALID_ARGUMENT, "an index is out of range");
+    for (uint64_t i = 0; i < count; ++i) elements(y)[i] = elements(x)[index[i] < 0 ? index[i] + size : index[i]];
+    return SB_OK;
+}
+
+static int32_t support_gather(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count,
+                              sb_support *const *answers, sb_error *error) {
+    (void)instance, (void)device, (void)error;
+    for (size_t i = 0; i < node_count; ++i) answers[i]->supported = nodes[i]->inputs[0]->rank == 1;
+    return SB_OK;
+}
+#else
+#define launch_now launch_few
+#endif
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void work_until(sb_stream *stream, uint64_t mark);
 
 static void work(sb_stream *stream, const struct task *task) {
     if (task->kind == WAIT) work_until(task->other, task->mark);
+#ifndef RUNS_ON
     if (stream->poison) return;
+#endif
     if (task->kind == COPY) memcpy(task->to, task->from, (size_t)task->bytes);
     if (task->kind != LAUNCH) return;
 #ifdef ENDLESS
     while (!stream->cancelled) usleep(1000);
 #endif
-    if (++stream->launches == FAILS_AT) {
-        stream->poison = SB_ERROR_INTERNAL;
-        stream->correlation = task->launch->correlation;
-    } else {
-        launch_few(task->launch, NULL);
-    }
+    int32_t status = ++stream->launches == FAILS_AT ? SB_ERROR_INTERNAL : launch_now(task->launch, NULL);
+    if (!status || stream->poison) return;
+#ifndef NO_NUMBER
+    stream->correlation = task->launch->correlation;
+#endif
+    stream->poison = status;
 }
 
 static void work_until(sb_stream *stream, uint64_t mark) {
@@ -112,7 +145,7 @@ static int32_t count_devices(sb_instance *instance, uint32_t *count, sb_error *e
 }
 
 static int32_t queue_launch(const sb_launch *given, sb_error *error) {
-    if (!given->stream) return launch_few(given, error);
+    if (!given->stream) return launch_now(given, error);
     return give(given->stream, (struct task){.kind = LAUNCH, .launch = given});
 }
 
@@ -127,7 +160,9 @@ static int32_t synchronize_stream(sb_stream *stream, sb_error *error) {
     work_until(stream, stream->given);
     int32_t status = stream->poison ? stream->poison : stream->dropped ? SB_ERROR_CANCELLED : SB_OK;
     if (stream->poison && error) error->correlation = stream->correlation;
+#ifndef STAYS_POISONED
     stream->poison = SB_OK;
+#endif
     stream->cancelled = stream->dropped = false;
     pthread_mutex_unlock(&lock);
     return status == SB_OK ? SB_OK : sb_fail(error, status, status == SB_ERROR_CANCELLED ? "work was dropped" : "a launch failed");
@@ -229,6 +264,11 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
 #endif
     queued_operators = *(const sb_operators *)few->groups[1].table;
     queued_operators.launch = queue_launch;
+#ifdef GATHERS
+    queued_operators.kernels = gather_list;
+    queued_operators.kernel_count = 1;
+    queued_operators.support = support_gather;
+#endif
     queued_groups[0] = (sb_group){SB_STRING("driver"), 1, 0, &queued_driver};
     queued_groups[1] = (sb_group){SB_STRING("operators"), 1, 0, &queued_operators};
     queued_groups[2] = (sb_group){SB_STRING("streams"), 1, 0, &streams};

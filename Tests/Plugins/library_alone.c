@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An operator library without a driver: Neg and Relu on float32, in the memory that the host sees. It refuses what SB-OPS-016 rules out.
- * With -DWRONG Neg forgets the sign, with -DCRASHES it reads the device of another plugin; with -DIGNORES_NAN Relu of NaN is 0, and declared so.
+ * With -DWRONG Neg forgets the sign, with -DCRASHES it reads the device of another plugin; with -DIGNORES_NAN Relu of NaN is 0, and declared so by the kernel,
+ * with -DANSWERS_NAN by the answers about Relu alone.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,10 +10,27 @@
 
 #include "southbridge.h"
 
+#ifdef ANSWERS_NAN
+#define IGNORES_NAN
+#endif
+#ifdef IGNORES_NAN
+static const sb_numerics numerics = {.size = sizeof numerics, .flags = SB_NUMERICS_IGNORES_NAN};
+#endif
+#if defined(IGNORES_NAN) && !defined(ANSWERS_NAN)
+#define NUMERICS &numerics
+#else
+#define NUMERICS NULL
+#endif
+
 static int32_t support(sb_instance *instance, sb_device *device, const sb_node *const *nodes, size_t node_count, sb_support *const *answers,
                        sb_error *error) {
     (void)instance, (void)device, (void)nodes, (void)error;
-    for (size_t i = 0; i < node_count; ++i) answers[i]->supported = 1;
+    for (size_t i = 0; i < node_count; ++i) {
+        answers[i]->supported = 1;
+#ifdef ANSWERS_NAN
+        if (nodes[i]->operator_name.data[0] == 'R') answers[i]->numerics = &numerics;
+#endif
+    }
     return SB_OK;
 }
 
@@ -42,13 +60,6 @@ static int32_t launch(const sb_launch *launch, sb_error *error) {
     }
     return SB_OK;
 }
-
-#ifdef IGNORES_NAN
-static const sb_numerics numerics = {.size = sizeof numerics, .flags = SB_NUMERICS_IGNORES_NAN};
-#define NUMERICS &numerics
-#else
-#define NUMERICS NULL
-#endif
 
 #define KERNEL(text, operator)                                                                                                             \
     {                                                                                                                                      \

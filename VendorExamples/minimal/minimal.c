@@ -123,14 +123,9 @@ static const sb_kernel relu = {
 };
 static const sb_kernel *const kernels[] = {&relu};
 static const sb_driver driver = {
-    .size = sizeof(sb_driver),
-    .open = device_open,
-    .close = device_close,
-    .allocate = buffer_allocate,
-    .free = buffer_free,
-    .copy = copy,
-};
-static const sb_operators operators = {sizeof operators, kernels, 1, support, launch, NULL, NULL};
+    .size = sizeof(sb_driver), .open = device_open, .close = device_close, .allocate = buffer_allocate, .free = buffer_free, .copy = copy};
+static const sb_operators operators = {
+    .size = sizeof operators, .kernels = kernels, .kernel_count = 1, .support = support, .launch = launch};
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("operators"), 1, 0, &operators}};
 static const sb_plugin plugin_table = {
     .size = sizeof(sb_plugin),

@@ -341,10 +341,6 @@ typedef struct sb_hardware {
  * [SB-MEM-008] `import_host` makes a buffer of host memory without copying it; the memory stays the host's, is not written by the plugin unless the
  *              host hands the buffer out as an output, and outlives the buffer. It may lie at any address unless the plugin refuses it
  *              with SB_ERROR_UNSUPPORTED.
- * [SB-MEM-009] Where `host_begin` is offered, the host reads and writes what `host_address` gave only between `host_begin` and `host_end` of a range that covers it,
- *              and gives the device no work on the buffer meanwhile. Both do their work before they return; ranges that are open at once in a buffer do not overlap.
- * [SB-MEM-010] With SB_ACCESS_READ the range has what the device's work left there when `host_begin` returns. With SB_ACCESS_WRITE later work of the
- *              device reads what the host wrote, once `host_end` has returned; without SB_ACCESS_READ the host writes all of the range.
  *
  * [SB-CPY-001] `copy` moves `bytes` bytes between two locations, in host memory or in buffers of this device, at any byte offset.
  * [SB-CPY-002] With `stream` NULL the copy is complete when the call returns. Otherwise it takes its place in the stream, and both ends stay valid and
@@ -364,9 +360,6 @@ typedef struct sb_location {
     void *host;      /* used if `buffer` is NULL */
     uint64_t offset; /* bytes from the start of the buffer or from `host` */
 } sb_location;
-
-#define SB_ACCESS_READ  1u
-#define SB_ACCESS_WRITE 2u
 
 typedef struct sb_driver {
     size_t size;
@@ -392,10 +385,6 @@ typedef struct sb_driver {
     /* Since 0.3. NULL: copies between devices go through the host. */
     int32_t (*copy_peer)(sb_device *device, sb_stream *stream, sb_location destination, sb_device *peer, sb_location source, uint64_t bytes,
                          sb_error *error);
-    /* Since 0.4. NULL: the host reads and writes at `host_address` by SB-MEM-007 alone. `access`: SB_ACCESS_*. */
-    int32_t (*host_begin)(sb_device *device, sb_buffer *buffer, uint64_t offset, uint64_t bytes, uint32_t access, sb_error *error);
-    /* Since 0.4. NULL only if `host_begin` is. Gets what `host_begin` got. */
-    int32_t (*host_end)(sb_device *device, sb_buffer *buffer, uint64_t offset, uint64_t bytes, uint32_t access, sb_error *error);
 } sb_driver;
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -587,9 +576,8 @@ typedef struct sb_node {
  * [SB-OPS-014] Asked about row-major tensors, such a kernel may write the layouts that it would rather have; asked about these, it then says yes.
  * [SB-OPS-015] A library whose kernels take a layout has kernels for the operator `ConvertLayout` of the domain `southbridge`, version 1: one input and one
  *              output of equal type and shape, one row-major and one in that layout, for every type that it takes in the layout.
- * [SB-OPS-016] A library without a driver is asked about devices of other plugins, those whose memory the host sees without `host_begin`. It never looks into
- *              `device` or a buffer: its tensors have `host` set. Its launches get no stream: the host waits before for what they touch, and the call
- *              does the work.
+ * [SB-OPS-016] A library without a driver is asked about devices of other plugins, those whose memory the host sees. It never looks into `device` or a
+ *              buffer: its tensors have `host` set. Its launches get no stream: the host waits before for what they touch, and the call does the work.
  */
 #define SB_KERNEL_FLAG_STRIDED       1u  /* takes inputs with strides                         */
 #define SB_KERNEL_FLAG_IN_PLACE      2u  /* see SB-OPS-007                                    */

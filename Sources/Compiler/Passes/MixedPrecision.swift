@@ -108,8 +108,9 @@ package struct MixedPrecision {
         guard kind != .sensitive, keepsItsShape(node, positions),
             positions.allSatisfy({ graph.constant(node.inputs[$0])?.fits(narrow) ?? true })
         else { return .wide }
-        guard let key = graph.type(node.inputs.first ?? nil)?.dataType else { return .wide }
-        let isOffered = graph.target.narrows(node.domain, node.operatorName, version, key, positions.contains(0) ? narrow : key)
+        let typing = definition.typingInput ?? 0
+        guard node.inputs.indices.contains(typing), let key = graph.type(node.inputs[typing])?.dataType else { return .wide }
+        let isOffered = graph.target.narrows(node.domain, node.operatorName, version, key, positions.contains(typing) ? narrow : key)
         guard isOffered || definition.isView else { return .wide }
         return kind == .product ? .narrow : .either
     }

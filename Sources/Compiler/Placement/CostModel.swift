@@ -123,7 +123,7 @@ extension OperatorDefinition {
         var read = bytes(inputs)
         let written = bytes(outputs).reduce(0, +)
         if picksElements, let first = read.first { read[0] = min(first, written) }
-        let type = (inputs.first ?? outputs.first).flatMap { $0 }?.dataType ?? .float32
+        let type = dataType(inputs: inputs.map(\.?.dataType), outputs: outputs.map(\.?.dataType)) ?? .float32
         let count = operationCount(of: node, inputs: inputs, outputs: outputs)
         return Work(operations: count > 0 ? [type.name: count] : [:], bytes: read.reduce(0, +) + written)
     }

@@ -18,8 +18,8 @@ package struct NodeQuestion {
     package let isBounded: Bool
     package let work: Work
 
-    /// Of the first input; of the first output if there is none.
-    package var dataType: DataType? { (inputs.first ?? nil)?.dataType ?? (outputs.first ?? nil)?.dataType }
+    /// By SB-OPS-002.
+    package let dataType: DataType?
 
     init(_ id: NodeID, _ placement: Placement) throws {
         let node = placement.graph[id]
@@ -32,6 +32,7 @@ package struct NodeQuestion {
         isBounded = node.outputs.contains { output in
             if let output, case .bounded = placement.types[output.index] { true } else { false }
         }
+        dataType = definition.dataType(inputs: inputs.map(\.?.dataType), outputs: outputs.map(\.?.dataType))
         work = definition.work(of: node, inputs: inputs.map(\.?.type), outputs: outputs.map(\.?.type))
     }
 

@@ -46,11 +46,13 @@ extension Case {
     }
 
     /// Whether a plugin with these groups of the header has what the case is about.
-    func applies(to groups: [String]) -> Bool {
+    ///
+    /// - Parameter isChosen: the user named the case's suite.
+    func applies(to groups: [String], isChosen: Bool) -> Bool {
         switch body {
         case .graph: groups.contains("graphs")
         case .pass: groups.contains("passes")
-        default: level.applies(to: groups)
+        default: level.applies(to: groups, isChosen: isChosen)
         }
     }
 

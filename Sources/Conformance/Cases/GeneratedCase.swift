@@ -93,7 +93,8 @@ package struct CallCase: Sendable {
 
 extension OperatorDefinition {
     package func samples(type: DataType, version: Int, seed: UInt64) -> [Sample] {
-        guard let samples else { return [] }
+        // float8e8m0 has no zero to fill with.
+        guard let samples, type != .float8e8m0 || !["Pad", "CenterCropPad", "Trilu"].contains(name) else { return [] }
         var context = SampleContext(type: type, version: version, operatorName: name, seed: seed)
         return samples(&context)
     }
@@ -103,9 +104,9 @@ extension OperatorDefinition {
         domain == FusedStep.domain ? OperatorCatalog.opsets.upperBound : max(version, OperatorCatalog.opsets.lowerBound)
     }
 
-    /// The types of the first input (of the first output, if there is none) that a plugin can be given.
+    /// The data types of nodes that a plugin can be given.
     package var sampledTypes: [DataType] {
-        guard let parameter = inputs.first ?? outputs.first else { return [] }
+        guard let parameter = typingParameter else { return [] }
         return DataType.allCases.filter { parameter.types.contains($0) && ![.string, .complex].contains($0.kind) }
     }
 

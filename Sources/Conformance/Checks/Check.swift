@@ -26,7 +26,7 @@ package struct Check: Sendable {
         loadNegotiationChecks + loadIdentityChecks + loadOptionChecks + loadInstanceChecks + loadProcessChecks
         + loadHardwareChecks
         + deviceChecks + errorChecks + memoryChecks + hostMemoryChecks + copyChecks + copyRangeChecks + fillChecks
-        + streamChecks + eventChecks
+        + streamChecks + lateFailureChecks + eventChecks
         + threadChecks + limitChecks + lifecycleChecks + layoutChecks + planChecks
     /// Looks at the process before any plugin is loaded; `load/process` compares with it what it finds later.
     package static func rememberProcess() { _ = ProcessState.initial }

@@ -29,6 +29,9 @@ final class CheckedStream {
             "a fill of \(count) bytes on a stream")
     }
 
+    /// Until the next synchronization, or the stream's end.
+    func keep(_ owners: [AnyObject]) { kept += owners }
+
     func record(_ event: Event) throws {
         kept.append(event)
         try event.record(on: stream)

@@ -6,13 +6,13 @@ import Operators
 import Southbound
 import Tensors
 
-/// Kernels in the layouts of a device: what is packed and unpacked is what it was, and a packed tensor gives what a row-major one gives.
+/// Kernels in layouts of the device or of the library: what is packed and unpacked is what it was, and a packed tensor gives what a row-major one gives.
 let layoutChecks: [Check] = [
-    Check("layouts/convert/there-and-back", .operators, ["SB-OPS-015", "SB-HW-005", "SB-HW-006"]) { context in
+    Check("layouts/convert/there-and-back", .operators, ["SB-OPS-015", "SB-HW-005", "SB-HW-006", "SB-HW-007"]) { context in
         let trial = try LayoutTrial(context)
-        for layout in trial.device.model.layouts {
+        for layout in trial.layouts {
             for type in trial.packedTypes {
-                for shape in LayoutTrial.shapes {
+                for shape in LayoutTrial.shapes where layout.holds(shape) {
                     let count = shape.reduce(1, *)
                     let sent = pattern(type.byteCount(of: count) ?? 0, context, salt: count).map { type == .bool ? $0 & 1 : $0 }
                     let plain = LayoutTrial.Form(type, shape, nil)
@@ -38,9 +38,12 @@ let layoutChecks: [Check] = [
 /// Runs single kernels on tensors in any layout.
 struct LayoutTrial {
     /// Sides of whole blocks first, then what fills none.
-    static let shapes = [[48, 64], [1], [5], [3, 7], [16, 16], [33, 50], [2, 3, 17, 31], [1, 129], [129, 1], [4, 0, 5], []]
+    static let shapes = [
+        [48, 64], [1], [5], [3, 7], [16, 16], [33, 50], [2, 3, 17, 31], [1, 129], [129, 1], [4, 0, 5], [], [2, 32, 5, 4], [1, 16, 1, 1],
+        [3, 17, 7, 2], [1, 0, 3, 3],
+    ]
 
-    /// A node of which every tensor is a matrix or a stack of them.
+    /// A node whose tensors are matrices, stacks of them or images.
     struct Question: Sendable {
         let operatorName: String
         let version: Int
@@ -63,7 +66,29 @@ struct LayoutTrial {
                 Question(operatorName: "Mul", version: 14, inputs: [[m, n], [n]], output: [m, n]),
                 Question(operatorName: "Sub", version: 14, inputs: [[m, n], [1]], output: [m, n]),
             ]
-        }
+        } + images
+
+    private static let images: [Question] = [(1, 16, 32), (2, 17, 33), (1, 3, 64)].flatMap { n, channels, filters -> [Question] in
+        let window: [String: Attribute] = [
+            "kernel_shape": .ints([3, 3]), "strides": .ints([2, 2]), "pads": .ints([1, 1, 1, 1]), "auto_pad": .string("NOTSET"),
+            "dilations": .ints([1, 1]),
+        ]
+        let given = [n, channels, 9, 8], pooled = [n, channels, 5, 4]
+        return [
+            Question(
+                operatorName: "Conv", version: 11, inputs: [given, [filters, channels, 3, 3], [filters]], output: [n, filters, 5, 4],
+                attributes: window.merging(["group": .int(1)]) { $1 }),
+            Question(
+                operatorName: "MaxPool", version: 12, inputs: [given], output: pooled,
+                attributes: window.merging(["ceil_mode": .int(0), "storage_order": .int(0)]) { $1 }),
+            Question(operatorName: "Relu", version: 14, inputs: [given], output: given),
+            Question(operatorName: "Add", version: 14, inputs: [given, given], output: given),
+            Question(operatorName: "Mul", version: 14, inputs: [given, [channels, 1, 1]], output: given),
+            Question(
+                operatorName: "Concat", version: 13, inputs: [given, [n, 16, 9, 8]], output: [n, channels + 16, 9, 8],
+                attributes: ["axis": .int(1)]),
+        ]
+    }
 
     /// How a tensor lies; without a layout it is row-major.
     struct Form {
@@ -79,14 +104,8 @@ struct LayoutTrial {
 
         var descriptor: TensorDescriptor { TensorDescriptor(type, shape, layout: layout?.value ?? 0) }
 
-        /// In a layout with both of the last dimensions rounded up to full blocks; one of rank 0 or 1 is a matrix of one row (SB-HW-006).
         var byteCount: Int {
-            guard let layout else { return type.byteCount(of: shape.reduce(1, *)) ?? 0 }
-            var filled = [Int](repeating: 1, count: max(2 - shape.count, 0)) + shape
-            for (axis, block) in [(filled.count - 2, layout.blockRows), (filled.count - 1, layout.blockColumns)] {
-                filled[axis] = (filled[axis] + block - 1) / block * block
-            }
-            return type.byteCount(of: filled.reduce(1, *)) ?? 0
+            type.byteCount(of: (layout?.filled(shape) ?? shape).reduce(1, *)) ?? 0
         }
     }
 
@@ -101,11 +120,17 @@ struct LayoutTrial {
     /// What stands around tensors, and in a packed one where nothing is: as a float no number.
     private static let poison: UInt8 = 0xFF
 
+    /// Keeps a library that brings no device alive.
+    private let plugin: Plugin
+    let layouts: [Layout]
+
     init(_ context: CheckContext) throws {
-        device = try context.openDevice()
-        guard let library = device.plugin.library, !device.model.layouts.isEmpty,
-            library.kernels.contains(where: { $0.flags.contains(.layouts) })
-        else { throw CheckFailure.unsupported("the device has no layouts, or no kernel takes one") }
+        plugin = try context.loadPlugin()
+        device = try plugin.driver == nil ? lender(for: plugin).openDevice(0) : context.openDevice(of: plugin)
+        layouts = plugin.library?.layouts(on: device) ?? []
+        guard let library = plugin.library, !layouts.isEmpty, library.kernels.contains(where: { $0.flags.contains(.layouts) }) else {
+            throw CheckFailure.unsupported("the plugin has no layouts, or no kernel takes one")
+        }
         self.library = library
     }
 
@@ -147,7 +172,7 @@ struct LayoutTrial {
             return result
         }
         throw CheckFailure.failed(
-            .declaration, "no kernel of southbridge.ConvertLayout takes \(form.type.name) of shape \(form.shape) and the device's layout")
+            .declaration, "no kernel of southbridge.ConvertLayout takes \(form.type.name) of shape \(form.shape) and the layout")
     }
 
     /// The same node row-major and in the layouts that the kernel would rather have. False if it has no such wish.
@@ -163,9 +188,8 @@ struct LayoutTrial {
             let subject = "\(kernel.name) of \(question.inputs) in \(type.name)"
             func layout(_ value: Int) throws -> Layout? {
                 if value == 0 { return nil }
-                guard let found = device.model.layouts.first(where: { $0.value == value }) else {
-                    throw CheckFailure.failed(
-                        .declaration, "\(subject) would rather have the layout \(value), which the device does not list")
+                guard let found = layouts.first(where: { $0.value == value }) else {
+                    throw CheckFailure.failed(.declaration, "\(subject) would rather have the layout \(value), which is not listed")
                 }
                 return found
             }
@@ -217,6 +241,7 @@ struct LayoutTrial {
         for (tensor, placed) in zip(node.inputs + node.outputs, inputs + outputs) {
             tensor?.pointee.buffer = placed.buffer.handle
             tensor?.pointee.offset = UInt64(placed.offset)
+            tensor?.pointee.host = placed.buffer.hostAddress.map { $0 + placed.offset }
         }
         let state = try library.prepare(node, on: device)
         let workspace = try library.support([node], on: device)[0].workspaceBytes
@@ -224,11 +249,11 @@ struct LayoutTrial {
         var launch = sb_launch()
         launch.size = MemoryLayout<sb_launch>.size
         (launch.instance, launch.device, launch.node, launch.state) = (
-            device.plugin.instance, device.handle, node.pointer, state.handle
+            plugin.instance, device.handle, node.pointer, state.handle
         )
         (launch.inputs, launch.input_count) = (node.pointer.pointee.inputs, node.pointer.pointee.input_count)
         (launch.outputs, launch.output_count) = (node.pointer.pointee.outputs, node.pointer.pointee.output_count)
-        (launch.workspace, launch.workspace_bytes) = (room?.handle, UInt64(workspace))
+        (launch.workspace, launch.workspace_bytes, launch.workspace_host) = (room?.handle, UInt64(workspace), room?.hostAddress)
         try withExtendedLifetime((state, room, inputs, outputs)) {
             try ask("a launch of '\(node.operatorName)' in a layout") { library.table.launch(&launch, $0) }.succeeded(
                 "a launch of '\(node.operatorName)' in a layout")

@@ -125,8 +125,8 @@ package final class Debugger {
             else { continue }
             groups[index] = members
             walk.keepsNoise.formUnion(members)
-            guard case .program(let program) = step, let compiler = target.devices[program.device].plugin.compiler else { continue }
-            for member in members { walk.programFacts[member] = compiler.numerics }
+            guard case .program(let program) = step else { continue }
+            for member in members { walk.programFacts[member] = program.program.numerics }
         }
     }
 

@@ -107,10 +107,10 @@ final class ReferenceWalk {
             device: target.devices[placed.device].name, kernel: "\(placed.library.plugin.name)/\(placed.kernel.name)")
         var (noise, evidence, remark) = (NodeNoise.none, DebugEvidence?.none, String?.none)
         do {
-            let judge = try judge(placed, facts: placed.kernel.numerics)
+            let judge = try judge(placed, facts: placed.facts)
             let finding = judge.finding(on: aligned(actual, node))
             result.alone = measure(finding)
-            if try isWrong(aligned(expected, node), judge, placed, facts: reference.facts(on: against.devices, against.libraries)) {
+            if try isWrong(aligned(expected, node), judge, placed, facts: reference.facts) {
                 remark =
                     "the reference itself is over the bound at '\(node.name)' (\(node.qualifiedName)): the catalogue's results stand in for its own"
                 expected = try judge.results.compactMap { try $0?.hostTensor() }
@@ -121,7 +121,7 @@ final class ReferenceWalk {
                 result.message = (finding.message ?? "wrong") + (isLasting ? "" : "; right when it was run again")
                 evidence = try DebugEvidence(piece, inputs: self.reference, expected: expected, actual: actual)
             }
-            if let facts = programFacts[next], facts != placed.kernel.numerics {
+            if let facts = programFacts[next], facts != placed.facts {
                 noise = NodeNoise(try self.judge(placed, facts: facts), Finding(), reference: aligned(expected, node), isInGroup: true)
             } else {
                 noise = NodeNoise(judge, finding, reference: aligned(expected, node), isInGroup: keepsNoise.contains(next))

@@ -62,7 +62,7 @@ extension CaseRunner {
             decision.result.message = "the plugin's compiler claims none of the nodes: \(graph.summary)"
             return nil
         }
-        let facts = ranBy.map { name in isProgram(name) ? programNumerics : self.facts(ofKernel: name) }
+        let facts = facts(by: ranBy, reply)
         let judge = try GraphJudge(graph, inputs: inputs, facts: facts, seed: target.seed)
         guard judge.isUsable else {
             decision.result.status = .unsupported
@@ -85,7 +85,8 @@ extension CaseRunner {
         decision.result.placement = reply.placement
         let (other, chained) = try launch(graph, inputs, compiling: false)
         guard other.type == .ran else { return refuse(other, &decision.result) }
-        let facts = zip(ranBy, other.ranBy ?? ranBy).map { isProgram($0) ? programNumerics : self.facts(ofKernel: $1) }
+        let kernelFacts = facts(by: other.ranBy ?? ranBy, other)
+        let facts = zip(facts(by: ranBy, reply), zip(ranBy, kernelFacts)).map { isProgram($1.0) ? $0 : $1.1 }
         guard try GraphJudge(graph, inputs: inputs, facts: facts, seed: target.seed).isExact else {
             decision.result.status = .unsupported
             decision.result.message = "the values that this seed draws are not exact"
@@ -102,6 +103,16 @@ extension CaseRunner {
                         + "though every order and fusion gives the same bits; in \(graph.summary)"))
             try keep(graph, inputs, outputs, &decision)
             return
+        }
+    }
+
+    /// What holds for each node of a run; where the worker does not tell, what its kernel (`LIBRARY/KERNEL`) or the compiler declares.
+    private func facts(by names: [String], _ reply: WorkerReply) -> [NumericFacts] {
+        if let facts = reply.ranFacts, facts.count == names.count { return facts }
+        return names.map { name in
+            if isProgram(name) { return programNumerics }
+            let kernel = name.split(separator: "/", maxSplits: 1).last ?? ""
+            return kernels.first { $0.name == kernel }?.numerics ?? .strict
         }
     }
 

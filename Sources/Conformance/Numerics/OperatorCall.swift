@@ -23,6 +23,9 @@ package struct OperatorCall: Sendable {
         self.inputs = inputs
         self.wanted = wanted
     }
+
+    /// Of its node (SB-OPS-002); nil where the outputs tell.
+    package var dataType: DataType? { definition.dataType(inputs: inputs.map { $0?.dataType }, outputs: []) }
 }
 
 /// What a judge found.

@@ -109,6 +109,8 @@ package struct WorkerReply: Codable, Sendable {
     package var placement: [String: Int]?
     /// Names of the kernels that ran, by node.
     package var ranBy: [String]?
+    /// What holds of their arithmetic, by node: of a kernel's or program's own answer, else what it declares. Nil from workers that do not tell.
+    package var ranFacts: [NumericFacts]?
     package var status: Status?
     package var failure: FailureKind?
     package var message: String?

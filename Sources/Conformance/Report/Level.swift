@@ -11,11 +11,11 @@ package enum Level: String, Codable, CaseIterable, Sendable {
     ]
 
     /// Whether a plugin with these groups of the header plays the role that the level is about. A plugin without kernels that compiles no graphs either is still
-    /// asked for `operators`, and does not reach it.
-    func applies(to groups: [String]) -> Bool {
+    /// asked for `operators`, and does not reach it; a compiler without kernels is asked, for programs of one node, where the suite was chosen.
+    func applies(to groups: [String], isChosen: Bool) -> Bool {
         switch self {
         case .driver: groups.contains("driver")
-        case .operators: groups.contains("operators") || !groups.contains("graphs")
+        case .operators: groups.contains("operators") || !groups.contains("graphs") || isChosen
         case .graphs: groups.contains("graphs") || groups.contains("passes")
         default: true
         }

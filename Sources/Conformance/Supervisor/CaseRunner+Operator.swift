@@ -86,7 +86,7 @@ extension CaseRunner {
     func run(_ golden: GoldenCase, _ decision: inout Decision) throws {
         decision.result.operator = golden.operatorName
         let (call, results) = try golden.load()
-        let type = call.inputs.first.flatMap { $0?.dataType } ?? results.first.flatMap { $0?.dataType } ?? .float32
+        let type = call.dataType ?? results.first.flatMap { $0?.dataType } ?? .float32
         decision.result.dataType = type.name
         let (reply, actual) = try launch(call, constants: [])
         guard reply.type == .ran else { return refuse(reply, &decision.result) }
@@ -177,7 +177,8 @@ extension CaseRunner {
         decision.result.operator = group.operatorName
         decision.result.dataType = group.type.name
         _ = try negotiate()
-        guard let kernel = kernels(for: group, version: offer.version).first else {
+        let kernel = kernels(for: group, version: offer.version).first
+        guard try kernel != nil || asksCompiler else {
             decision.result.status = .unsupported
             decision.result.message = "no kernel is declared for version \(offer.version)"
             return
@@ -187,6 +188,11 @@ extension CaseRunner {
             let (reply, _) = try launch(try member.call(seed: target.seed), constants: [])
             guard reply.type == .error, reply.code == .noKernel else { return }
             refusal = refusal ?? reply.message
+        }
+        guard let kernel else {
+            decision.result.status = .unsupported
+            decision.result.message = refusal
+            return
         }
         decision.result.status = .failed
         decision.result.failure = .declaration
@@ -219,6 +225,7 @@ extension CaseRunner {
         request.folding = false
         request.guarded = true
         request.strided = strided ? true : nil
+        request.compiling = try asksCompiler ? true : nil
         let blobs = try [modelData(graph)] + inputs.map { try tensorProtoData(name: "", $0) }
         let (reply, outputs) = try exchange(request, blobs)
         guard reply.type == .ran else { return (reply, []) }
@@ -235,19 +242,21 @@ extension CaseRunner {
         return (reply, actual)
     }
 
+    /// Programs of one node stand for the kernels of a plugin that has a compiler and no kernel.
+    private var asksCompiler: Bool {
+        get throws {
+            let reply = try negotiate()
+            return reply.kernels?.isEmpty == true && reply.groups?.contains("graphs") == true
+        }
+    }
+
     /// The kernel that ran the one node of a call; nil behind workers that do not tell.
     private func kernel(of reply: WorkerReply) -> WorkerReply.KernelSummary? {
         let names = Set((reply.ranBy ?? []).map { String($0.split(separator: "/", maxSplits: 1).last ?? "") })
         return kernels.first { names.contains($0.name) }
     }
 
-    /// By `LIBRARY/KERNEL`.
-    func facts(ofKernel name: String) -> NumericFacts {
-        let name = name.split(separator: "/", maxSplits: 1).last ?? ""
-        return kernels.first { $0.name == name }?.numerics ?? .strict
-    }
-
-    func facts(of reply: WorkerReply) -> NumericFacts { kernel(of: reply)?.numerics ?? .strict }
+    func facts(of reply: WorkerReply) -> NumericFacts { reply.ranFacts?.first ?? kernel(of: reply)?.numerics ?? .strict }
 
     /// The name of the kernel that ran a call, if it declares itself generic.
     func genericKernel(of reply: WorkerReply) -> String? { kernel(of: reply).flatMap { $0.generic ? $0.name : nil } }

@@ -39,6 +39,7 @@ final class CaseRunner {
                 decision.result.message = "failed, then passed alone twice: \(decision.result.message ?? "")"
             }
         }
+        target.profile?.judge(&decision.result, of: testCase)
         target.expected.apply(to: &decision.result)
         decision.result.seconds = (ContinuousClock.now - start).seconds
         if decision.result.status.needsAttention {
@@ -68,7 +69,7 @@ final class CaseRunner {
             case .pass(let pass): try run(pass, &decision)
             case .call(let reproducer):
                 let call = reproducer.call
-                let type = call.inputs.first.flatMap { $0?.dataType } ?? .float32
+                let type = call.dataType ?? .float32
                 let group = CaseGroup(domain: call.definition.domain, operatorName: call.definition.name, type: type)
                 try run(reproducer.call, group, constants: reproducer.constants, &decision)
             case .cleanExit: try exitCleanly(&decision.result)
@@ -291,6 +292,7 @@ struct RunTarget: Sendable {
     let command: WorkerCommand
     let seconds: Double
     let seed: UInt64
+    let profile: Profile?
     var expected: ExpectedFailures
     let trust: GroupTrust
 

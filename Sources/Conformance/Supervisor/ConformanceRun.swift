@@ -36,13 +36,17 @@ package struct ConformanceRun {
     package func run(_ progress: @escaping @Sendable (Progress) -> Void) throws(ConformanceError) -> Outcome {
         let started = Date()
         let store = try RunStore(folder: outputFolder(started), resume: configuration.resume)
-        let digest = (try? Data(contentsOf: URL(fileURLWithPath: configuration.plugin.path), options: .mappedIfSafe)).map { sha256($0) }
+        let digest = pluginDigest
         let settings = try settings(of: store, pluginDigest: digest)
+        let profile = try Profile(named: settings.profile, installation)
+        if let profile, settings.level < profile.level {
+            throw .usage("--level \(settings.level.rawValue): the profile '\(profile.name)' is one of the level \(profile.level.rawValue)")
+        }
         let list = try CaseList(settings, installation: installation)
         var target = RunTarget(
             plugin: configuration.plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
-            seed: settings.seed,
+            seed: settings.seed, profile: profile,
             expected: try ExpectedFailures(settings.expectedFailures, of: configuration.plugin, installation: installation),
             trust: list.trust)
 
@@ -58,7 +62,9 @@ package struct ConformanceRun {
         }
         target.expected.restrict(to: negotiation?.devices?.first)
         // A plugin that plays no such role is not asked; see `LevelResult.Outcome.notApplicable`.
-        let cases = list.cases.filter { testCase in negotiation?.groups.map(testCase.applies) ?? true }
+        let cases = list.cases.filter { testCase in
+            negotiation?.groups.map { testCase.applies(to: $0, isChosen: settings.suite != nil || profile?.demands(testCase) == true) } ?? true
+        }
         if cases.isEmpty { throw .usage("the plugin has no group that the chosen cases are about") }
         if let name = configuration.optionsName, let identity = negotiation?.identity,
             name != identity.name && name != configuration.plugin.givenName
@@ -66,7 +72,7 @@ package struct ConformanceRun {
             throw .usage("--option \(name).…: the plugin of this run is named '\(configuration.plugin.givenName ?? identity.name)'")
         }
         if store.header == nil {
-            try store.begin(header(settings, negotiation, digest, cases, started))
+            try store.begin(header(settings, profile, negotiation, digest, cases, started))
         }
         let decided = Dictionary(store.earlier.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let collector = Collector(store: store, earlier: Array(decided.values), total: cases.count, progress: progress)
@@ -76,11 +82,21 @@ package struct ConformanceRun {
         } else {
             try decide(open, target, store, collector)
         }
+        guard pluginDigest == digest else {
+            throw .usage(
+                "\(configuration.plugin.path) changed during the run, so that its results are those of two builds; \(store.folder.path) keeps them without a report: start a new run"
+            )
+        }
         let report = try makeReport(store, collector.results, seconds: Date().timeIntervalSince(started))
         return Outcome(report: report, folder: store.folder, negotiationError: negotiationError)
     }
 
     // MARK: Parts
+
+    /// Of the plugin's file as it is now.
+    private var pluginDigest: String? {
+        (try? Data(contentsOf: URL(fileURLWithPath: configuration.plugin.path), options: .mappedIfSafe)).map { sha256($0) }
+    }
 
     private func decide(_ cases: [Case], _ target: RunTarget, _ store: RunStore, _ collector: Collector) throws(ConformanceError) {
         let jobs = min(max(configuration.jobs ?? ProcessInfo.processInfo.activeProcessorCount, 1), max(cases.count, 1))
@@ -143,7 +159,7 @@ package struct ConformanceRun {
     }
 
     private func header(
-        _ settings: RunSettings, _ negotiation: WorkerReply?, _ digest: String?, _ cases: [Case], _ started: Date
+        _ settings: RunSettings, _ profile: Profile?, _ negotiation: WorkerReply?, _ digest: String?, _ cases: [Case], _ started: Date
     ) throws(ConformanceError) -> RunHeader {
         let identity = negotiation?.identity
         let isSimulated = negotiation?.devices?.contains(where: \.isSimulated) ?? false
@@ -163,7 +179,7 @@ package struct ConformanceRun {
                 run: .init(
                     seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard,
                     expectedFailures: settings.expectedFailures),
-                requestedLevel: settings.level, profile: settings.profile, options: options, planned: .init(ids: cases.map(\.id)))
+                requestedLevel: settings.level, profile: profile?.title ?? settings.profile, options: options, planned: .init(ids: cases.map(\.id)))
         } catch {
             throw .internal("the run's header cannot be written: \(error)")
         }

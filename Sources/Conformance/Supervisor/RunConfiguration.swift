@@ -30,7 +30,7 @@ package struct RunConfiguration: Sendable {
     package init(plugin: PluginReference) { self.plugin = plugin }
 
     /// Profiles that this version of the suite knows.
-    package static let profiles = ["declared"]
+    package static let profiles = [Profile.declared] + Profile.classes
 }
 
 /// How much of the suite a run has.
@@ -78,7 +78,7 @@ struct RunSettings: Codable, Equatable, Sendable {
 
     init(_ configuration: RunConfiguration) {
         level = configuration.level ?? .models
-        profile = configuration.profile ?? "declared"
+        profile = configuration.profile ?? Profile.declared
         tier = configuration.tier == .smoke ? .smoke : nil
         suite = configuration.suite
         filter = configuration.filter

@@ -3,7 +3,7 @@ import Foundation
 import Southbound
 
 /// The version of the suite; `docs/versioning.md` says what a change of it means.
-package let suiteVersion = "0.3.0"
+package let suiteVersion = "0.4.0"
 
 /// Over this program and the manifests of the corpus and the golden results: two runs with the same digest judged by the same rules.
 func suiteDigest(_ executable: String, _ installation: Installation) -> String {

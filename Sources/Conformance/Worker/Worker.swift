@@ -118,24 +118,13 @@ package struct Worker {
         if plugin.driver != nil {
             device = try plugin.openDevice(request.device ?? 0)
         } else {
-            let lender = try lender(for: plugin)
+            let lender = try Conformance.lender(for: plugin)
             self.lender = lender
             device = try lender.openDevice(0)
             reply.devices = [try lender.model(ofDevice: 0)]
             reply.lender = lender.name
         }
         return reply
-    }
-
-    /// An operator library without a driver works on devices whose memory the host sees: the reference CPU plugin lends it one.
-    private func lender(for plugin: Plugin) throws -> Plugin {
-        let installation = try Installation.locate()
-        guard let path = installation.builtInPlugin(named: "cpu") else {
-            throw InstallationError(
-                "the reference plugin, which lends its device to libraries without one, is not in \(installation.pluginFolder.path)")
-        }
-        // Kernels are denied by the name of their plugin.
-        return try Plugin.load(PluginReference(givenName: plugin.name == "cpu" ? "reference-cpu" : nil, path: path), options: [:])
     }
 
     private func run(_ request: WorkerRequest, _ blobs: [Data]) throws -> (WorkerReply, [Data]) {
@@ -161,6 +150,7 @@ package struct Worker {
         }
         reply.placement = session.summary?.placement
         reply.ranBy = session.summary?.nodes.map(\.kernel)
+        reply.ranFacts = session.summary?.nodes.map(\.facts)
         return (reply, try outputs.map { try tensorProtoData(name: $0.name, $0.tensor) })
     }
 

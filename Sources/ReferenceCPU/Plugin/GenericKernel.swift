@@ -16,10 +16,10 @@ package struct GenericKernel: CPUKernel {
     private static let reportingShapes: Set<String> = ["Compress", "NonMaxSuppression", "NonZero", "Unique"]
 
     private init?(_ definition: OperatorDefinition) {
-        guard !definition.isHostOperator, definition.reference != nil, let first = definition.inputs.first ?? definition.outputs.first,
+        guard !definition.isHostOperator, definition.reference != nil, let typing = definition.typingParameter,
             !definition.attributes.values.contains(where: { $0.kind == .graph && $0.isRequired })
         else { return nil }
-        let types = first.types.subtracting(TypeSet(.string))
+        let types = typing.types.subtracting(TypeSet(.string))
         guard !types.isEmpty else { return nil }
         var flags: KernelFlags = definition.numericClass == .random ? .generic : [.generic, .deterministic]
         if Self.reportingShapes.contains(definition.name) { flags.insert(.reportsShape) }

@@ -148,7 +148,7 @@ extension DeviceModel {
             }
             lines.append("  link  to \(link.destination): \(speed)\(time ?? "")")
         }
-        lines += layouts.map { "  layout  \($0.name) (\($0.value)): blocks of \($0.blockRows) × \($0.blockColumns)" }
+        lines += layouts.map { "  layout  \($0.name) (\($0.value)): blocks of \($0.blockText)" }
         var limits: [String] = []
         if launchLatencyPicoseconds > 0 { limits.append("a launch takes \(Quantity.picoseconds.shown(launchLatencyPicoseconds))") }
         if queueDepth > 0 { limits.append("\(queueDepth) commands in a queue") }

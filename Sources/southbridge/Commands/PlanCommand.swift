@@ -88,6 +88,11 @@ struct PlanCommand: ParsableCommand {
         }
         if let name = unused.sorted().first { throw CommandFailure(code: 2, "--shape \(name): no model has an input '\(name)'") }
         var plan = planner.plan(limit: limit == 0 ? .max : limit)
+        if models.isEmpty {
+            plan.report.profiles = try Profile.classes.compactMap { name in
+                try Profile(named: name, installation).map { planner.profile($0.title, operators: $0.operators, networks: $0.networks) }
+            }
+        }
         let cases = try folder.map { try plan.writeCases(to: $0) { progress.show($0, of: $1, $2) } }
         progress.finish()
         if flags.json { try printJSON(plan.report) } else { print(plan.report.text) }

@@ -77,14 +77,16 @@ struct RunCommand: ParsableCommand {
 
         let ending = RunGuard(seconds: timeout)
         var milliseconds: [Double] = []
+        var processorMilliseconds: [Double] = []
         var results: [(name: String, tensor: HostTensor)] = []
         let clock = ContinuousClock()
         var before: [[Counter]] = []
         for repetition in 0..<repeats {
             if repetition == repeats - 1 { before = try set.devices.map { try $0.counters() } }
-            let start = clock.now
+            let (start, used) = (clock.now, processorMicroseconds())
             results = try session.run(tensors, control: ending.control)
             milliseconds.append((clock.now - start) / .milliseconds(1))
+            processorMilliseconds.append(Double(processorMicroseconds() - used) / 1000)
         }
         ending.finish()
         let counters = try zip(set.devices, before).map { device, before in
@@ -99,7 +101,9 @@ struct RunCommand: ParsableCommand {
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            latency: RunResult.Latency(milliseconds),
+            kernels: Dictionary(grouping: summary.nodes.filter { $0.device != "host" }) { String($0.kernel.split(separator: "/")[0]) }
+                .mapValues(\.count),
+            latency: RunResult.Latency(milliseconds, processor: processorMilliseconds),
             phases: (reading.phases + session.phaseTimes.phases).map {
                 .init(phase: $0.name, milliseconds: $0.duration / .milliseconds(1))
             },
@@ -119,11 +123,19 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-/// The most memory that this process had at once.
-private func peakResidentBytes() -> Int {
+private func usage() -> rusage {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
+    return usage
+}
+
+/// The most memory that this process had at once.
+private func peakResidentBytes() -> Int { usage().ru_maxrss * 1024 }
+
+/// What all threads of this process have used so far.
+private func processorMicroseconds() -> Int {
+    let usage = usage()
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000_000 + Int(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
 }
 
 /// What `run` says, in the keys of its JSON.
@@ -141,6 +153,8 @@ private struct RunResult: Encodable {
         let median: Double
         let p10: Double
         let p90: Double
+        /// Median of what all threads together used in a run.
+        let processor: Double
         let repeats: Int
 
         enum CodingKeys: String, CodingKey {
@@ -148,16 +162,20 @@ private struct RunResult: Encodable {
             case median = "median_ms"
             case p10 = "p10_ms"
             case p90 = "p90_ms"
+            case processor = "processor_ms"
             case repeats
         }
 
-        init(_ milliseconds: [Double]) {
-            let rest = (milliseconds.count > 1 ? Array(milliseconds.dropFirst()) : milliseconds).sorted()
+        init(_ milliseconds: [Double], processor: [Double]) {
+            func quantile(_ share: Double, _ samples: [Double]) -> Double {
+                let rest = (samples.count > 1 ? Array(samples.dropFirst()) : samples).sorted()
+                return rest[Int((Double(rest.count - 1) * share).rounded())]
+            }
             first = milliseconds.first ?? 0
-            func quantile(_ share: Double) -> Double { rest[Int((Double(rest.count - 1) * share).rounded())] }
-            median = quantile(0.5)
-            p10 = quantile(0.1)
-            p90 = quantile(0.9)
+            median = quantile(0.5, milliseconds)
+            p10 = quantile(0.1, milliseconds)
+            p90 = quantile(0.9, milliseconds)
+            self.processor = quantile(0.5, processor)
             repeats = milliseconds.count
         }
     }
@@ -215,9 +233,12 @@ private struct RunResult: Encodable {
         let givenBound: Int?
         let bound: Int?
         let spilledBytesPerRun: Int
+        /// Of compiled programs, as far as their compilers tell.
+        let programs: Int
 
         enum CodingKeys: String, CodingKey {
             case arenas, order, bound
+            case programs = "program_bytes"
             case givenBound = "given_order_bound"
             case spilledBytesPerRun = "spilled_bytes_per_run"
         }
@@ -230,6 +251,7 @@ private struct RunResult: Encodable {
             givenBound = summary.order?.givenBound
             bound = summary.order?.bound
             spilledBytesPerRun = summary.spills.reduce(0) { $0 + $1.bytesPerRun }
+            programs = summary.programByteCount
         }
     }
 
@@ -239,6 +261,8 @@ private struct RunResult: Encodable {
     let strategy: PlacementRules.Strategy
     let placement: [String: Int]
     let outputs: [Output]
+    /// Launches of a run by the library whose kernels they are: a node's, those of its parts, a program's nodes.
+    let kernels: [String: Int]
     let latency: Latency
     let phases: [Phase]
     let peakMemoryBytes: Int
@@ -248,7 +272,7 @@ private struct RunResult: Encodable {
     let counters: [Counters]?
 
     enum CodingKeys: String, CodingKey {
-        case device, seed, strategy, placement, outputs, latency, phases, memory, counters
+        case device, seed, strategy, placement, outputs, kernels, latency, phases, memory, counters
         case peakMemoryBytes = "peak_memory_bytes"
         case peakResidentBytes = "peak_resident_bytes"
     }

@@ -192,7 +192,7 @@ private let otherKernels = [
         try require(positive || negative, .attribute, "neither infinity is looked for")
         return .operation(NPU_V_IS_INFINITE, x[0], parameter: positive && negative ? 0 : positive ? 1 : -1)
     },
-    elementwiseKernel("Where", since: 9, types: [.bool], flags: .deterministic) { _, x in .select(x[0], x[1], x[2]) },
+    elementwiseKernel("Where", since: 9, types: vectorTypes, flags: .deterministic) { _, x in .select(x[0], x[1], x[2]) },
     elementwiseKernel("Reciprocal", since: 6, types: floatTypes) { _, x in 1 / x[0] },
     elementwiseKernel("Max", since: 8, types: numberTypes) { _, x in x.dropFirst().reduce(x[0]) { .max($0, $1) } },
     elementwiseKernel("Min", since: 8, types: numberTypes) { _, x in x.dropFirst().reduce(x[0]) { .min($0, $1) } },
