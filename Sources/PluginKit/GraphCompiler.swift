@@ -23,9 +23,15 @@ package protocol CompiledProgram: AnyObject, Sendable {
     var workspace: UInt64 { get }
     /// Expected nanoseconds; 0 is unknown.
     var cost: Double { get }
+    /// Bytes of the plugin's own that the program holds; 0 is unknown.
+    var residentBytes: UInt64 { get }
     func execute(_ execution: ExecutionView) throws(PluginFailure)
     /// The artefact. The same program gives the same bytes.
     func save() throws(PluginFailure) -> [UInt8]
+}
+
+extension CompiledProgram {
+    package var residentBytes: UInt64 { 0 }
 }
 
 package enum ArtefactVerdict: UInt32, Sendable {

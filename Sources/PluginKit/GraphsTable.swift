@@ -47,6 +47,7 @@ func graphsTable(numerics: UnsafePointer<sb_numerics>?) -> sb_graphs {
             }
             info.pointee.workspace = program.workspace
             info.pointee.cost = program.cost
+            if info.pointee.size >= MinimumSize.programInfoWithMemory { info.pointee.resident = program.residentBytes }
         }
     }
     table.save = { program, data, capacity, bytes, error in

@@ -46,7 +46,7 @@ package struct KernelDeclaration: Sendable {
     package var since: UInt32
     /// 0: no limit.
     package var until: UInt32
-    /// Bit `t` for the data type `SB_TYPE_*` of value t, of the node's first input (first output, if it has no input).
+    /// Bit `t` for the data type `SB_TYPE_*` of value t (SB-OPS-002).
     package var dataTypes: UInt64
     package var flags: KernelFlags
     /// Among kernels for the same node the larger wins.
@@ -90,9 +90,10 @@ package struct KernelFlags: OptionSet, Sendable {
 }
 
 /// The answer about one node.
-package enum Support: Sendable {
-    /// `workspace`: bytes that each launch needs. `cost`: expected nanoseconds, 0 if unknown.
-    case yes(workspace: UInt64 = 0, cost: Double = 0)
+package enum Support: @unchecked Sendable {
+    /// `workspace`: bytes that each launch needs. `cost`: expected nanoseconds, 0 if unknown. `numerics`: what holds for this node instead of what the kernel declares
+    /// (SB-NUM-003), in memory that stays until the device is closed; a host older than 0.4 goes by the declaration.
+    case yes(workspace: UInt64 = 0, cost: Double = 0, numerics: UnsafePointer<sb_numerics>? = nil)
     case no(Reason, String)
 
     package enum Reason: UInt32, Sendable {

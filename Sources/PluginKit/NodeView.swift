@@ -48,8 +48,8 @@ package struct NodeView {
         return all.allSatisfy { $0 == nil || $0!.layout == SB_LAYOUT_ROW_MAJOR }
     }
 
-    /// `SB_TYPE_*` by which kernels are chosen: that of the first input, or of the first output if there is no input.
-    package var dataType: UInt32? { (inputCount > 0 ? input(0) : output(0))?.dataType }
+    /// `SB_TYPE_*` by which kernels are chosen (SB-OPS-002): that of the first input, of the second for Where, of the first output if there is no input.
+    package var dataType: UInt32? { (inputCount > 0 ? input(hasOperator("Where", domain: "") ? 1 : 0) : output(0))?.dataType }
 }
 
 extension NodeView {

@@ -107,11 +107,12 @@ extension Support {
 
     fileprivate func write(to answer: UnsafeMutablePointer<sb_support>) {
         switch self {
-        case .yes(let workspace, let cost):
+        case .yes(let workspace, let cost, let numerics):
             answer.pointee.supported = 1
             answer.pointee.reason = SB_REASON_NONE
             answer.pointee.workspace = workspace
             answer.pointee.cost = cost
+            if answer.pointee.size >= MinimumSize.supportWithNumerics { answer.pointee.numerics = numerics }
         case .no(let reason, let text):
             answer.pointee.supported = 0
             answer.pointee.reason = reason.rawValue

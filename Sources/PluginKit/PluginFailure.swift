@@ -59,9 +59,13 @@ enum MinimumSize {
     static let support = 48
     /// As of version 0.3.
     static let supportWithLayouts = 72
+    /// As of version 0.4.
+    static let supportWithNumerics = 80
     static let launch = 120
     static let graph = 64
     static let programInfo = 24
+    /// As of version 0.4.
+    static let programInfoWithMemory = 48
     static let execution = 112
     static let counter = 64
 }

@@ -43,13 +43,28 @@ struct LoweredKernel: Kernel {
     func support(_ node: NodeView, on device: NPUDevice) -> Support {
         do throws(Refusal) {
             let lowering = try lowering(of: node, device.profile)
-            return .yes(workspace: UInt64(lowering.workspace), cost: lowering.program.seconds * 1e9)
+            return .yes(workspace: UInt64(lowering.workspace), cost: lowering.program.seconds * 1e9, numerics: numerics(of: node))
         } catch  where error.isEarly && declaration.hostInputs != 0 {
             return .yes()
         } catch {
             return .no(error.reason, error.text)
         }
     }
+
+    /// A function of 16 bits is computed in float32 and rounded once: it is as good as one that is not approximated.
+    private func numerics(of node: NodeView) -> UnsafePointer<sb_numerics>? {
+        guard case .elementwise? = fusion, (declaration.numerics?.function_error ?? 0) > 0,
+            [SB_TYPE_FLOAT16, SB_TYPE_BFLOAT16].contains(node.dataType)
+        else { return nil }
+        return Self.exactFunctions
+    }
+
+    private static nonisolated(unsafe) let exactFunctions: UnsafePointer<sb_numerics> = {
+        let facts = UnsafeMutablePointer<sb_numerics>.allocate(capacity: 1)
+        facts.initialize(to: sb_numerics())
+        facts.pointee.size = MemoryLayout<sb_numerics>.size
+        return UnsafePointer(facts)
+    }()
 
     func preferredLayouts(_ node: NodeView, on device: NPUDevice) -> PreferredLayouts? {
         guard let layouts = prefer?(node, device.profile) else { return nil }
@@ -96,6 +111,9 @@ final class ResidentProgram: @unchecked Sendable {
             fill(buffer.bytes)
         }
     }
+
+    /// Of device memory.
+    var constantBytes: UInt64 { constants.values.reduce(0) { $0 + UInt64($1.byteCount) } }
 
     /// What fills a slot once and for all.
     func constant(_ slot: Int) -> UnsafeRawBufferPointer {

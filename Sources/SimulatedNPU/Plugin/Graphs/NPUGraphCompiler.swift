@@ -46,6 +46,8 @@ final class FusedProgram: CompiledProgram {
     var workspace: UInt64 { UInt64(resident.lowering.workspace) }
     var cost: Double { resident.lowering.program.seconds * 1e9 }
 
+    var residentBytes: UInt64 { resident.constantBytes }
+
     func execute(_ execution: ExecutionView) throws(PluginFailure) {
         try resident.run(
             on: execution.stream(of: NPUDevice.self), correlation: execution.correlation,
