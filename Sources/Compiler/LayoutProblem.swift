@@ -66,20 +66,11 @@ package struct LayoutProblem {
     /// The best choice if no value had more than one reader that matters: members joined by values into a forest, from the leaves to the roots and back.
     private func alongTrees() -> [Bool] {
         var edges = [[(other: Int, link: Int)]](repeating: [], count: changes.count)
-        var leader = Array(changes.indices)
-        func root(_ member: Int) -> Int {
-            var member = member
-            while leader[member] != member {
-                leader[member] = leader[leader[member]]
-                member = leader[member]
-            }
-            return member
-        }
+        var sets = DisjointSets(changes.count)
         var isEdge: Set<[Int]> = []
         for (number, link) in links.enumerated() {
             guard let maker = link.maker?.member else { continue }
-            for (reader, _) in link.readers where root(maker) != root(reader) {
-                leader[root(reader)] = root(maker)
+            for (reader, _) in link.readers where sets.join(maker, reader) {
                 edges[maker].append((reader, number))
                 edges[reader].append((maker, number))
                 isEdge.insert([number, reader])

@@ -46,19 +46,11 @@ package struct CastProblem: Sendable {
 
     /// Values that have to do with each other, by way of nodes that may go to either side. What is fixed separates: each part is a problem of its own.
     private func parts() -> [[Int]] {
-        var parents = Array(sides.indices)
-        func root(_ node: Int) -> Int {
-            var node = node
-            while parents[node] != node {
-                parents[node] = parents[parents[node]]
-                node = parents[node]
-            }
-            return node
-        }
+        var sets = DisjointSets(sides.count)
         let free = values.map { value in ((value.maker.map { [$0] } ?? []) + value.readers).filter { sides[$0] == .either } }
-        for members in free { for member in members.dropFirst() { parents[root(member)] = root(members[0]) } }
-        return Dictionary(grouping: values.indices.filter { !free[$0].isEmpty }) { root(free[$0][0]) }.sorted { $0.key < $1.key }.map(
-            \.value)
+        for members in free { for member in members.dropFirst() { sets.join(members[0], member) } }
+        return Dictionary(grouping: values.indices.filter { !free[$0].isEmpty }) { sets.root(free[$0][0]) }.sorted { $0.key < $1.key }
+            .map(\.value)
     }
 
     private func solve(_ part: [Int], _ isNarrow: inout [Bool]) {
