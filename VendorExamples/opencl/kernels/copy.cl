@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Copies and fills for streams on which an earlier kernel may have failed: after a fault they do nothing.
+// Copies to buffers, and fills, for streams on which an earlier kernel may have failed: after a fault they do nothing.
 
 __kernel void copy(__global const int *fault, __global uchar *to, ulong to_offset, __global const uchar *from, ulong from_offset,
                    ulong bytes) {

@@ -101,14 +101,6 @@ char *host_address(const sb_location &location) {
     return (char *)location.host + location.offset;
 }
 
-// A buffer object over host memory, which work on a device may read and write.
-Memory over_host(sb_device &device, void *address, uint64_t bytes) {
-    cl_int status;
-    Memory memory(clCreateBuffer(device.shared.context.get(), CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, address, &status));
-    check(status, "taking host memory for a copy");
-    return memory;
-}
-
 // Runs one of the kernels that do nothing on a stream with a fault.
 template <typename... Arguments> void run_guarded(sb_stream &stream, const char *name, uint64_t bytes, const Arguments &...arguments) {
     Kernel kernel = stream.device.shared.programs.kernel(sources::copy, "", name);
@@ -121,45 +113,56 @@ template <typename... Arguments> void run_guarded(sb_stream &stream, const char 
     check(clEnqueueNDRangeKernel(stream.queue.get(), kernel.get(), 1, nullptr, &global, &local, 0, nullptr, nullptr), "queueing a copy");
 }
 
-// A copy that is left out if work before it has failed. Host memory takes part as a buffer object: what is not written keeps its bytes.
-void copy_guarded(sb_stream &stream, const sb_location &to, const sb_location &from, uint64_t bytes) {
-    Memory target = to.buffer ? Memory() : over_host(stream.device, host_address(to), bytes);
-    Memory source = from.buffer ? Memory() : over_host(stream.device, host_address(from), bytes);
-    cl_mem to_memory = to.buffer ? to.buffer->memory.get() : target.get(),
-           from_memory = from.buffer ? from.buffer->memory.get() : source.get();
-    cl_ulong to_offset = to.buffer ? to.offset : 0, from_offset = from.buffer ? from.offset : 0, count = bytes;
-    run_guarded(stream, "copy", bytes, to_memory, to_offset, from_memory, from_offset, count);
-    if (to.buffer) return;
+// Device memory for bytes on their way from or to the host.
+Memory stage(sb_stream &stream, uint64_t bytes) {
     cl_int status;
-    void *mapped = clEnqueueMapBuffer(stream.queue.get(), to_memory, CL_FALSE, CL_MAP_READ, 0, bytes, 0, nullptr, nullptr, &status);
-    check(status, "reading a buffer");
-    check(clEnqueueUnmapMemObject(stream.queue.get(), to_memory, mapped, 0, nullptr, nullptr), "reading a buffer");
+    Memory memory(clCreateBuffer(stream.device.shared.context.get(), CL_MEM_READ_WRITE, bytes, nullptr, &status));
+    check(status, "taking memory for a copy");
+    return memory;
+}
+constexpr uint64_t largest_stage = 4 << 20;
+
+void enqueue_write(sb_stream &stream, cl_mem to, uint64_t offset, const void *from, uint64_t bytes, Event &done) {
+    check(clEnqueueWriteBuffer(stream.queue.get(), to, CL_FALSE, offset, bytes, from, 0, nullptr, done.out()), "queueing a copy");
+}
+
+void enqueue_read(sb_stream &stream, cl_mem from, uint64_t offset, void *to, uint64_t bytes, Event &done) {
+    check(clEnqueueReadBuffer(stream.queue.get(), from, CL_FALSE, offset, bytes, to, 0, nullptr, done.out()), "queueing a copy");
 }
 
 // Queues a copy. Host to host takes the way over the device, so that it has its place in the queue.
 void enqueue_copy(sb_stream &stream, const sb_location &to, const sb_location &from, uint64_t bytes, Event &done) {
-    cl_command_queue queue = stream.queue.get();
-    cl_int status;
     if (to.buffer && from.buffer) {
-        status = clEnqueueCopyBuffer(queue, from.buffer->memory.get(), to.buffer->memory.get(), from.offset, to.offset, bytes, 0, nullptr,
-                                     done.out());
+        check(clEnqueueCopyBuffer(stream.queue.get(), from.buffer->memory.get(), to.buffer->memory.get(), from.offset, to.offset, bytes, 0,
+                                  nullptr, done.out()),
+              "queueing a copy");
     } else if (to.buffer) {
-        status =
-            clEnqueueWriteBuffer(queue, to.buffer->memory.get(), CL_FALSE, to.offset, bytes, host_address(from), 0, nullptr, done.out());
+        enqueue_write(stream, to.buffer->memory.get(), to.offset, host_address(from), bytes, done);
     } else if (from.buffer) {
-        status =
-            clEnqueueReadBuffer(queue, from.buffer->memory.get(), CL_FALSE, from.offset, bytes, host_address(to), 0, nullptr, done.out());
+        enqueue_read(stream, from.buffer->memory.get(), from.offset, host_address(to), bytes, done);
     } else {
-        uint64_t part = std::min<uint64_t>(bytes, 4 << 20);
-        Memory stage(clCreateBuffer(stream.device.shared.context.get(), CL_MEM_READ_WRITE, part, nullptr, &status));
-        for (uint64_t at = 0; at < bytes && status == CL_SUCCESS; at += part) {
+        uint64_t part = std::min(bytes, largest_stage);
+        Memory staged = stage(stream, part);
+        for (uint64_t at = 0; at < bytes; at += part) {
             uint64_t count = std::min(part, bytes - at);
-            status = clEnqueueWriteBuffer(queue, stage.get(), CL_FALSE, 0, count, host_address(from) + at, 0, nullptr, nullptr);
-            if (status == CL_SUCCESS)
-                status = clEnqueueReadBuffer(queue, stage.get(), CL_FALSE, 0, count, host_address(to) + at, 0, nullptr, done.out());
+            enqueue_write(stream, staged.get(), 0, host_address(from) + at, count, done);
+            enqueue_read(stream, staged.get(), 0, host_address(to) + at, count, done);
         }
     }
-    check(status, "queueing a copy");
+}
+
+// A copy to a buffer that is left out if work before it has failed. Those to the host need no such care: what they deliver then is undefined (SB-STR-004).
+void enqueue_guarded_copy(sb_stream &stream, const sb_location &to, const sb_location &from, uint64_t bytes) {
+    cl_mem target = to.buffer->memory.get(), source = from.buffer ? from.buffer->memory.get() : nullptr;
+    cl_ulong to_offset = to.offset, from_offset = from.buffer ? from.offset : 0, count = bytes;
+    Memory staged;
+    if (!from.buffer) {
+        Event written;
+        staged = stage(stream, bytes);
+        source = staged.get();
+        enqueue_write(stream, source, 0, host_address(from), bytes, written);
+    }
+    run_guarded(stream, "copy", bytes, target, to_offset, source, from_offset, count);
 }
 
 void wait(const Event &event) {
@@ -181,8 +184,8 @@ int32_t copy(sb_device *device, sb_stream *stream, sb_location to, sb_location f
             enqueue_copy(device->direct, to, from, bytes, done);
             wait(done);
         } else if (stream->accepts_work()) {
-            if (stream->is_doubtful)
-                copy_guarded(*stream, to, from, bytes);
+            if (stream->is_doubtful && to.buffer)
+                enqueue_guarded_copy(*stream, to, from, bytes);
             else
                 enqueue_copy(*stream, to, from, bytes, done);
         }
@@ -198,21 +201,28 @@ int32_t fill(sb_device *device, sb_stream *stream, sb_location to, uint8_t byte,
             return;
         }
         if (stream && !stream->accepts_work()) return;
+        bool is_doubtful = stream && stream->is_doubtful;
         sb_stream &used = stream ? *stream : device->direct;
-        Memory target = to.buffer ? Memory() : over_host(*device, host_address(to), bytes);
-        cl_mem memory = to.buffer ? to.buffer->memory.get() : target.get();
-        cl_ulong offset = to.buffer ? to.offset : 0, count = bytes;
         Event done;
-        if (used.is_doubtful || !to.buffer) {
-            run_guarded(used, "fill", bytes, memory, offset, byte, count);
-            if (to.buffer) return;
-            cl_int status;
-            void *mapped = clEnqueueMapBuffer(used.queue.get(), memory, CL_FALSE, CL_MAP_READ, 0, bytes, 0, nullptr, nullptr, &status);
-            check(status, "reading a buffer");
-            check(clEnqueueUnmapMemObject(used.queue.get(), memory, mapped, 0, nullptr, nullptr), "reading a buffer");
-        } else {
-            check(clEnqueueFillBuffer(used.queue.get(), memory, &byte, 1, offset, bytes, 0, nullptr, done.out()), "queueing a fill");
+        auto enqueue = [&](cl_mem memory, cl_ulong offset, cl_ulong count) {
+            if (is_doubtful)
+                run_guarded(used, "fill", count, memory, offset, byte, count);
+            else
+                check(clEnqueueFillBuffer(used.queue.get(), memory, &byte, 1, offset, count, 0, nullptr, done.out()), "queueing a fill");
+        };
+        if (to.buffer) {
+            enqueue(to.buffer->memory.get(), to.offset, bytes);
             if (!stream) wait(done);
+            return;
+        }
+        // Host memory goes through the device. What it holds comes along, and goes back if the fill is left out.
+        uint64_t part = std::min(bytes, largest_stage);
+        Memory staged = stage(used, part);
+        for (uint64_t at = 0; at < bytes; at += part) {
+            uint64_t count = std::min(part, bytes - at);
+            if (is_doubtful) enqueue_write(used, staged.get(), 0, host_address(to) + at, count, done);
+            enqueue(staged.get(), 0, count);
+            enqueue_read(used, staged.get(), 0, host_address(to) + at, count, done);
         }
     });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A kernel that fails on a queue: a Gather with an index out of range. What was given to the stream after it must be left undone, the next
-// synchronization must tell the launch's number, and after that the stream must work again (SB-STR-004, SB-OPS-010).
+// A kernel that fails on a queue: a Gather with an index out of range. Launches, fills and copies to buffers that were given to the stream after it must
+// be left undone, the next synchronization must tell the launch's number, and after that the stream must work again (SB-STR-004, SB-OPS-010).
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -62,9 +62,9 @@ int main() {
     auto &operators = group<sb_operators>(*plugin, "operators");
     if (driver.open(instance, 0, &device, &error)) return 1;
     sb_stream *stream;
-    sb_buffer *data, *indices, *result, *other;
+    sb_buffer *data, *indices, *result, *other, *another;
     streams.create(device, &stream, &error);
-    for (sb_buffer **buffer : {&data, &indices, &result, &other}) driver.allocate(device, 0, 64, 64, buffer, &error);
+    for (sb_buffer **buffer : {&data, &indices, &result, &other, &another}) driver.allocate(device, 0, 64, 64, buffer, &error);
 
     // Gather of 4 elements out of 8.
     int64_t data_shape[] = {8}, index_shape[] = {4};
@@ -111,38 +111,47 @@ int main() {
     auto fetch = [&](void *to, sb_buffer *from, uint64_t bytes, sb_stream *on) {
         expect(driver.copy(device, on, {nullptr, to, 0}, {from, nullptr, 0}, bytes, &error) == SB_OK, "a copy to the host is given");
     };
-    float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, fetched[4], before[4] = {-1, -2, -3, -4};
+    auto set = [&](sb_location to) { expect(driver.fill(device, stream, to, 9, 16, &error) == SB_OK, "a fill is queued"); };
+    float values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, fetched[4];
     int64_t good[] = {7, 0, -8, 3}, bad[] = {1, 2, 8, 3};
-    const unsigned char marks[16] = {1, 2, 3};
-    unsigned char seen[16];
+    const unsigned char marks[32] = {1, 2, 3};
+    unsigned char seen[32];
     // Not waiting, and waiting long enough that the failure is known before the next call.
     for (int pause : {0, 50}) {
         send(data, values, sizeof values);
         send(indices, bad, sizeof bad);
-        send(other, marks, sizeof marks);
+        for (sb_buffer *buffer : {other, another}) send(buffer, marks, sizeof marks);
         expect(streams.synchronize(stream, &error) == SB_OK, "copies succeed");
-        memcpy(fetched, before, sizeof before);
+        memcpy(seen, marks, sizeof marks);
         gather(0x1122334455667788);
         std::this_thread::sleep_for(std::chrono::milliseconds(pause));
         gather(2);
-        fetch(fetched, data, sizeof fetched, stream);
         send(other, values, 16);
-        expect(driver.fill(device, stream, {other, nullptr, 0}, 9, 16, &error) == SB_OK, "a fill is queued");
+        expect(driver.copy(device, stream, {other, nullptr, 16}, {data, nullptr, 0}, 16, &error) == SB_OK,
+               "a copy on the device is queued");
+        set({another, nullptr, 0});
+        set({nullptr, seen, 0});
+        // What this delivers is undefined.
+        fetch(fetched, data, sizeof fetched, stream);
         error.correlation = 0;
         expect(streams.synchronize(stream, &error) == SB_ERROR_INVALID_ARGUMENT, "the next synchronization fails");
         expect(error.correlation == 0x1122334455667788, "it tells the launch that failed first");
-        expect(memcmp(fetched, before, sizeof before) == 0, "a copy to the host after the failure is left out");
+        expect(memcmp(seen, marks, sizeof seen) == 0, "fills of host memory after the failure are left out");
         fetch(seen, other, sizeof seen, nullptr);
-        expect(memcmp(seen, marks, sizeof seen) == 0, "copies and fills on the device after the failure are left out");
+        expect(memcmp(seen, marks, sizeof seen) == 0, "copies to a buffer after the failure are left out");
+        fetch(seen, another, sizeof seen, nullptr);
+        expect(memcmp(seen, marks, sizeof seen) == 0, "fills of a buffer after the failure are left out");
         send(indices, good, sizeof good);
         gather(3);
         fetch(fetched, result, sizeof fetched, stream);
+        set({nullptr, seen, 0});
         expect(streams.synchronize(stream, &error) == SB_OK, "the stream works again");
+        expect(seen[0] == 9 && seen[15] == 9 && seen[16] == marks[16], "it fills host memory");
         expect(fetched[0] == 7 && fetched[1] == 0 && fetched[2] == 0 && fetched[3] == 3, "and its results are right");
     }
     operators.release(state);
     streams.destroy(stream);
-    for (sb_buffer *buffer : {data, indices, result, other}) driver.free(device, buffer);
+    for (sb_buffer *buffer : {data, indices, result, other, another}) driver.free(device, buffer);
     driver.close(device);
     plugin->stop(instance);
     if (!failures) puts("late failures: as specified");
