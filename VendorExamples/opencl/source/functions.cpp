@@ -223,7 +223,7 @@ std::vector<Offer> elementwise_offers() {
     offers.push_back({"IsInf", 10, 0, floats, plan_is_inf});
     offers.push_back({"BitShift", 11, 0, unsigned_integers, plan_shift, nullptr, 0, in_place});
     offers.push_back({"Clip", 6, 0, numbers, plan_clip, nullptr, 0, in_place});
-    offers.push_back({"Where", 9, 0, boolean, plan_where});
+    offers.push_back({"Where", 9, 0, numbers | boolean, plan_where});
     offers.push_back({"BatchNormalization", 7, 0, floats, plan_batch_normalization, nullptr, 0, in_place});
     return offers;
 }

@@ -81,9 +81,10 @@ std::deque<Hardware> find() {
         if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, nullptr, &count) != CL_SUCCESS) continue;
         std::vector<cl_device_id> devices(count);
         clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, devices.data(), nullptr);
+        // Of the embedded profile less precision is asked than the kernels declare.
         for (cl_device_id device : devices)
-            if (info<cl_bool>(device, CL_DEVICE_AVAILABLE) && info<cl_bool>(device, CL_DEVICE_COMPILER_AVAILABLE) &&
-                info<cl_bool>(device, CL_DEVICE_ENDIAN_LITTLE))
+            if (text(device, CL_DEVICE_PROFILE) == "FULL_PROFILE" && info<cl_bool>(device, CL_DEVICE_AVAILABLE) &&
+                info<cl_bool>(device, CL_DEVICE_COMPILER_AVAILABLE) && info<cl_bool>(device, CL_DEVICE_ENDIAN_LITTLE))
                 found.emplace_back(device);
     }
     // Twins that tell nothing of themselves are numbered.
@@ -116,7 +117,9 @@ Hardware::Hardware(cl_device_id device) : device(device) {
     auto single = info<cl_device_fp_config>(device, CL_DEVICE_SINGLE_FP_CONFIG);
     has_exact_division = single & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
     keeps_denormals = single & CL_FP_DENORM;
-    has_float64 = info<cl_device_fp_config>(device, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
+    auto twice = info<cl_device_fp_config>(device, CL_DEVICE_DOUBLE_FP_CONFIG);
+    has_float64 = twice != 0;
+    keeps_denormals_of_float64 = !has_float64 || twice & CL_FP_DENORM;
 }
 
 void Hardware::describe() {

@@ -20,7 +20,8 @@ struct Hardware {
     uint64_t capacity = 0, largest = 0, alignment = 128;
     size_t largest_group = 1, local_memory = 0;
     uint32_t unit_count = 1;
-    bool is_cpu = false, has_float64 = false, has_exact_division = false, keeps_denormals = false;
+    bool is_cpu = false, has_float64 = false, has_exact_division = false;
+    bool keeps_denormals = false, keeps_denormals_of_float64 = false;
 
     // The description for the host, which points into this object.
     const sb_hardware *description() const { return &table; }

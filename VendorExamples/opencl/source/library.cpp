@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Group "operators": the table of kernels, support, prepare and launch.
+#include <cstddef>
 #include <deque>
 
 #include "device.hpp"
@@ -9,12 +10,53 @@
 
 namespace {
 
+// What a family of operators does with elements.
+enum class Arithmetic {
+    none,     // they are moved
+    elements, // a result is computed of a few, and rounded once
+    sums,     // many become one
+};
+
 // A kernel of the table, with what its description points to.
 struct Entry {
     Offer offer;
+    Arithmetic arithmetic;
     std::string name;
-    sb_numerics numerics{};
+    sb_numerics numerics{};          // of the kernel, for hosts that look no further
+    sb_numerics declared[3][2] = {}; // by precision of the results (float16, bfloat16, all else), and whether denormals are flushed
     sb_kernel kernel{};
+
+    // What holds for a node on a device (SB-NUM-003).
+    const sb_numerics *numerics_of(const Node &node, const Hardware &hardware) const {
+        uint32_t type = node.output(0).type();
+        size_t precision = type == SB_TYPE_FLOAT16 ? 0 : type == SB_TYPE_BFLOAT16 ? 1 : 2;
+        return &declared[precision][flushes(node, hardware)];
+    }
+
+  private:
+    bool flushes(const Node &node, const Hardware &hardware) const {
+        if (arithmetic == Arithmetic::none) return false;
+        bool found = false;
+        auto look = [&](const Tensor &tensor) {
+            if (!tensor) return;
+            switch (tensor.type()) {
+            case SB_TYPE_FLOAT64:
+                found |= !hardware.keeps_denormals_of_float64;
+                break;
+            case SB_TYPE_FLOAT32:
+            case SB_TYPE_BFLOAT16: // the exponents of float32, in which it is computed
+                found |= !hardware.keeps_denormals;
+                break;
+            case SB_TYPE_FLOAT16:
+                // Nothing that it holds is subnormal in float32, and OpenCL lets no load or store of a half flush; but products of many elements may fall so low.
+                found |= !hardware.keeps_denormals && !strcmp(offer.operator_name, "ReduceProd");
+                break;
+            }
+        };
+        for (size_t i = 0; i < node.inputs_given(); ++i) look(node.maybe_input(i));
+        for (size_t i = 0; i < node.outputs_given(); ++i) look(node.maybe_output(i));
+        return found;
+    }
 };
 
 struct Table {
@@ -22,35 +64,48 @@ struct Table {
     std::vector<const sb_kernel *> kernels;
 
     Table() {
-        // What is declared holds for every device that is there.
-        bool keeps_denormals = true;
-        for (const Hardware &hardware : all_hardware()) keeps_denormals &= hardware.keeps_denormals;
-        for (auto family : {elementwise_offers, cast_offers, movement_offers, gather_offers, product_offers, convolution_offers,
-                            pooling_offers, reduction_offers, normalization_offers}) {
-            for (const Offer &offer : family()) {
-                // Functions of 16-bit floats are computed in float32 and rounded once: far better than in ULP of float32.
-                if (offer.function_error == 0) {
-                    add(offer, "", keeps_denormals);
+        const struct {
+            std::vector<Offer> (*offers)();
+            Arithmetic arithmetic;
+        } families[] = {
+            {elementwise_offers, Arithmetic::elements}, {cast_offers, Arithmetic::elements},  {movement_offers, Arithmetic::none},
+            {gather_offers, Arithmetic::none},          {product_offers, Arithmetic::sums},   {convolution_offers, Arithmetic::sums},
+            {pooling_offers, Arithmetic::sums},         {reduction_offers, Arithmetic::sums}, {normalization_offers, Arithmetic::sums},
+        };
+        for (const auto &family : families) {
+            for (const Offer &offer : family.offers()) {
+                // What a kernel declares holds for all its types: those of 16 bits, which are rounded from float32, have one of their own.
+                if (offer.function_error == 0 || family.arithmetic == Arithmetic::sums) {
+                    add(offer, family.arithmetic, "", offer.function_error);
                 } else {
                     Offer narrow = offer, wide = offer;
                     narrow.types &= short_floats;
-                    narrow.function_error = 0;
                     wide.types &= ~short_floats;
-                    add(narrow, "-16", keeps_denormals);
-                    add(wide, "", keeps_denormals);
+                    add(narrow, family.arithmetic, "-16", 0);
+                    add(wide, family.arithmetic, "", offer.function_error);
                 }
             }
         }
         for (const Entry &entry : entries) kernels.push_back(&entry.kernel);
     }
 
-    void add(const Offer &offer, const char *suffix, bool keeps_denormals) {
-        Entry &entry = entries.emplace_back();
-        entry.offer = offer;
-        entry.name = std::string(offer.operator_name) + "-" + std::to_string(offer.since) + suffix;
-        entry.numerics.size = sizeof entry.numerics;
-        entry.numerics.flags = keeps_denormals ? 0 : SB_NUMERICS_FLUSHES_DENORMALS;
-        entry.numerics.function_error = offer.function_error;
+    void add(const Offer &offer, Arithmetic arithmetic, const char *suffix, double function_error) {
+        Entry &entry =
+            entries.emplace_back(Entry{offer, arithmetic, std::string(offer.operator_name) + "-" + std::to_string(offer.since) + suffix});
+        // A kernel's own declaration holds for every device that is there.
+        bool keeps_denormals = true;
+        for (const Hardware &hardware : all_hardware()) keeps_denormals &= hardware.keeps_denormals && hardware.keeps_denormals_of_float64;
+        bool flushes = arithmetic != Arithmetic::none && !keeps_denormals;
+        entry.numerics = {sizeof(sb_numerics), 0, 0, flushes ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, function_error};
+        // ULP of float32 in one of the type. Errors of a function within a sum stay in ULP of the type that the sum is kept in.
+        const double ulps[] = {0x1p-13, 0x1p-16};
+        for (size_t precision = 0; precision < 3; ++precision) {
+            double error = offer.function_error;
+            if (error != 0 && arithmetic == Arithmetic::elements && precision < 2) error = 0.5 + error * ulps[precision];
+            for (uint32_t is_flushed : {0, 1})
+                entry.declared[precision][is_flushed] = {
+                    sizeof(sb_numerics), 0, 0, is_flushed ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, error};
+        }
         sb_kernel &kernel = entry.kernel;
         kernel.size = sizeof kernel;
         kernel.name = {entry.name.data(), entry.name.size()};
@@ -60,7 +115,7 @@ struct Table {
         kernel.data_types = offer.types;
         kernel.flags = SB_KERNEL_FLAG_DETERMINISTIC | offer.flags;
         kernel.host_inputs = offer.host_inputs;
-        kernel.context = &entry.offer;
+        kernel.context = &entry;
         kernel.numerics = &entry.numerics;
     }
 };
@@ -71,7 +126,7 @@ const Table &table() {
 }
 
 Plan make_plan(const Hardware &hardware, const sb_kernel *kernel, const Node &node) {
-    const Offer &offer = *(const Offer *)kernel->context;
+    const Offer &offer = ((const Entry *)kernel->context)->offer;
     Plan plan{hardware, {}};
     for (size_t i = 0; i < node.inputs_given(); ++i)
         if (Tensor input = node.maybe_input(i)) checked_count(input.count());
@@ -190,11 +245,16 @@ int32_t support(sb_instance *, sb_device *device, const sb_node *const *nodes, s
         sb_support &answer = *answers[i];
         Refusal why{SB_REASON_NONE, ""};
         try {
+            const Hardware &hardware = device->shared.hardware;
+            Node node(*nodes[i]);
             try {
-                make_plan(device->shared.hardware, nodes[i]->kernel, Node(*nodes[i]));
+                make_plan(hardware, nodes[i]->kernel, node);
             } catch (const Unknown &) {
                 // Any value will do.
             }
+            // Hosts older than 0.4 do not ask for it.
+            if (answer.size >= offsetof(sb_support, numerics) + sizeof answer.numerics)
+                answer.numerics = ((const Entry *)nodes[i]->kernel->context)->numerics_of(node, hardware);
             answer.supported = 1;
             continue;
         } catch (const Refusal &refusal) {
@@ -273,6 +333,7 @@ int32_t launch(const sb_launch *launch, sb_error *error) {
 } // namespace
 
 const sb_operators &operators_table() {
-    static const sb_operators made = {sizeof made, table().kernels.data(), table().kernels.size(), support, launch, prepare, release};
+    static const sb_operators made = {
+        sizeof made, table().kernels.data(), table().kernels.size(), support, launch, prepare, release, nullptr, 0};
     return made;
 }

@@ -34,7 +34,7 @@ struct Offer {
     uint64_t types;
     Planner planner;
     const void *context = nullptr;
-    double function_error = 0; // ULP of float32 and float64, see SB-NUM-001
+    double function_error = 0; // ULP of the type that it is computed in: float32 or float64
     uint32_t flags = 0;        // beside SB_KERNEL_FLAG_DETERMINISTIC
     uint64_t host_inputs = 0;
 };

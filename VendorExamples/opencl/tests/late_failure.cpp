@@ -3,64 +3,19 @@
 // A kernel that fails on a queue: a Gather with an index out of range. Launches, fills and copies to buffers that were given to the stream after it must
 // be left undone, the next synchronization must tell the launch's number, and after that the stream must work again (SB-STR-004, SB-OPS-010).
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <thread>
-#include <vector>
 
-#include "southbridge.h"
-
-namespace {
-
-int failures = 0;
-
-void expect(bool holds, const char *what) {
-    if (holds) return;
-    fprintf(stderr, "failed: %s\n", what);
-    ++failures;
-}
-
-template <typename Table> const Table &group(const sb_plugin &plugin, std::string_view name) {
-    for (size_t i = 0; i < plugin.group_count; ++i)
-        if (std::string_view(plugin.groups[i].name.data, plugin.groups[i].name.length) == name)
-            return *(const Table *)plugin.groups[i].table;
-    fprintf(stderr, "the plugin has no group\n");
-    exit(1);
-}
-
-sb_tensor tensor(uint32_t type, int64_t *shape, uint32_t rank, sb_buffer *buffer) {
-    sb_tensor made{};
-    made.size = sizeof made;
-    made.data_type = type;
-    made.shape = shape;
-    made.rank = rank;
-    made.buffer = buffer;
-    return made;
-}
-
-} // namespace
+#include "plugin.hpp"
 
 int main() {
-    sb_host host{};
-    host.size = sizeof host;
-    host.version = SB_VERSION;
-    host.log = [](void *, uint32_t, sb_string) {};
-    host.clock = [](void *) -> uint64_t { return 0; };
-    char text[200] = "";
-    sb_error error{sizeof error, 0, 0, 0, text, sizeof text};
-    const sb_plugin *plugin;
-    sb_instance *instance;
-    sb_device *device;
-    if (southbridge_plugin(&host, &plugin, &error) || plugin->start(&host, nullptr, 0, &instance, &error)) {
-        fprintf(stderr, "%s\n", text);
-        return 1;
-    }
-    auto &driver = group<sb_driver>(*plugin, "driver");
-    auto &streams = group<sb_streams>(*plugin, "streams");
-    auto &operators = group<sb_operators>(*plugin, "operators");
-    if (driver.open(instance, 0, &device, &error)) return 1;
+    Plugin opened;
+    const sb_driver &driver = opened.driver();
+    const sb_streams &streams = opened.streams();
+    const sb_operators &operators = opened.operators();
+    sb_instance *instance = opened.instance;
+    sb_device *device = opened.device;
+    sb_error &error = opened.error;
     sb_stream *stream;
     sb_buffer *data, *indices, *result, *other, *another;
     streams.create(device, &stream, &error);
@@ -80,15 +35,9 @@ int main() {
     axis.ints = &zero;
     const sb_attribute *attributes[] = {&axis};
     sb_node node{sizeof node, nullptr, {}, SB_STRING("Gather"), 13, 0, attributes, 1, inputs, 2, outputs, 1};
-    for (size_t k = 0; k < operators.kernel_count; ++k) {
-        const sb_string &name = operators.kernels[k]->operator_name;
-        if (std::string_view(name.data, name.length) == "Gather") node.kernel = operators.kernels[k];
-    }
+    node.kernel = opened.kernel("Gather", SB_TYPE_FLOAT32);
     sb_state *state;
-    if (operators.prepare(instance, device, &node, &state, &error)) {
-        fprintf(stderr, "%s\n", text);
-        return 1;
-    }
+    opened.need(operators.prepare(instance, device, &node, &state, &error));
     auto gather = [&](uint64_t correlation) {
         sb_launch launch{};
         launch.size = sizeof launch;
@@ -152,8 +101,6 @@ int main() {
     operators.release(state);
     streams.destroy(stream);
     for (sb_buffer *buffer : {data, indices, result, other, another}) driver.free(device, buffer);
-    driver.close(device);
-    plugin->stop(instance);
     if (!failures) puts("late failures: as specified");
     return failures != 0;
 }
