@@ -6,7 +6,7 @@
 namespace {
 
 /// Of what follows the head; a number more for every change of it.
-constexpr uint32_t formatVersion = 1;
+constexpr uint32_t formatVersion = 2;
 constexpr char magic[8] = {'S', 'B', 'O', 'P', 'E', 'N', 'V', 'I'};
 
 /// Begins every artefact, of whatever version.
@@ -91,6 +91,7 @@ std::string written(const Artefact &artefact, const sb_instance &instance) {
     std::string out(sizeof(Head), '\0');
     put(out, artefact.inputs);
     put(out, artefact.outputs);
+    put(out, artefact.packed);
     out += artefact.blob;
     Head head{};
     std::memcpy(head.magic, magic, sizeof magic);
@@ -119,6 +120,7 @@ Artefact read(const void *data, uint64_t bytes) {
     Artefact artefact;
     artefact.inputs = reader.signatures();
     artefact.outputs = reader.signatures();
+    artefact.packed = reader.take<uint64_t>();
     artefact.blob.assign(reinterpret_cast<const char *>(reader.data), reader.left);
     return artefact;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a saved program looks like: a head of our own, the types and shapes of inputs and outputs, and the blob that OpenVINO has exported. The blob alone would not do:
+// What a saved program looks like: a head of our own, the types and shapes of inputs and outputs, how many weights are packed, and the blob that OpenVINO has exported. The blob alone would not do:
 // OpenVINO takes it on trust, and a damaged one may end the process.
 #ifndef OPENVINO_PLUGIN_ARTEFACT_HPP
 #define OPENVINO_PLUGIN_ARTEFACT_HPP
@@ -19,6 +19,7 @@ struct Signature {
 struct Artefact {
     std::vector<Signature> inputs;
     std::vector<Signature> outputs;
+    uint64_t packed = 0;
     std::string blob;
 };
 

@@ -39,10 +39,6 @@ static int32_t start(const sb_host *host, const sb_option *options, size_t count
         started->host = host;
         for (size_t i = 0; i < count; ++i) apply(*started, options[i]);
         started->attach();
-        if (started->precision != "f32") {
-            const sb_string warning = SB_STRING("option 'precision': programs compute less precisely than the plugin declares");
-            host->log(host->context, SB_LOG_WARNING, warning);
-        }
         *instance = started.release();
     });
 }
@@ -65,7 +61,7 @@ static const sb_option_schema precisionOption = {
     SB_OPTION_STRING,
     0,
     SB_STRING("float32"),
-    SB_STRING("what sums and products are computed in: float32, or faster and beyond the declared error: float16, bfloat16")};
+    SB_STRING("what products read, and what other operators compute in between: float32, or faster and less precise: float16, bfloat16")};
 static const sb_option_schema *const options[] = {&deviceOption, &threadsOption, &precisionOption};
 
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("graphs"), 1, 0, &graphs}};

@@ -2,7 +2,10 @@
 #include "program.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <string_view>
+#include <unordered_set>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -38,6 +41,32 @@ void verify(const Port &port, const Signature &expected) {
                         std::memcmp(found.dims, expected.shape.data(), expected.shape.size() * sizeof(int64_t)) == 0;
     ov_shape_free(&found);
     if (!isSame) throw Failure(SB_ERROR_UNSUPPORTED, "OpenVINO finds another type or shape for an input or output");
+}
+
+/// The graph as ONNX bytes. A host since 0.4 leaves the constants where they are: this is the location by which OpenVINO's reader knows that an offset is an address of this
+/// process. It copies them when it reads.
+sb_string serialized(const sb_graph &graph, sb_error *error) {
+    const bool leavesConstants =
+        graph.size >= offsetof(sb_graph, serialize_external) + sizeof graph.serialize_external && graph.serialize_external;
+    sb_string onnx{};
+    const int32_t status = leavesConstants ? graph.serialize_external(&graph, SB_STRING("*/_ORT_MEM_ADDR_/*"), &onnx, error)
+                                           : graph.serialize(&graph, &onnx, error);
+    if (status != SB_OK) throw Failure(status, error && error->message ? error->message : "the host does not serialize the graph");
+    return onnx;
+}
+
+/// Elements of the constants that products read as their second input.
+uint64_t weightCount(const sb_graph &graph) {
+    static const std::unordered_set<std::string_view> products = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+    std::unordered_set<const sb_tensor *> weights;
+    for (size_t i = 0; i < graph.node_count; ++i) {
+        const sb_node &node = *graph.nodes[i];
+        if (products.count({node.operator_name.data, node.operator_name.length}) && node.input_count > 1 && node.inputs[1]->host)
+            weights.insert(node.inputs[1]);
+    }
+    uint64_t count = 0;
+    for (const sb_tensor *each : weights) count += sb_element_count(each);
+    return count;
 }
 
 /// A file without a name: OpenVINO's C interface exports to a path only.
@@ -131,6 +160,12 @@ void sb_program::execute(const sb_execution &execution) {
     give(std::move(binding));
 }
 
+uint64_t sb_program::resident() const {
+    const bool isFloat32 = instance->precision == "f32", isFloat16 = instance->precision == "f16";
+    const uint64_t kept = blob.empty() ? packed * (isFloat16 ? 2 : 4) : blob.size();
+    return kept + packed * (isFloat32 ? 4 : 2);
+}
+
 std::string sb_program::exported() const {
     const MemoryFile file;
     check(ov_compiled_model_export_model(model.get(), file.path().c_str()), "export the program");
@@ -144,8 +179,7 @@ static int32_t claim(sb_instance *, sb_device *, const sb_graph *graph, uint32_t
 static int32_t compile(sb_instance *instance, sb_device *, const sb_graph *graph, sb_program **program, sb_error *error) {
     return guarded(error, [&] {
         if (!takesWhole(*graph)) throw Failure(SB_ERROR_UNSUPPORTED, "the graph has nodes that OpenVINO does not compute as ONNX says");
-        sb_string onnx{};
-        if (const int32_t status = graph->serialize(graph, &onnx, error)) throw Failure(status, error ? error->message : "");
+        const sb_string onnx = serialized(*graph, error);
         ov_model_t *model = nullptr;
         check(ov_core_read_model_from_memory_buffer(instance->core.get(), onnx.data, onnx.length, nullptr, &model), "read the graph",
               SB_ERROR_UNSUPPORTED);
@@ -158,6 +192,7 @@ static int32_t compile(sb_instance *instance, sb_device *, const sb_graph *graph
         made->model.reset(compiled);
         made->inputs = signatures(graph->inputs, graph->input_count);
         made->outputs = signatures(graph->outputs, graph->output_count);
+        made->packed = weightCount(*graph);
         made->verify();
         *program = made.release();
     });
@@ -173,7 +208,7 @@ static void release(sb_program *program) {
 
 static int32_t save(sb_program *program, void *data, uint64_t capacity, uint64_t *bytes, sb_error *error) {
     return guarded(error, [&] {
-        const std::string artefact = written({program->inputs, program->outputs, program->exported()}, *program->instance);
+        const std::string artefact = written({program->inputs, program->outputs, program->packed, program->exported()}, *program->instance);
         if (data && capacity < artefact.size()) throw Failure(SB_ERROR_INVALID_ARGUMENT, "the artefact does not fit into the memory given");
         if (data) std::memcpy(data, artefact.data(), artefact.size());
         *bytes = artefact.size();
@@ -200,13 +235,28 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
         made->model.reset(model);
         made->inputs = std::move(artefact.inputs);
         made->outputs = std::move(artefact.outputs);
+        made->packed = artefact.packed;
         made->verify();
         *program = made.release();
     });
 }
 
-/// Sums and products are kept in float32, whatever the type. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost where a function or a
-/// division is computed by way of an exponential or an inverse.
-static const sb_numerics numerics = {sizeof numerics, SB_TYPE_FLOAT32, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
+/// Sums are kept in float32, whatever the type and whatever option 'precision' says. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
+/// where a function or a division is computed by way of an exponential or an inverse.
+constexpr sb_numerics numerics(uint32_t inputBits) {
+    return {sizeof(sb_numerics), SB_TYPE_FLOAT32, inputBits, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
+}
+static const sb_numerics ofFloat32 = numerics(0);
+static const sb_numerics ofFloat16 = numerics(11);
+static const sb_numerics ofBFloat16 = numerics(8);
 
-const sb_graphs graphs = {sizeof graphs, &numerics, claim, compile, execute, release, nullptr, save, load, verdict};
+static int32_t describe(sb_program *program, sb_program_info *info, sb_error *error) {
+    return guarded(error, [&] {
+        const std::string &precision = program->instance->precision;
+        if (info->size >= offsetof(sb_program_info, numerics) + sizeof info->numerics)
+            info->numerics = precision == "f16" ? &ofFloat16 : precision == "bf16" ? &ofBFloat16 : &ofFloat32;
+        if (info->size >= offsetof(sb_program_info, resident) + sizeof info->resident) info->resident = program->resident();
+    });
+}
+
+const sb_graphs graphs = {sizeof graphs, &ofFloat32, claim, compile, execute, release, describe, save, load, verdict};

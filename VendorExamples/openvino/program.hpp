@@ -25,10 +25,15 @@ struct sb_program {
     CompiledModel model;
     std::vector<Signature> inputs;
     std::vector<Signature> outputs;
+    /// Elements of the weights of products, which OpenVINO keeps in an order of its own beside the constants that it has read.
+    uint64_t packed = 0;
 
     /// Throws unless the model has inputs and outputs of these types and shapes.
     void verify() const;
     void execute(const sb_execution &execution);
+    /// Bytes that OpenVINO holds for the program, as far as they can be told: the weights of products twice, as they were read (in float32 where they were float16, in float16
+    /// where option 'precision' says so; the blob of a loaded program) and packed. It tells nothing of its working memory and its code, so that there is more (README.md).
+    uint64_t resident() const;
     /// The blob that OpenVINO makes of the model.
     std::string exported() const;
 
