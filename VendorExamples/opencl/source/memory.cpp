@@ -153,16 +153,23 @@ void enqueue_copy(sb_stream &stream, const sb_location &to, const sb_location &f
 
 // A copy to a buffer that is left out if work before it has failed. Those to the host need no such care: what they deliver then is undefined (SB-STR-004).
 void enqueue_guarded_copy(sb_stream &stream, const sb_location &to, const sb_location &from, uint64_t bytes) {
-    cl_mem target = to.buffer->memory.get(), source = from.buffer ? from.buffer->memory.get() : nullptr;
-    cl_ulong to_offset = to.offset, from_offset = from.buffer ? from.offset : 0, count = bytes;
-    Memory staged;
-    if (!from.buffer) {
-        Event written;
-        staged = stage(stream, bytes);
-        source = staged.get();
-        enqueue_write(stream, source, 0, host_address(from), bytes, written);
+    cl_mem target = to.buffer->memory.get();
+    cl_ulong to_offset = to.offset, from_offset = from.offset, count = bytes;
+    if (from.buffer) {
+        cl_mem source = from.buffer->memory.get();
+        run_guarded(stream, "copy", count, target, to_offset, source, from_offset, count);
+        return;
     }
-    run_guarded(stream, "copy", bytes, target, to_offset, source, from_offset, count);
+    uint64_t part = std::min(bytes, largest_stage);
+    Memory staged = stage(stream, part);
+    cl_mem source = staged.get();
+    from_offset = 0;
+    for (uint64_t at = 0; at < bytes; at += part, to_offset += part) {
+        Event written;
+        count = std::min(part, bytes - at);
+        enqueue_write(stream, source, 0, host_address(from) + at, count, written);
+        run_guarded(stream, "copy", count, target, to_offset, source, from_offset, count);
+    }
 }
 
 void wait(const Event &event) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "plugin.hpp"
 
@@ -20,6 +21,11 @@ int main() {
     sb_buffer *data, *indices, *result, *other, *another;
     streams.create(device, &stream, &error);
     for (sb_buffer **buffer : {&data, &indices, &result, &other, &another}) driver.allocate(device, 0, 64, 64, buffer, &error);
+
+    sb_buffer *large;
+    std::vector<uint32_t> words(3 << 20 | 5), back(words.size());
+    for (size_t k = 0; k < words.size(); ++k) words[k] = (uint32_t)k * 2654435761u;
+    driver.allocate(device, 0, 4 * words.size(), 64, &large, &error);
 
     // Gather of 4 elements out of 8.
     int64_t data_shape[] = {8}, index_shape[] = {4};
@@ -92,15 +98,19 @@ int main() {
         expect(memcmp(seen, marks, sizeof seen) == 0, "fills of a buffer after the failure are left out");
         send(indices, good, sizeof good);
         gather(3);
+        // While nobody knows yet whether the launch has failed.
+        send(large, words.data(), 4 * words.size());
         fetch(fetched, result, sizeof fetched, stream);
         set({nullptr, seen, 0});
         expect(streams.synchronize(stream, &error) == SB_OK, "the stream works again");
+        fetch(back.data(), large, 4 * back.size(), nullptr);
+        expect(back == words, "it takes large copies");
         expect(seen[0] == 9 && seen[15] == 9 && seen[16] == marks[16], "it fills host memory");
         expect(fetched[0] == 7 && fetched[1] == 0 && fetched[2] == 0 && fetched[3] == 3, "and its results are right");
     }
     operators.release(state);
     streams.destroy(stream);
-    for (sb_buffer *buffer : {data, indices, result, other, another}) driver.free(device, buffer);
+    for (sb_buffer *buffer : {data, indices, result, other, another, large}) driver.free(device, buffer);
     if (!failures) puts("late failures: as specified");
     return failures != 0;
 }
