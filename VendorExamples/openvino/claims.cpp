@@ -127,8 +127,8 @@ bool choosesFloats(const sb_node &node) {
 }
 
 bool castsExactly(const sb_node &node) {
-    // NaN becomes false instead of true.
-    return is(movable, *node.outputs[0]) && !(is(bools, *node.outputs[0]) && is(floats, *input(node, 0)));
+    // NaN and the smallest int32 become false instead of true.
+    return is(movable, *node.outputs[0]) && !(is(bools, *node.outputs[0]) && is(floats | int32, *input(node, 0)));
 }
 
 bool hasNoEmptySlice(const sb_node &node) {

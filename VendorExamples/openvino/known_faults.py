@@ -17,7 +17,7 @@ POISON = 77.0
 INFINITY = float("inf")
 
 
-def compute(operator, *inputs, shape=None, version=13, types=TensorProto.FLOAT, **attributes):
+def compute(operator, *inputs, shape=None, version=13, types=TensorProto.FLOAT, gives=None, **attributes):
     """One node, its output in memory that was filled with POISON before."""
     arrays = [np.asarray(each, dtype=helper.tensor_dtype_to_np_dtype(types)) for each in inputs]
     names = [f"x{number}" for number in range(len(arrays))]
@@ -25,12 +25,12 @@ def compute(operator, *inputs, shape=None, version=13, types=TensorProto.FLOAT, 
         [helper.make_node(operator, names, ["y"], **attributes)],
         "fault",
         [helper.make_tensor_value_info(name, types, array.shape) for name, array in zip(names, arrays)],
-        [helper.make_tensor_value_info("y", types, shape or arrays[0].shape)],
+        [helper.make_tensor_value_info("y", gives or types, shape or arrays[0].shape)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
     compiled = CORE.compile_model(CORE.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
-    result = np.full(shape or arrays[0].shape, POISON, arrays[0].dtype)
+    result = np.full(shape or arrays[0].shape, POISON, helper.tensor_dtype_to_np_dtype(gives or types))
     for number, array in enumerate(arrays):
         request.set_input_tensor(number, openvino.Tensor(array))
     request.set_output_tensor(0, openvino.Tensor(result, shared_memory=True))
@@ -58,6 +58,8 @@ def faults():
     steps = compute("Softmax", np.zeros((1, 2, 2)), version=11, axis=1)
     yield "Softmax of operator set 11 sums one axis for all", False, steps[0, 0, 0] != 0.25
     yield "Add of uint8 saturates", False, compute("Add", [200], [100], types=TensorProto.UINT8, version=14)[0] == 255
+    least = compute("Cast", [-(1 << 31)], types=TensorProto.INT32, gives=TensorProto.BOOL, to=TensorProto.BOOL)[0]
+    yield "Cast of the smallest int32 to bool is false", False, not least
     yield "Identity of int64 keeps 32 bits", False, compute("Identity", [1 << 40], types=TensorProto.INT64)[0] != 1 << 40
 
 

@@ -241,7 +241,8 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
     });
 }
 
-/// Sums are kept in float32, whatever the type and whatever option 'precision' says. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
+/// Sums are kept in float32, whatever the type and whatever option 'precision' says. bfloat16 is for products, and for what lies between them; with float16 all values are rounded, of
+/// which the bits that products read are but a part. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
 /// where a function or a division is computed by way of an exponential or an inverse.
 constexpr sb_numerics numerics(uint32_t inputBits) {
     return {sizeof(sb_numerics), SB_TYPE_FLOAT32, inputBits, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
