@@ -124,6 +124,7 @@ try_openvino() {
     fi
     build make || return 0
     conform graphs libopenvino_plugin.so --level graphs
+    conform operators libopenvino_plugin.so --suite operators --tier smoke --expected-failures VendorExamples/openvino/expected-failures.json
 }
 
 [ $# -gt 0 ] || set -- minimal swift pass onednn openvino opencl

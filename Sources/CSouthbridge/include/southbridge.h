@@ -394,8 +394,8 @@ typedef struct sb_driver {
  * [SB-STR-002] `execution` says whether calls on a stream do the work themselves (inline) or only queue it. A queued call never waits for the device's work,
  *              unless its queue is full.
  * [SB-STR-003] When `synchronize` returns SB_OK all work given to the stream before is done and visible to the host.
- * [SB-STR-004] Queued work that fails poisons its stream: later launches, executions, fills and copies to buffers are skipped, and the next `synchronize`
- *              returns the first failure with its correlation number. After that the stream works again. What a copy to host memory delivers after
+ * [SB-STR-004] Queued work that fails poisons its stream: later launches, executions, and copies and fills of buffers are skipped, and the next `synchronize`
+ *              returns the first failure with its correlation number. After that the stream works again. What copies and fills leave in host memory after
  *              the failure is undefined.
  * [SB-STR-005] `destroy` waits for the stream's work.
  * [SB-STR-006] `query` answers SB_OK if all work is done, else SB_ERROR_NOT_READY, without waiting.
@@ -609,7 +609,8 @@ typedef struct sb_numerics {
     uint32_t input_bits; /* bits of the significand that products keep of their inputs, the hidden one included: 11 for TF32; 0: all */
     uint32_t flags;      /* SB_NUMERICS_*                                                */
     uint32_t reserved;
-    double function_error; /* of approximated functions, in ULP; 0: as the suite grants    */
+    /* Of approximated functions, in ULP of the result; of those within sums and normalisations, of the accumulator's type. 0: as the suite grants. */
+    double function_error;
 } sb_numerics;
 
 struct sb_kernel {

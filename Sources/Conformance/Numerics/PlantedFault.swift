@@ -80,7 +80,7 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
             return evaluated(judge, output) { value, position, index, size in position == 0 && index == size / 2 ? 0 : value }
         case .lowerInputs:
             let bits = judge.call.inputs.first.flatMap { $0?.dataType } == .float16 ? 8 : 11
-            guard NumberFormat(result.dataType).precision > bits else { return nil }
+            guard NumberFormat(result.dataType).precision > bits, judge.facts.inputBits ?? .max > bits else { return nil }
             return evaluated(judge, output) { value, _, _, _ in value.rounded(toBits: bits) }
         case .lowerAccumulator:
             let bounds = Bounds(call: judge.call, facts: judge.facts, context: judge.context, results: judge.results)
@@ -88,14 +88,16 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
                 return nil
             }
             // The rounding errors of a sum in 11 bits (8 for outputs that have no more), at random as honest rounding's.
-            let unit = result.dataType == .float32 || result.dataType == .float64 ? 0x1p-11 : 0x1p-8
+            let bits = result.dataType == .float32 || result.dataType == .float64 ? 11 : 8
+            guard judge.facts.accumulator.map({ !$0.isFloat || NumberFormat($0).precision > bits }) ?? true else { return nil }
+            let unit = exp2(-Double(bits))
             let random = CounterRandom(seed: 1, case: "lower accumulator", tensor: judge.call.definition.name)
             return result.replacing { index, value in
                 value + random.normal(UInt64(index)) * unit * magnitudes[index] * Double(terms).squareRoot() / 2
             }
         case .truncation:
             let format = NumberFormat(result.dataType)
-            guard format.precision < 53 else { return nil }
+            guard format.precision < 53, !judge.facts.truncates else { return nil }
             return result.replacing { _, value in value.isFinite && value != 0 ? value.truncated(to: format) : value }
         case .droppedStep: return restepped(judge, output) { Array($0.dropLast()) }
         case .swappedSteps: return restepped(judge, output) { $0.count > 1 ? [$0[1], $0[0]] + $0.dropFirst(2) : $0 }

@@ -243,7 +243,7 @@ extension CaseRunner {
     }
 
     /// Programs of one node stand for the kernels of a plugin that has a compiler and no kernel.
-    private var asksCompiler: Bool {
+    var asksCompiler: Bool {
         get throws {
             let reply = try negotiate()
             return reply.kernels?.isEmpty == true && reply.groups?.contains("graphs") == true

@@ -135,6 +135,7 @@ final class CaseRunner {
             let worker = try start().worker
             var request = WorkerRequest(.run)
             request.folding = model.folding
+            request.compiling = try !model.folding && asksCompiler ? true : nil
             request.model = model.folding ? model.model.path : nil
             let inputs = try set.inputs.map { try Data(contentsOf: $0, options: .mappedIfSafe) }
             let expected = try set.outputs.map { try Data(contentsOf: $0) }

@@ -10,7 +10,11 @@ import Tensors
 final class GroupTrust: Sendable {
     private let cases: [CaseGroup: [GeneratedCase]]
     private let seed: UInt64
-    private let missed = Mutex<[CaseGroup: [String]]>([:])
+    private struct Key: Hashable {
+        let group: CaseGroup
+        let facts: NumericFacts
+    }
+    private let missed = Mutex<[Key: [String]]>([:])
     private let shrunk = Mutex<[CaseGroup: Int]>([:])
 
     /// - Parameter cases: all generated cases of the suite, also those that this run leaves out.
@@ -19,9 +23,11 @@ final class GroupTrust: Sendable {
         self.seed = seed
     }
 
-    /// The kinds of faults that no case of the group notices. Computed once for each group; two threads may do it at the same time.
+    /// The kinds of faults that no case of the group notices, of those that the facts do not excuse. Computed once for each group and facts; two threads may do it at
+    /// the same time.
     func missedFaults(of group: CaseGroup, facts: NumericFacts) -> [String]? {
-        if let known = missed.withLock({ $0[group] }) { return known }
+        let key = Key(group: group, facts: facts)
+        if let known = missed.withLock({ $0[key] }) { return known }
         guard let members = cases[group] else { return nil }
         var planted = Set<PlantedFault>()
         var noticed = Set<PlantedFault>()
@@ -31,7 +37,7 @@ final class GroupTrust: Sendable {
             noticed.formUnion(faults.noticed)
         }
         let result = planted.subtracting(noticed).map(\.rawValue).sorted()
-        missed.withLock { $0[group] = result }
+        missed.withLock { $0[key] = result }
         return result
     }
 

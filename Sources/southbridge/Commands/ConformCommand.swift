@@ -10,9 +10,10 @@ struct ConformCommand: ParsableCommand {
         commandName: "conform",
         abstract: "Run the conformance suite on a plugin and write the run's folder.",
         discussion: """
-            Levels: load, driver, operators, models; each needs the one before it. A run that leaves cases out (--filter, --suite, --cases, --shard, --tier smoke)
+            Levels: load, driver, operators, graphs, models; each needs the one before it. A run that leaves cases out (--filter, --suite, --cases, --shard, --tier smoke)
             claims nothing: it exits with 0 or 1 by its failures. So does one in which a failure is excused by --expected-failures. An operator library
-            without a driver is tried on the device of the reference CPU plugin, whose kernels are not used.
+            without a driver is tried on the device of the reference CPU plugin, whose kernels are not used. A compiler without kernels is asked for programs of one node
+            where a suite of single operators is named. Profiles say what a class of chip has to offer: docs/profiles.md.
 
             EXAMPLES
               southbridge conform ./libchip.so
@@ -20,6 +21,7 @@ struct ConformCommand: ParsableCommand {
               southbridge conform cpu --filter Relu
               southbridge conform ./libchip.so --expected-failures known.json
               southbridge conform ./libchip.so --tier smoke
+              southbridge conform ./libchip.so --profile edge
               southbridge conform cpu --corpus my-cases --suite corpus
               southbridge conform cpu --output runs/today --resume
               southbridge conform onnxruntime --suite onnx --worker 'python Conformance/Bridges/onnxruntime_worker.py'
@@ -31,12 +33,15 @@ struct ConformCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Highest level to run (default: models).", valueName: "level"))
     var level: String?
 
-    @Option(help: ArgumentHelp("Profile to judge by (default: declared).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Profile to judge by: declared (default), endpoint, edge, cloud.", valueName: "name"),
+        completion: .list(RunConfiguration.profiles))
     var profile: String?
 
     @Option(
         help: ArgumentHelp(
-            "Run one suite alone: load, driver, operators, offers, probes, golden, onnx, networks, corpus.", valueName: "name"))
+            "Run one suite alone: load, driver, operators, relations, offers, probes, golden, layouts, onnx, graphs, passes, networks, corpus.",
+            valueName: "name"))
     var suite: String?
 
     @Option(help: ArgumentHelp("Run the cases whose id, name or operator matches a shell pattern.", valueName: "glob"))
@@ -88,6 +93,10 @@ struct ConformCommand: ParsableCommand {
     func run() throws {
         let installation = try Installation.locate()
         var configuration = RunConfiguration(plugin: try .parse(plugin, installation: installation, isServedByWorker: worker != nil))
+        // A wrong path needs no report of 70,000 cases that were not run.
+        if worker == nil, access(configuration.plugin.path, R_OK) != 0 {
+            throw CommandFailure(code: 3, "plugin '\(plugin)': \(configuration.plugin.path): \(String(cString: strerror(errno)))")
+        }
         (configuration.optionsName, configuration.options) = try flags.named.single()
         configuration.libraries = flags.libraries
         configuration.level = try level.map { try choice($0, Level(rawValue: $0), of: Level.allCases.map(\.rawValue), "--level") }

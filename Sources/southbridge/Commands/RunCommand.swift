@@ -101,7 +101,7 @@ struct RunCommand: ParsableCommand {
             outputs: results.enumerated().map { index, output in
                 .init(name: output.name, shape: output.tensor.shape, dataType: output.tensor.dataType.name, file: files?[index])
             },
-            kernels: Dictionary(grouping: summary.nodes.filter { $0.device != "host" }) { String($0.kernel.split(separator: "/")[0]) }
+            kernels: Dictionary(grouping: summary.nodes.filter { $0.kernel.contains("/") }) { String($0.kernel.split(separator: "/")[0]) }
                 .mapValues(\.count),
             latency: RunResult.Latency(milliseconds, processor: processorMilliseconds),
             phases: (reading.phases + session.phaseTimes.phases).map {
