@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "chain.hpp"
 #include "kernels.hpp"
 
 #include <algorithm>
@@ -28,29 +29,100 @@ Window::Window(const Node &node, const Dims &data, const Dims &result, const Dim
     }
 }
 
-void buildConv(Builder &builder) {
-    const Node &node = builder.node;
-    const Place data = builder.input(0), result = builder.output();
-    Place weights = builder.input(1);
-    Dims shape = weights.desc.dims();
-    const Window window(node, data.desc.dims(), result.desc.dims(), Dims(shape.begin() + 2, shape.end()));
-    const int64_t groups = node.integer("group", 1);
-    if (groups > 1) {
-        shape.insert(shape.begin(), groups);
-        shape[1] /= groups;
-        weights = weights.as(rowMajor(shape, weights.desc.data_type()));
+namespace {
+
+using Descriptor = dnnl::convolution_forward::primitive_desc;
+
+/// A convolution before it is decided how its tensors lie.
+struct Convolution {
+    const Builder &builder;
+    Place data, weights, bias, result;
+    bool hasBias = false;
+    Window window;
+
+    explicit Convolution(const Builder &builder)
+        : builder(builder), data(builder.input(0)), weights(builder.input(1)), result(builder.output()),
+          hasBias(builder.node.input(2) != nullptr), window(builder.node, data.desc.dims(), result.desc.dims(), kernel()) {
+        Dims shape = weights.desc.dims();
+        const int64_t groups = builder.node.integer("group", 1);
+        if (groups > 1) {
+            shape.insert(shape.begin(), groups);
+            shape[1] /= groups;
+            weights = weights.as(rowMajor(shape, weights.desc.data_type()));
+        }
+        if (hasBias) bias = builder.input(2);
     }
-    const bool hasBias = node.input(2) != nullptr;
-    const auto bias = hasBias ? builder.input(2) : Place{};
-    const dnnl::convolution_forward::desc description(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, anyOrder(data.desc), anyOrder(weights.desc),
-        hasBias ? bias.desc : dnnl::memory::desc(), anyOrder(result.desc), window.strides, window.dilations, window.before, window.after);
-    const dnnl::convolution_forward::primitive_desc descriptor(description, Builder::attributes(), builder.engine());
-    const Place target = builder.target(result, descriptor.dst_desc());
-    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_SRC, builder.ordered(data, descriptor.src_desc())},
-                                                    {DNNL_ARG_WEIGHTS, builder.ordered(weights, descriptor.weights_desc())},
+
+    Dims kernel() const {
+        const Dims shape = weights.desc.dims();
+        return Dims(shape.begin() + 2, shape.end());
+    }
+
+    Descriptor descriptor(const dnnl::memory::desc &from, const dnnl::memory::desc &to, const dnnl::primitive_attr &attributes) const {
+        const dnnl::convolution_forward::desc description(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, from,
+                                                          anyOrder(weights.desc), hasBias ? bias.desc : dnnl::memory::desc(), to,
+                                                          window.strides, window.dilations, window.before, window.after);
+        return {description, attributes, builder.engine()};
+    }
+
+    /// With tensors in a layout left there, if oneDNN has vectors for that; those that are row-major lie as it likes.
+    Descriptor plain() const {
+        const auto left = [](const Place &place, const sb_tensor &tensor) {
+            return tensor.layout == isRowMajor ? anyOrder(place.desc) : place.desc;
+        };
+        try {
+            const Descriptor given =
+                descriptor(left(data, *builder.node.input(0)), left(result, builder.node.output()), Builder::attributes());
+            if (!isReference(given)) return given;
+        } catch (const dnnl::error &) {
+        }
+        return descriptor(anyOrder(data.desc), anyOrder(result.desc), Builder::attributes());
+    }
+
+    /// The operations of the products.
+    double operations() const {
+        double count = 2;
+        for (const int64_t each : result.desc.dims()) count *= static_cast<double>(each);
+        const Dims shape = weights.desc.dims();
+        for (size_t i = shape.size() - window.kernel.size() - 1; i < shape.size(); ++i) count *= static_cast<double>(shape[i]);
+        return count;
+    }
+};
+
+} // namespace
+
+static void convolve(Builder &builder, const Chain &chain) {
+    const Convolution convolution(builder);
+    Descriptor chosen = convolution.plain();
+    bool isJoined = chain.isEmpty();
+    if (!isJoined) {
+        // The result lies as without the steps, so that it is known how their operands have to.
+        try {
+            const Descriptor joined =
+                convolution.descriptor(chosen.src_desc(), chosen.dst_desc(), chain.attributes(builder, chosen.dst_desc()));
+            isJoined = isReference(chosen) || !isReference(joined);
+            if (isJoined) chosen = joined;
+        } catch (const dnnl::error &) {
+        }
+    }
+    const Place target = builder.target(convolution.result, chosen.dst_desc());
+    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_SRC, builder.ordered(convolution.data, chosen.src_desc())},
+                                                    {DNNL_ARG_WEIGHTS, builder.ordered(convolution.weights, chosen.weights_desc())},
                                                     {DNNL_ARG_DST, target}};
-    if (hasBias) arguments.emplace_back(DNNL_ARG_BIAS, bias);
-    builder.add(descriptor, std::move(arguments));
-    builder.deliver(target, result);
+    if (convolution.hasBias) arguments.emplace_back(DNNL_ARG_BIAS, convolution.bias);
+    if (isJoined) {
+        const auto more = chain.arguments(builder, target.desc);
+        arguments.insert(arguments.end(), more.begin(), more.end());
+    }
+    builder.add(chosen, std::move(arguments), convolution.operations());
+    if (!isJoined) chain.apply(builder, target);
+    builder.deliver(target, convolution.result);
+}
+
+void buildConv(Builder &builder) {
+    convolve(builder, Chain());
+}
+
+void buildFusedConv(Builder &builder) {
+    convolve(builder, Chain(builder.node, 3));
 }

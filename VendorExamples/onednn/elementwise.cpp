@@ -1,29 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "chain.hpp"
 #include "kernels.hpp"
 
 using dnnl::algorithm;
 
-static dnnl::eltwise_forward::desc unary(const Node &node, const dnnl::memory::desc &desc) {
+static Elementwise function(const Node &node) {
     const std::string_view name = node.operatorName();
-    algorithm chosen = algorithm::undef;
-    float alpha = 0;
-    if (name == "Abs") chosen = algorithm::eltwise_abs;
-    if (name == "Elu") chosen = algorithm::eltwise_elu, alpha = node.number("alpha", 1);
-    if (name == "Gelu") chosen = node.word("approximate", "none") == "tanh" ? algorithm::eltwise_gelu_tanh : algorithm::eltwise_gelu_erf;
-    if (name == "HardSwish") chosen = algorithm::eltwise_hardswish;
-    if (name == "LeakyRelu") chosen = algorithm::eltwise_relu, alpha = node.number("alpha", 0.01f);
-    if (name == "Mish") chosen = algorithm::eltwise_mish;
-    if (name == "Relu") chosen = algorithm::eltwise_relu;
-    if (name == "Round") chosen = algorithm::eltwise_round;
-    if (name == "Sigmoid") chosen = algorithm::eltwise_logistic;
-    if (name == "Sqrt") chosen = algorithm::eltwise_sqrt;
-    if (name == "Tanh") chosen = algorithm::eltwise_tanh;
-    return {dnnl::prop_kind::forward_inference, chosen, desc, alpha, 0};
+    if (name == "Gelu") return {node.word("approximate", "none") == "tanh" ? algorithm::eltwise_gelu_tanh : algorithm::eltwise_gelu_erf};
+    return elementwise(name, node.number("alpha", name == "LeakyRelu" ? 0.01f : 1), 0).front();
+}
+
+static void requireOneLayout(const Place &first, const Place &second) {
+    if (first.desc != second.desc) throw Refusal(SB_REASON_LAYOUT, "input and output lie in different layouts");
 }
 
 void buildUnary(Builder &builder) {
     const Place data = builder.input(0), result = builder.output();
-    const dnnl::eltwise_forward::primitive_desc descriptor(unary(builder.node, data.desc), Builder::attributes(), builder.engine());
+    requireOneLayout(data, result);
+    const Elementwise chosen = function(builder.node);
+    const dnnl::eltwise_forward::primitive_desc descriptor(
+        {dnnl::prop_kind::forward_inference, chosen.algorithm, data.desc, chosen.alpha, chosen.beta}, Builder::attributes(),
+        builder.engine());
     builder.add(descriptor, {{DNNL_ARG_SRC, data}, {DNNL_ARG_DST, result}});
 }
 
@@ -32,13 +29,13 @@ void buildBinary(Builder &builder) {
     if (builder.node.inputCount() != 2) throw Refusal(SB_REASON_OTHER, "two inputs at a time");
     const Place result = builder.output();
     const size_t rank = result.desc.dims().size();
-    Place left = builder.input(0), right = builder.input(1);
-    left = left.as(rowMajor(padded(left.desc.dims(), rank), left.desc.data_type()));
-    right = right.as(rowMajor(padded(right.desc.dims(), rank), right.desc.data_type()));
+    Place left = builder.operand(0, rank), right = builder.operand(1, rank);
     // oneDNN stretches its second operand alone.
     const bool commutes = name == "Add" || name == "Mul" || name == "Max" || name == "Min";
     if (commutes && left.desc.dims() != result.desc.dims()) std::swap(left, right);
     if (left.desc.dims() != result.desc.dims()) throw Refusal(SB_REASON_SHAPE, "the first input has another shape than the output");
+    requireOneLayout(left, result);
+    if (right.desc.dims() == result.desc.dims()) requireOneLayout(right, result);
     algorithm chosen = algorithm::undef;
     if (name == "Add") chosen = algorithm::binary_add;
     if (name == "Div") chosen = algorithm::binary_div;
@@ -48,4 +45,26 @@ void buildBinary(Builder &builder) {
     if (name == "Sub") chosen = algorithm::binary_sub;
     const dnnl::binary::primitive_desc descriptor({chosen, left.desc, right.desc, result.desc}, Builder::attributes(), builder.engine());
     builder.add(descriptor, {{DNNL_ARG_SRC_0, left}, {DNNL_ARG_SRC_1, right}, {DNNL_ARG_DST, result}});
+}
+
+void buildSum(Builder &builder) {
+    const Place result = builder.output();
+    std::vector<dnnl::memory::desc> parts;
+    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_DST, result}};
+    for (size_t i = 0; i < builder.node.inputCount(); ++i) {
+        const Place part = builder.input(i);
+        if (part.desc.dims() != result.desc.dims()) throw Refusal(SB_REASON_SHAPE, "inputs of the output's shape");
+        requireOneLayout(part, result);
+        parts.push_back(part.desc);
+        arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part);
+    }
+    const dnnl::sum::primitive_desc descriptor(result.desc, std::vector<float>(parts.size(), 1), parts, builder.engine(),
+                                               Builder::attributes());
+    builder.add(descriptor, std::move(arguments));
+}
+
+void buildFusedElementwise(Builder &builder) {
+    const Place data = builder.input(0), result = builder.output();
+    requireOneLayout(data, result);
+    Chain(builder.node, 1).applyAtOnce(builder, data, result);
 }

@@ -2,7 +2,10 @@
 //
 // Group "operators": what is offered, and how it is asked for, prepared and launched.
 #include "kernels.hpp"
+#include "wishes.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 
 // Of the OpenMP runtime that oneDNN brings, whatever the compiler's own is.
@@ -21,71 +24,73 @@ constexpr uint64_t movable = float32 | bytes | SB_TYPE_BIT(SB_TYPE_INT32);
 /// Maximum and minimum of a number and NaN give the number; softmax has no subnormal results.
 constexpr sb_numerics numerics = {sizeof(sb_numerics), 0, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
 
+constexpr std::string_view fused = "southbridge";
+
 struct Offer {
     std::string_view name;
     uint32_t since;
     uint64_t types;
     Build build;
+    /// Of kernels that take layouts.
+    MakeWish wish = nullptr;
+    std::string_view domain = {};
+    /// Unlike the kernel's, where several are for one operator.
+    std::string_view operatorName = name;
 };
 
 // Left out: Log and LogSoftmax (off by some fifty units in the last place), Softplus (small results lost), Exp (NaN lost), GlobalMaxPool (the fault of MaxPool); in
 // bfloat16 Softmax (rounded twice), BatchNormalization (statistics of another type than the data), LayerNormalization and Round (not there).
 constexpr Offer offers[] = {
-    {"Abs", 6, floats, buildUnary},
-    {"Add", 7, floats, buildBinary},
-    {"AveragePool", 7, floats, buildAveragePool},
-    {"BatchNormalization", 9, float32, buildBatchNormalization},
+    {"Abs", 6, floats, buildUnary, wishAlike},
+    {"Add", 7, floats, buildBinary, wishAlike},
+    {"AveragePool", 7, floats, buildAveragePool, wishFirst},
+    {"BatchNormalization", 9, float32, buildBatchNormalization, wishFirst},
     {"Cast", 6, convertible, buildCast},
-    {"Concat", 4, movable, buildConcat},
-    {"Conv", 1, floats, buildConv},
-    {"Div", 7, floats, buildBinary},
-    {"Elu", 6, floats, buildUnary},
-    {"Gelu", 20, floats, buildUnary},
+    {"Concat", 4, float32, buildConcat, wishConcat},
+    {"ConcatIntegers", 4, movable & ~float32, buildConcat, nullptr, {}, "Concat"},
+    {"Conv", 1, floats, buildConv, wishConvolution},
+    {"ConvertLayout", 1, floats, buildConvertLayout, wishNothing, fused},
+    {"Div", 7, floats, buildBinary, wishAlike},
+    {"Elu", 6, floats, buildUnary, wishAlike},
+    {"FusedConv", 1, floats, buildFusedConv, wishConvolution, fused},
+    {"FusedElementwise", 1, floats, buildFusedElementwise, wishAlike, fused},
+    {"FusedGemm", 1, floats, buildFusedGemm, nullptr, fused},
+    {"FusedMatMul", 1, floats, buildFusedMatMul, nullptr, fused},
+    {"Gelu", 20, floats, buildUnary, wishAlike},
     {"Gemm", 7, floats, buildGemm},
-    {"GlobalAveragePool", 1, floats, buildGlobalAveragePool},
-    {"HardSwish", 14, floats, buildUnary},
-    {"LRN", 1, floats, buildLRN},
+    {"GlobalAveragePool", 1, floats, buildGlobalAveragePool, wishInput},
+    {"HardSwish", 14, floats, buildUnary, wishAlike},
+    {"LRN", 1, floats, buildLRN, wishFirst},
     {"LayerNormalization", 17, float32, buildLayerNormalization},
-    {"LeakyRelu", 6, floats, buildUnary},
+    {"LeakyRelu", 6, floats, buildUnary, wishAlike},
     {"MatMul", 1, floats, buildMatMul},
     {"MatMulInteger", 10, bytes, buildMatMulInteger},
-    {"Max", 6, floats, buildBinary},
-    {"MaxPool", 1, floats | bytes, buildMaxPool},
-    {"Min", 6, floats, buildBinary},
-    {"Mish", 18, floats, buildUnary},
-    {"Mul", 7, floats, buildBinary},
-    {"Relu", 6, floats, buildUnary},
-    {"Round", 11, float32, buildUnary},
-    {"Sigmoid", 6, floats, buildUnary},
+    {"Max", 6, floats, buildBinary, wishAlike},
+    {"MaxPool", 1, floats, buildMaxPool, wishFirst},
+    {"MaxPoolIntegers", 1, bytes, buildMaxPool, nullptr, {}, "MaxPool"},
+    {"Min", 6, floats, buildBinary, wishAlike},
+    {"Mish", 18, floats, buildUnary, wishAlike},
+    {"Mul", 7, floats, buildBinary, wishAlike},
+    {"Relu", 6, floats, buildUnary, wishAlike},
+    {"Round", 11, float32, buildUnary, wishAlike},
+    {"Sigmoid", 6, floats, buildUnary, wishAlike},
     {"Softmax", 1, float32, buildSoftmax},
-    {"Sqrt", 6, floats, buildUnary},
-    {"Sub", 7, floats, buildBinary},
-    {"Tanh", 6, floats, buildUnary},
+    {"Sqrt", 6, floats, buildUnary, wishAlike},
+    {"Sub", 7, floats, buildBinary, wishAlike},
+    {"Sum", 6, floats, buildSum, wishAlike},
+    {"Tanh", 6, floats, buildUnary, wishAlike},
     {"Transpose", 1, movable, buildTranspose},
 };
 
 /// What this processor can be asked for: what would always be refused is not offered.
 uint64_t available(const Offer &offer) {
-    bool hasBFloat16 = false, addsFourProducts = false;
-    switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core:
-        hasBFloat16 = true;
-        break;
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-        hasBFloat16 = addsFourProducts = true;
-        break;
-    case dnnl::cpu_isa::avx2_vnni:
-        addsFourProducts = true;
-        break;
-    default:
-        break;
-    }
-    // Elsewhere products of bytes are added in pairs, in 16 bits, which saturate.
-    if (offer.build == buildMatMulInteger && !addsFourProducts) return 0;
+    if (offer.build == buildMatMulInteger && !processor().addsFourProducts) return 0;
     // Conversions do not take instructions of their own.
-    return hasBFloat16 || offer.build == buildCast ? offer.types : offer.types & ~SB_TYPE_BIT(SB_TYPE_BFLOAT16);
+    return processor().hasBFloat16 || offer.build == buildCast ? offer.types : offer.types & ~SB_TYPE_BIT(SB_TYPE_BFLOAT16);
+}
+
+sb_string text(std::string_view view) {
+    return {view.data(), view.size()};
 }
 
 /// Made once, when the library is loaded, and never changed.
@@ -97,8 +102,10 @@ struct Table {
     Table() {
         for (const Offer &each : offers) {
             const uint64_t types = available(each);
-            const sb_string name{each.name.data(), each.name.size()};
-            if (types) kernels.push_back({sizeof(sb_kernel), name, {}, name, each.since, 0, types, 0, 0, 0, &each, &numerics});
+            const uint32_t flags = each.wish ? SB_KERNEL_FLAG_LAYOUTS : 0;
+            if (types)
+                kernels.push_back({sizeof(sb_kernel), text(each.name), text(each.domain), text(each.operatorName), each.since, 0, types,
+                                   flags, 0, 0, &each, &numerics});
         }
         for (const sb_kernel &each : kernels) list.push_back(&each);
     }
@@ -120,13 +127,62 @@ void refuse(sb_support &answer, uint32_t reason, const char *message) {
     sb_fail(&text, SB_ERROR_UNSUPPORTED, message);
 }
 
+double expected(const sb_instance *instance, const sb_state &plan) {
+    const int threads = instance->threads > 0 ? instance->threads : omp_get_max_threads();
+    return plan.cost / threads;
+}
+
+/// Writes the layouts that the kernel would rather have, if there are kernels of oneDNN's for them.
+void wish(sb_instance *instance, const sb_node &node, bool isSlow, sb_support &answer) {
+    const MakeWish make = static_cast<const Offer *>(node.kernel->context)->wish;
+    if (!make || instance->wished == isRowMajor) return;
+    Wish wish{std::vector<uint32_t>(node.input_count), std::vector<uint32_t>(node.output_count)};
+    make(Node(node), instance->wished, wish);
+    // The same node with its tensors there.
+    std::vector<sb_tensor> tensors;
+    std::vector<const sb_tensor *> inputs(node.inputs, node.inputs + node.input_count),
+        outputs(node.outputs, node.outputs + node.output_count);
+    tensors.reserve(inputs.size() + outputs.size());
+    const auto lay = [&](std::vector<const sb_tensor *> &list, const std::vector<uint32_t> &layouts) {
+        for (size_t i = 0; i < list.size(); ++i) {
+            if (layouts[i] == isRowMajor) continue;
+            tensors.push_back(*list[i]);
+            tensors.back().layout = layouts[i];
+            list[i] = &tensors.back();
+        }
+    };
+    lay(inputs, wish.inputs);
+    lay(outputs, wish.outputs);
+    if (tensors.empty()) return;
+    sb_node laid = node;
+    laid.inputs = inputs.data();
+    laid.outputs = outputs.data();
+    try {
+        const auto state = plan(instance, laid, false);
+        if (state->isSlow && !isSlow) return;
+        std::copy(wish.inputs.begin(), wish.inputs.end(), answer.input_layouts);
+        std::copy(wish.outputs.begin(), wish.outputs.end(), answer.output_layouts);
+        answer.layout_cost = expected(instance, *state);
+    } catch (const Refusal &) {
+    } catch (const dnnl::error &) {
+    }
+}
+
+/// Whether the host's answer reaches to the layouts, and it wants them.
+bool wantsLayouts(const sb_support &answer) {
+    return answer.size >= offsetof(sb_support, layout_cost) + sizeof answer.layout_cost && answer.input_layouts && answer.output_layouts;
+}
+
 int32_t support(sb_instance *instance, sb_device *, const sb_node *const *nodes, size_t count, sb_support *const *answers,
                 sb_error *error) {
     return guarded(error, [&] {
         for (size_t i = 0; i < count; ++i) {
             try {
-                answers[i]->workspace = plan(instance, *nodes[i], false)->workspace;
+                const auto state = plan(instance, *nodes[i], false);
+                answers[i]->workspace = state->workspace;
+                answers[i]->cost = expected(instance, *state);
                 answers[i]->supported = 1;
+                if (wantsLayouts(*answers[i])) wish(instance, *nodes[i], state->isSlow, *answers[i]);
             } catch (const Refusal &refusal) {
                 refuse(*answers[i], refusal.reason, refusal.what());
             } catch (const dnnl::error &) {
@@ -164,6 +220,7 @@ ThreadLimit::~ThreadLimit() {
 
 const sb_operators *operators() {
     static const Table table;
-    static const sb_operators result = {sizeof result, table.list.data(), table.list.size(), support, launch, prepare, release};
+    static const sb_operators result = {sizeof result, table.list.data(), table.list.size(), support,         launch,
+                                        prepare,       release,           layouts().data(),  layouts().size()};
     return &result;
 }

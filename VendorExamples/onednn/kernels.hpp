@@ -12,12 +12,17 @@ using Build = void (*)(Builder &builder);
 // elementwise.cpp
 void buildUnary(Builder &builder);
 void buildBinary(Builder &builder);
+void buildSum(Builder &builder);
+void buildFusedElementwise(Builder &builder);
 // products.cpp
 void buildMatMul(Builder &builder);
+void buildFusedMatMul(Builder &builder);
 void buildGemm(Builder &builder);
+void buildFusedGemm(Builder &builder);
 void buildMatMulInteger(Builder &builder);
 // convolutions.cpp
 void buildConv(Builder &builder);
+void buildFusedConv(Builder &builder);
 // pooling.cpp
 void buildMaxPool(Builder &builder);
 void buildAveragePool(Builder &builder);
@@ -31,11 +36,13 @@ void buildSoftmax(Builder &builder);
 void buildTranspose(Builder &builder);
 void buildCast(Builder &builder);
 void buildConcat(Builder &builder);
+void buildConvertLayout(Builder &builder);
 
 /// Windows that go over spatial axes, as attributes of a node.
 struct Window {
     Dims kernel, strides, dilations, before, after;
 
+    Window() = default;
     /// \param data: shape of the input. \param result: of the output, from which padding that is left to `auto_pad` or to rounding up follows.
     Window(const Node &node, const Dims &data, const Dims &result, const Dims &kernel);
 };
@@ -44,6 +51,8 @@ struct sb_instance {
     const sb_host *host = nullptr;
     /// 0: as many as OpenMP says.
     int threads = 0;
+    /// That kernels would rather have; row-major: none.
+    Layout wished = preferredLayout();
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
 };
 

@@ -47,3 +47,13 @@ void buildConcat(Builder &builder) {
     const dnnl::concat::primitive_desc descriptor(result.desc, static_cast<int>(axis), parts, builder.engine(), Builder::attributes());
     builder.add(descriptor, std::move(arguments));
 }
+
+void buildConvertLayout(Builder &builder) {
+    const sb_tensor *from = builder.node.input(0);
+    const sb_tensor &to = builder.node.output();
+    if (!from || builder.node.outputCount() != 1) throw Refusal(SB_REASON_OTHER, "one input and one output");
+    if ((from->layout == isRowMajor) == (to.layout == isRowMajor)) throw Refusal(SB_REASON_LAYOUT, "from row-major to a layout, or back");
+    // Nothing is moved.
+    if (sb_element_count(from) == 0 && from->rank == 4) return builder.addNothing();
+    reorder(builder, builder.input(0), builder.output());
+}

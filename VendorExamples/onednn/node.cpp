@@ -38,6 +38,20 @@ std::vector<int64_t> Node::integers(std::string_view name) const {
     return {found->ints, found->ints + found->count};
 }
 
+std::vector<float> Node::numbers(std::string_view name) const {
+    const sb_attribute *found = attribute(name);
+    if (!found || found->type != SB_ATTRIBUTE_FLOATS) return {};
+    return {found->floats, found->floats + found->count};
+}
+
+std::vector<std::string_view> Node::words(std::string_view name) const {
+    const sb_attribute *found = attribute(name);
+    std::vector<std::string_view> result;
+    if (!found || found->type != SB_ATTRIBUTE_STRINGS) return result;
+    for (size_t i = 0; i < found->count; ++i) result.emplace_back(found->strings[i].data, found->strings[i].length);
+    return result;
+}
+
 int64_t Node::axis(std::string_view name, int64_t otherwise, uint32_t rank) const {
     const int64_t found = integer(name, otherwise), axis = found < 0 ? found + rank : found;
     if (axis < 0 || axis >= rank) throw Refusal(SB_REASON_ATTRIBUTE, "the axis does not exist");
@@ -84,8 +98,9 @@ dnnl::memory::desc rowMajor(const Dims &dims, dnnl::memory::data_type type) {
     return {dims, type, strides};
 }
 
-dnnl::memory::desc rowMajor(const sb_tensor &tensor) {
-    return rowMajor(dims(tensor), elementType(tensor.data_type));
+dnnl::memory::desc asItLies(const sb_tensor &tensor) {
+    const dnnl::memory::data_type type = elementType(tensor.data_type);
+    return tensor.layout == isRowMajor ? rowMajor(dims(tensor), type) : arranged(dims(tensor), type, tensor.layout);
 }
 
 dnnl::memory::desc anyOrder(const dnnl::memory::desc &like) {

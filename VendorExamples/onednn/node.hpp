@@ -7,9 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "failure.hpp"
-
-using Dims = dnnl::memory::dims;
+#include "layouts.hpp"
 
 class Node {
     const sb_node &node;
@@ -33,6 +31,8 @@ class Node {
     std::string_view word(std::string_view name, std::string_view otherwise) const;
     /// Empty if there is none.
     std::vector<int64_t> integers(std::string_view name) const;
+    std::vector<float> numbers(std::string_view name) const;
+    std::vector<std::string_view> words(std::string_view name) const;
     /// An axis from 0 on.
     int64_t axis(std::string_view name, int64_t otherwise, uint32_t rank) const;
 };
@@ -46,7 +46,8 @@ dnnl::memory::data_type elementType(uint32_t type);
 
 /// Dense and row-major.
 dnnl::memory::desc rowMajor(const Dims &dims, dnnl::memory::data_type type);
-dnnl::memory::desc rowMajor(const sb_tensor &tensor);
+/// As the tensor lies: row-major or in its layout.
+dnnl::memory::desc asItLies(const sb_tensor &tensor);
 /// In the order that suits oneDNN best.
 dnnl::memory::desc anyOrder(const dnnl::memory::desc &like);
 

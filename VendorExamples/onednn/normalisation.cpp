@@ -7,6 +7,7 @@ using dnnl::prop_kind;
 void buildBatchNormalization(Builder &builder) {
     if (builder.node.integer("training_mode", 0) != 0) throw Refusal(SB_REASON_ATTRIBUTE, "training mode");
     const Place data = builder.input(0), result = builder.output();
+    if (data.desc != result.desc) throw Refusal(SB_REASON_LAYOUT, "input and output lie in different layouts");
     const auto flags = normalization_flags::use_global_stats | normalization_flags::use_scale | normalization_flags::use_shift;
     const dnnl::batch_normalization_forward::desc description(prop_kind::forward_inference, data.desc,
                                                               builder.node.number("epsilon", 1e-5f), flags);
@@ -47,6 +48,7 @@ void buildLRN(Builder &builder) {
     const Node &node = builder.node;
     if (node.integer("size", 0) % 2 == 0) throw Refusal(SB_REASON_ATTRIBUTE, "windows over an odd number of channels");
     const Place data = builder.input(0), result = builder.output();
+    if (data.desc != result.desc) throw Refusal(SB_REASON_LAYOUT, "input and output lie in different layouts");
     const dnnl::lrn_forward::desc description(prop_kind::forward_inference, dnnl::algorithm::lrn_across_channels, data.desc,
                                               node.integer("size", 0), node.number("alpha", 1e-4f), node.number("beta", 0.75f),
                                               node.number("bias", 1));

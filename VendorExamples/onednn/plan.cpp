@@ -57,12 +57,19 @@ dnnl::primitive_attr Builder::attributes() {
 Place Builder::input(size_t index) const {
     const sb_tensor *tensor = node.input(index);
     if (!tensor) throw Refusal(SB_REASON_OTHER, "an input is left out");
-    return {Place::input, index, rowMajor(*tensor)};
+    return {Place::input, index, asItLies(*tensor)};
 }
 
 Place Builder::output() const {
     if (node.outputCount() != 1 || !source.outputs[0]) throw Refusal(SB_REASON_OTHER, "only the first output is computed");
-    return {Place::output, 0, rowMajor(*source.outputs[0])};
+    return {Place::output, 0, asItLies(*source.outputs[0])};
+}
+
+Place Builder::operand(size_t index, size_t rank) const {
+    const Place place = input(index);
+    const Dims shape = place.desc.dims();
+    if (shape.size() > rank) throw Refusal(SB_REASON_SHAPE, "an operand has more axes than the result");
+    return shape.size() == rank ? place : place.as(rowMajor(padded(shape, rank), place.desc.data_type()));
 }
 
 Place Builder::constant(const std::vector<float> &values, const dnnl::memory::desc &desc) {

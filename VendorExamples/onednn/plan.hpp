@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "node.hpp"
+#include "processor.hpp"
 
 /// A tensor's memory: where an execution finds it, and how its elements lie there.
 struct Place {
@@ -31,9 +32,18 @@ struct sb_state {
     std::vector<Step> steps;
     std::vector<dnnl::memory> constants;
     uint64_t workspace = 0;
+    /// Expected nanoseconds of an execution on one thread.
+    double cost = 0;
+    /// A step has no vectors: oneDNN has only what it checks its own kernels with.
+    bool isSlow = false;
 
     void execute(const sb_launch &launch) const;
 };
+
+/// Whether oneDNN has nothing but what it checks its own kernels with, which goes element by element.
+template <typename Descriptor> bool isReference(const Descriptor &descriptor) {
+    return std::string_view(descriptor.impl_info_str()).substr(0, 3) == "ref";
+}
 
 /// Makes a plan, step by step.
 class Builder {
@@ -55,6 +65,8 @@ class Builder {
 
     Place input(size_t index) const;
     Place output() const;
+    /// An input with axes of size one before it.
+    Place operand(size_t index, size_t rank) const;
     /// Numbers that no input holds.
     Place constant(const std::vector<float> &values, const dnnl::memory::desc &desc);
 
@@ -65,10 +77,21 @@ class Builder {
     /// Brings a result to `to`, if it is not there.
     void deliver(const Place &from, const Place &to);
 
-    template <typename Descriptor> void add(const Descriptor &descriptor, std::vector<std::pair<int, Place>> arguments) {
+    /// A step for which there is nothing to do, but which is called.
+    void addNothing() { state.cost += 1; }
+
+    /// \param operations: a multiply-add is two; 0 where moving the bytes takes longer.
+    template <typename Descriptor>
+    void add(const Descriptor &descriptor, std::vector<std::pair<int, Place>> arguments, double operations = 0) {
+        double bytes = 0;
+        for (const auto &[key, place] : arguments) bytes += static_cast<double>(place.desc.get_size());
+        const dnnl::primitive primitive(descriptor.get());
+        state.cost +=
+            expectedNanoseconds(primitive.get_kind(), descriptor.impl_info_str(), arguments[0].second.desc.data_type(), operations, bytes);
+        state.isSlow = state.isSlow || isReference(descriptor);
         const dnnl::memory::desc scratch = descriptor.scratchpad_desc();
         if (scratch.get_size() > 0) arguments.emplace_back(DNNL_ARG_SCRATCHPAD, reserve(scratch));
-        state.steps.push_back({dnnl::primitive(descriptor.get()), std::move(arguments)});
+        state.steps.push_back({primitive, std::move(arguments)});
     }
 };
 

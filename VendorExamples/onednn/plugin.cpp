@@ -5,19 +5,27 @@
 
 #include "kernels.hpp"
 
-static int threadCount(const sb_option &option) {
+static void set(sb_instance &instance, const sb_option &option) {
+    const std::string_view name(option.name.data, option.name.length);
     const std::string value(option.value.data, option.value.length);
-    if (std::string_view(option.name.data, option.name.length) != "threads" || value.empty() || value.size() > 4 ||
-        value.find_first_not_of("0123456789") != std::string::npos)
-        throw Failure(SB_ERROR_INVALID_ARGUMENT, "option 'threads' is a whole number from 0 to 9999, and there is no other");
-    return std::stoi(value);
+    if (name == "threads") {
+        if (value.empty() || value.size() > 4 || value.find_first_not_of("0123456789") != std::string::npos)
+            throw Failure(SB_ERROR_INVALID_ARGUMENT, "option 'threads' is a whole number from 0 to 9999");
+        instance.threads = std::stoi(value);
+    } else if (name == "layout") {
+        const auto found = layoutNamed(value);
+        if (!found) throw Failure(SB_ERROR_INVALID_ARGUMENT, "option 'layout' is auto, none, channels-last or channel-blocks");
+        instance.wished = *found;
+    } else {
+        throw Failure(SB_ERROR_INVALID_ARGUMENT, "there are the options 'threads' and 'layout', and no '" + std::string(name) + "'");
+    }
 }
 
 static int32_t start(const sb_host *host, const sb_option *options, size_t count, sb_instance **instance, sb_error *error) {
     return guarded(error, [&] {
         auto started = std::make_unique<sb_instance>();
         started->host = host;
-        for (size_t i = 0; i < count; ++i) started->threads = threadCount(options[i]);
+        for (size_t i = 0; i < count; ++i) set(*started, options[i]);
         *instance = started.release();
     });
 }
@@ -29,7 +37,11 @@ static void stop(sb_instance *instance) {
 static const sb_option_schema threadsOption = {sizeof threadsOption, SB_STRING("threads"),
                                                SB_OPTION_INTEGER,    0,
                                                SB_STRING("0"),       SB_STRING("threads that a kernel uses; 0: as many as OpenMP says")};
-static const sb_option_schema *const options[] = {&threadsOption};
+static const sb_option_schema layoutOption = {
+    sizeof layoutOption, SB_STRING("layout"),
+    SB_OPTION_STRING,    0,
+    SB_STRING("auto"),   SB_STRING("of images, that kernels would rather have: auto, none, channels-last or channel-blocks")};
+static const sb_option_schema *const options[] = {&threadsOption, &layoutOption};
 
 static const sb_plugin *plugin() {
     static const sb_group groups[] = {{SB_STRING("operators"), 1, 0, operators()}};

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 /// Channels next to each other: the order that oneDNN's fast windows take on every processor.
-static dnnl::memory::desc channelsLast(const dnnl::memory::desc &like) {
+static dnnl::memory::desc channelsNext(const dnnl::memory::desc &like) {
     const Dims shape = like.dims();
     Dims strides(shape.size());
     strides[1] = 1;
@@ -19,7 +19,16 @@ static dnnl::memory::desc channelsLast(const dnnl::memory::desc &like) {
 
 static void pool(Builder &builder, dnnl::algorithm algorithm, const Window &window) {
     const Place data = builder.input(0), result = builder.output();
-    const Place source = builder.ordered(data, channelsLast(data.desc)), target = builder.target(result, channelsLast(result.desc));
+    // Row-major tensors are brought to where they are fast.
+    const auto order = [](const Place &place, const sb_tensor &tensor) {
+        return tensor.layout == isRowMajor ? channelsNext(place.desc) : place.desc;
+    };
+    dnnl::memory::desc from = order(data, *builder.node.input(0)), to = order(result, builder.node.output());
+    if (builder.node.input(0)->layout == channelBlocks || builder.node.output().layout == channelBlocks) {
+        from = arranged(from.dims(), from.data_type(), channelBlocks);
+        to = arranged(to.dims(), to.data_type(), channelBlocks);
+    }
+    const Place source = builder.ordered(data, from), target = builder.target(result, to);
     const dnnl::pooling_v2_forward::desc description(dnnl::prop_kind::forward_inference, algorithm, source.desc, target.desc,
                                                      window.strides, window.kernel, window.dilations, window.before, window.after);
     const dnnl::pooling_v2_forward::primitive_desc descriptor(description, Builder::attributes(), builder.engine());
@@ -50,6 +59,15 @@ void buildAveragePool(Builder &builder) {
 
 void buildGlobalAveragePool(Builder &builder) {
     const Place data = builder.input(0), result = builder.output();
+    const sb_tensor &image = *builder.node.input(0);
+    if (image.layout != isRowMajor) {
+        const Dims shape = data.desc.dims();
+        Window whole;
+        whole.kernel = Dims(shape.begin() + 2, shape.end());
+        whole.strides = Dims(whole.kernel.size(), 1);
+        whole.dilations = whole.before = whole.after = Dims(whole.kernel.size(), 0);
+        return pool(builder, dnnl::algorithm::pooling_avg_exclude_padding, whole);
+    }
     const dnnl::reduction::primitive_desc descriptor({dnnl::algorithm::reduction_mean, data.desc, result.desc, 0, 0}, Builder::attributes(),
                                                      builder.engine());
     builder.add(descriptor, {{DNNL_ARG_SRC, data}, {DNNL_ARG_DST, result}});

@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "chain.hpp"
 #include "kernels.hpp"
 
-/// The product, with weights in the order that suits oneDNN best if they are packed ahead.
-static void multiply(Builder &builder, const Place &left, const Place &right, const Place &result, const Place *bias,
-                     dnnl::primitive_attr attributes, std::vector<std::pair<int, Place>> more = {}) {
+/// The product and the steps behind it, with weights in the order that suits oneDNN best if they are packed ahead.
+static void multiply(Builder &builder, const Place &left, const Place &right, const Place &result, const Place *bias, const Chain &chain,
+                     dnnl::primitive_attr attributes = Builder::attributes()) {
+    using Descriptor = dnnl::matmul::primitive_desc;
     const bool packs = builder.node.input(1)->host != nullptr;
     const dnnl::memory::desc weights = packs ? anyOrder(right.desc) : right.desc;
     const auto description =
         bias ? dnnl::matmul::desc(left.desc, weights, bias->desc, result.desc) : dnnl::matmul::desc(left.desc, weights, result.desc);
-    const dnnl::matmul::primitive_desc descriptor(description, attributes, builder.engine());
-    more.insert(more.end(),
-                {{DNNL_ARG_SRC, left}, {DNNL_ARG_WEIGHTS, builder.ordered(right, descriptor.weights_desc())}, {DNNL_ARG_DST, result}});
-    if (bias) more.emplace_back(DNNL_ARG_BIAS, *bias);
-    builder.add(descriptor, std::move(more));
+    Descriptor chosen(description, attributes, builder.engine());
+    bool isJoined = chain.isEmpty();
+    if (!isJoined) {
+        try {
+            const Descriptor joined(description, chain.attributes(builder, result.desc), builder.engine());
+            isJoined = isReference(chosen) || !isReference(joined);
+            if (isJoined) chosen = joined;
+        } catch (const dnnl::error &) {
+        }
+    }
+    std::vector<std::pair<int, Place>> arguments = {
+        {DNNL_ARG_SRC, left}, {DNNL_ARG_WEIGHTS, builder.ordered(right, chosen.weights_desc())}, {DNNL_ARG_DST, result}};
+    if (bias) arguments.emplace_back(DNNL_ARG_BIAS, *bias);
+    if (isJoined) {
+        const auto more = chain.arguments(builder, result.desc);
+        arguments.insert(arguments.end(), more.begin(), more.end());
+    }
+    double operations = 2 * static_cast<double>(left.desc.dims().back());
+    for (const int64_t each : result.desc.dims()) operations *= static_cast<double>(each);
+    builder.add(chosen, std::move(arguments), operations);
+    if (!isJoined) chain.apply(builder, result);
 }
 
 struct Operands {
@@ -38,9 +56,19 @@ static Operands operands(Builder &builder) {
     return all;
 }
 
-void buildMatMul(Builder &builder) {
+static void buildMatMul(Builder &builder, const Chain &chain) {
     const Operands all = operands(builder);
-    multiply(builder, all.left, all.right, all.result, nullptr, Builder::attributes());
+    if (chain.hasOperands() && all.result.desc.dims().size() != builder.node.output().rank && builder.node.input(1)->rank == 1)
+        throw Refusal(SB_REASON_SHAPE, "a product with a vector has its axes elsewhere than the operands of its steps");
+    multiply(builder, all.left, all.right, all.result, nullptr, chain);
+}
+
+void buildMatMul(Builder &builder) {
+    buildMatMul(builder, Chain());
+}
+
+void buildFusedMatMul(Builder &builder) {
+    buildMatMul(builder, Chain(builder.node, 2));
 }
 
 static Place transposed(const Place &place) {
@@ -48,21 +76,29 @@ static Place transposed(const Place &place) {
     return place.as({{shape[1], shape[0]}, place.desc.data_type(), Dims{1, shape[1]}});
 }
 
-void buildGemm(Builder &builder) {
+static void buildGemm(Builder &builder, Chain chain) {
     const Node &node = builder.node;
     Place left = builder.input(0), right = builder.input(1);
     const Place result = builder.output();
     if (node.integer("transA", 0)) left = transposed(left);
     if (node.integer("transB", 0)) right = transposed(right);
     const float alpha = node.number("alpha", 1), beta = node.number("beta", 1);
-    if (alpha != 1) throw Refusal(SB_REASON_ATTRIBUTE, "alpha is 1");
-    if (!node.input(2) || beta == 0) return multiply(builder, left, right, result, nullptr, Builder::attributes());
-    if (beta != 1) throw Refusal(SB_REASON_ATTRIBUTE, "beta is 1 or 0");
-    Place bias = builder.input(2);
-    const Dims shape = padded(bias.desc.dims(), 2);
-    if (shape[0] != 1) throw Refusal(SB_REASON_SHAPE, "the third input is a row or a single number");
-    bias = bias.as(rowMajor(shape, bias.desc.data_type()));
-    multiply(builder, left, right, result, &bias, Builder::attributes());
+    const bool adds = node.input(2) && beta != 0;
+    if (adds && beta != 1) throw Refusal(SB_REASON_ATTRIBUTE, "beta is 1 or 0");
+    if (adds && alpha == 1) {
+        const Place bias = builder.operand(2, 2);
+        if (bias.desc.dims()[0] == 1) return multiply(builder, left, right, result, &bias, chain);
+    }
+    chain.precede(alpha, adds ? std::optional<size_t>(2) : std::nullopt);
+    multiply(builder, left, right, result, nullptr, chain);
+}
+
+void buildGemm(Builder &builder) {
+    buildGemm(builder, Chain());
+}
+
+void buildFusedGemm(Builder &builder) {
+    buildGemm(builder, Chain(builder.node, 3));
 }
 
 void buildMatMulInteger(Builder &builder) {
@@ -80,5 +116,5 @@ void buildMatMulInteger(Builder &builder) {
     };
     zeroPoint(2, DNNL_ARG_SRC);
     zeroPoint(3, DNNL_ARG_WEIGHTS);
-    multiply(builder, all.left, all.right, all.result, nullptr, attributes);
+    multiply(builder, all.left, all.right, all.result, nullptr, Chain(), attributes);
 }
