@@ -72,13 +72,20 @@ void Chain::precede(float factor, std::optional<size_t> addend) {
     std::vector<Step> before;
     if (factor != 1) before.push_back({{algorithm::eltwise_linear, factor}, std::nullopt});
     if (addend) before.push_back({{}, addend, algorithm::binary_add});
+    precedes = !before.empty();
     steps.insert(steps.begin(), before.begin(), before.end());
 }
 
-/// An operand as a primitive with a result of that order takes it: one of the same shape lies as the result does.
+/// An operand as a primitive with a result of that order takes it in a post-op: one of the same shape lies as the result does.
 static dnnl::memory::desc wanted(const Place &operand, const dnnl::memory::desc &result) {
     if (operand.desc.data_type() != result.data_type()) throw Refusal(SB_REASON_DATA_TYPE, "an operand has another type than the result");
     return operand.desc.dims() == result.dims() ? result : operand.desc;
+}
+
+dnnl::memory::desc besideFirst(const dnnl::memory::desc &second, const dnnl::memory::desc &first) {
+    if (second.dims() == first.dims() && second.data_type() == first.data_type()) return first;
+    const bool isBlocked = first.dims().size() == 4 && first == arranged(first.dims(), first.data_type(), channelBlocks);
+    return isBlocked ? arranged(second.dims(), second.data_type(), channelBlocks) : second;
 }
 
 dnnl::primitive_attr Chain::attributes(const Builder &builder, const dnnl::memory::desc &result, size_t begin) const {
@@ -116,7 +123,7 @@ void Chain::apply(Builder &builder, const Place &result) const {
     for (const auto &[function, input, algorithm] : steps) {
         if (input) {
             const Place operand = builder.operand(*input, result.desc.dims().size());
-            const Place other = builder.ordered(operand, wanted(operand, result.desc));
+            const Place other = builder.ordered(operand, besideFirst(operand.desc, result.desc));
             const dnnl::binary::primitive_desc descriptor({algorithm, result.desc, other.desc, result.desc}, Builder::attributes(),
                                                           builder.engine());
             builder.add(descriptor, {{DNNL_ARG_SRC_0, result}, {DNNL_ARG_SRC_1, other}, {DNNL_ARG_DST, result}});
@@ -135,9 +142,9 @@ void Chain::applyAtOnce(Builder &builder, const Place &from, const Place &to) co
     Place other;
     if (first.input) {
         const Place operand = builder.operand(*first.input, rank);
-        other = builder.ordered(operand, wanted(operand, from.desc));
+        other = builder.ordered(operand, besideFirst(operand.desc, from.desc));
     } else {
-        other = builder.constant({1}, rowMajor(Dims(rank, 1), dnnl::memory::data_type::f32));
+        other = builder.constant({1}, besideFirst(rowMajor(Dims(rank, 1), dnnl::memory::data_type::f32), from.desc));
     }
     const size_t begin = first.input ? 1 : 0;
     const dnnl::binary::primitive_desc descriptor({first.input ? first.algorithm : algorithm::binary_mul, from.desc, other.desc, to.desc},

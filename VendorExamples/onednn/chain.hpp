@@ -16,6 +16,9 @@ struct Elementwise {
 /// \param first, second: its attributes, in the order of the standard; of Clip the limits.
 std::vector<Elementwise> elementwise(std::string_view name, float first, float second);
 
+/// As oneDNN's elementwise primitives with two operands want the second one where the first one has that order.
+dnnl::memory::desc besideFirst(const dnnl::memory::desc &second, const dnnl::memory::desc &first);
+
 class Chain {
     struct Step {
         Elementwise function;
@@ -25,6 +28,7 @@ class Chain {
         dnnl::algorithm algorithm = dnnl::algorithm::undef;
     };
     std::vector<Step> steps;
+    bool precedes = false;
 
     void function(std::string_view name, float first, float second);
 
@@ -39,6 +43,7 @@ class Chain {
     bool hasOperands() const;
     /// Puts x * factor and then x + input before all other steps.
     void precede(float factor, std::optional<size_t> addend);
+    bool isPreceded() const { return precedes; }
 
     /// All steps, or those from `begin` on, behind a primitive whose result has that order.
     dnnl::primitive_attr attributes(const Builder &builder, const dnnl::memory::desc &result, size_t begin = 0) const;

@@ -35,7 +35,7 @@ void buildBinary(Builder &builder) {
     if (commutes && left.desc.dims() != result.desc.dims()) std::swap(left, right);
     if (left.desc.dims() != result.desc.dims()) throw Refusal(SB_REASON_SHAPE, "the first input has another shape than the output");
     requireOneLayout(left, result);
-    if (right.desc.dims() == result.desc.dims()) requireOneLayout(right, result);
+    right = builder.ordered(right, besideFirst(right.desc, left.desc));
     algorithm chosen = algorithm::undef;
     if (name == "Add") chosen = algorithm::binary_add;
     if (name == "Div") chosen = algorithm::binary_div;
@@ -48,18 +48,23 @@ void buildBinary(Builder &builder) {
 }
 
 void buildSum(Builder &builder) {
-    const Place result = builder.output();
-    std::vector<dnnl::memory::desc> parts;
-    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_DST, result}};
-    for (size_t i = 0; i < builder.node.inputCount(); ++i) {
-        const Place part = builder.input(i);
-        if (part.desc.dims() != result.desc.dims()) throw Refusal(SB_REASON_SHAPE, "inputs of the output's shape");
-        requireOneLayout(part, result);
-        parts.push_back(part.desc);
-        arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part);
+    const Node &node = builder.node;
+    const Place first = builder.input(0), result = builder.output();
+    requireOneLayout(first, result);
+    if (node.inputCount() < 2) throw Refusal(SB_REASON_OTHER, "two inputs or more");
+    std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_SRC_0, first}, {DNNL_ARG_DST, result}};
+    dnnl::post_ops others;
+    for (size_t i = 1; i < node.inputCount(); ++i) {
+        const Place other = builder.input(i);
+        if (other.desc.dims() != result.desc.dims()) throw Refusal(SB_REASON_SHAPE, "inputs of the output's shape");
+        requireOneLayout(other, result);
+        if (i > 1) others.append_binary(algorithm::binary_add, other.desc);
+        arguments.emplace_back(i > 1 ? DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i) - 2) | DNNL_ARG_SRC_1 : DNNL_ARG_SRC_1, other);
     }
-    const dnnl::sum::primitive_desc descriptor(result.desc, std::vector<float>(parts.size(), 1), parts, builder.engine(),
-                                               Builder::attributes());
+    dnnl::primitive_attr attributes = Builder::attributes();
+    attributes.set_post_ops(others);
+    const dnnl::binary::primitive_desc descriptor({algorithm::binary_add, first.desc, first.desc, result.desc}, attributes,
+                                                  builder.engine());
     builder.add(descriptor, std::move(arguments));
 }
 

@@ -18,8 +18,7 @@ constexpr uint64_t float32 = SB_TYPE_BIT(SB_TYPE_FLOAT32);
 constexpr uint64_t floats = float32 | SB_TYPE_BIT(SB_TYPE_BFLOAT16);
 constexpr uint64_t bytes = SB_TYPE_BIT(SB_TYPE_INT8) | SB_TYPE_BIT(SB_TYPE_UINT8);
 constexpr uint64_t convertible = floats | SB_TYPE_BIT(SB_TYPE_FLOAT16) | bytes;
-/// Elements that come out as they went in; floats of 16 bits lose subnormal numbers and signs of zeros.
-constexpr uint64_t movable = float32 | bytes | SB_TYPE_BIT(SB_TYPE_INT32);
+constexpr uint64_t integers = bytes | SB_TYPE_BIT(SB_TYPE_INT32);
 
 /// Maximum and minimum of a number and NaN give the number; softmax has no subnormal results.
 constexpr sb_numerics numerics = {sizeof(sb_numerics), 0, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
@@ -46,8 +45,8 @@ constexpr Offer offers[] = {
     {"AveragePool", 7, floats, buildAveragePool, wishFirst},
     {"BatchNormalization", 9, float32, buildBatchNormalization, wishFirst},
     {"Cast", 6, convertible, buildCast},
-    {"Concat", 4, float32, buildConcat, wishConcat},
-    {"ConcatIntegers", 4, movable & ~float32, buildConcat, nullptr, {}, "Concat"},
+    {"Concat", 4, floats, buildConcat, wishConcat},
+    {"ConcatIntegers", 4, integers, buildConcat, nullptr, {}, "Concat"},
     {"Conv", 1, floats, buildConv, wishConvolution},
     {"ConvertLayout", 1, floats, buildConvertLayout, wishNothing, fused},
     {"Div", 7, floats, buildBinary, wishAlike},
@@ -79,7 +78,7 @@ constexpr Offer offers[] = {
     {"Sub", 7, floats, buildBinary, wishAlike},
     {"Sum", 6, floats, buildSum, wishAlike},
     {"Tanh", 6, floats, buildUnary, wishAlike},
-    {"Transpose", 1, movable, buildTranspose},
+    {"Transpose", 1, floats | integers, buildTranspose},
 };
 
 /// What this processor can be asked for: what would always be refused is not offered.

@@ -36,16 +36,31 @@ void buildCast(Builder &builder) {
 void buildConcat(Builder &builder) {
     const Node &node = builder.node;
     const Place result = builder.output();
-    const int64_t axis = node.axis("axis", 0, static_cast<uint32_t>(result.desc.dims().size()));
+    const Dims shape = result.desc.dims();
+    const auto axis = static_cast<size_t>(node.axis("axis", 0, static_cast<uint32_t>(shape.size())));
+    const uint32_t layout = node.output().layout;
     std::vector<dnnl::memory::desc> parts;
     std::vector<std::pair<int, Place>> arguments = {{DNNL_ARG_DST, result}};
+    bool isWhole = true;
     for (size_t i = 0; i < node.inputCount(); ++i) {
         const Place part = builder.input(i);
+        if (node.input(i)->layout != layout) throw Refusal(SB_REASON_LAYOUT, "the parts lie in different layouts");
         parts.push_back(part.desc);
         arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part);
+        isWhole = isWhole && (layout == isRowMajor || part.desc.dims()[1] % channelsInBlock() == 0);
     }
-    const dnnl::concat::primitive_desc descriptor(result.desc, static_cast<int>(axis), parts, builder.engine(), Builder::attributes());
-    builder.add(descriptor, std::move(arguments));
+    // Where each part is one piece of the result, oneDNN's own copies element by element.
+    const bool isOnePiece =
+        std::all_of(shape.begin(), shape.begin() + static_cast<ptrdiff_t>(axis), [](int64_t size) { return size == 1; });
+    if (!isOnePiece || !isWhole || layout == channelsLast) {
+        const dnnl::concat::primitive_desc descriptor(result.desc, static_cast<int>(axis), parts, builder.engine(), Builder::attributes());
+        return builder.add(descriptor, std::move(arguments));
+    }
+    Dims begin(shape.size(), 0);
+    for (size_t i = 0; i < parts.size(); ++i) {
+        reorder(builder, arguments[i + 1].second, result.as(result.desc.submemory_desc(parts[i].dims(), begin)));
+        begin[axis] += parts[i].dims()[axis];
+    }
 }
 
 void buildConvertLayout(Builder &builder) {

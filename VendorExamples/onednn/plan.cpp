@@ -48,6 +48,29 @@ Place Builder::reserve(const dnnl::memory::desc &desc) {
     return {Place::workspace, begin, desc};
 }
 
+void Builder::estimate(dnnl::primitive::kind kind, const char *implementation, const std::vector<std::pair<int, Place>> &arguments,
+                       double operations) {
+    double bytes = 0, elements = 0;
+    bool readsRowMajor = false, readsChannelsLast = false, writesRowMajor = false;
+    for (const auto &[key, place] : arguments) {
+        const Dims shape = place.desc.dims();
+        double count = 1;
+        for (const int64_t each : shape) count *= static_cast<double>(each);
+        bytes += count * static_cast<double>(dnnl::memory::data_type_size(place.desc.data_type()));
+        const auto lies = [&](const dnnl::memory::desc &desc) { return place.desc == desc; };
+        const bool isRowMajor = lies(rowMajor(shape, place.desc.data_type()));
+        if (key == DNNL_ARG_SRC || key == DNNL_ARG_MULTIPLE_SRC) {
+            readsRowMajor = isRowMajor;
+            readsChannelsLast = shape.size() == 4 && !isRowMajor && lies(arranged(shape, place.desc.data_type(), channelsLast));
+        }
+        if (key != DNNL_ARG_DST) continue;
+        elements = count;
+        writesRowMajor = isRowMajor;
+    }
+    state.cost += expectedNanoseconds(
+        {kind, implementation, arguments[0].second.desc.data_type(), operations, bytes, elements, readsChannelsLast, writesRowMajor});
+}
+
 dnnl::primitive_attr Builder::attributes() {
     dnnl::primitive_attr result;
     result.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -74,6 +97,7 @@ Place Builder::operand(size_t index, size_t rank) const {
 
 Place Builder::constant(const std::vector<float> &values, const dnnl::memory::desc &desc) {
     dnnl::memory memory(desc, engine());
+    std::memset(memory.get_data_handle(), 0, desc.get_size());
     std::memcpy(memory.get_data_handle(), values.data(), values.size() * sizeof(float));
     state.constants.push_back(memory);
     return {Place::constant, state.constants.size() - 1, desc};

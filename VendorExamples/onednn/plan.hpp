@@ -53,6 +53,8 @@ class Builder {
     const bool packs;
 
     Place reserve(const dnnl::memory::desc &desc);
+    void estimate(dnnl::primitive::kind kind, const char *implementation, const std::vector<std::pair<int, Place>> &arguments,
+                  double operations);
 
   public:
     const Node node;
@@ -67,7 +69,7 @@ class Builder {
     Place output() const;
     /// An input with axes of size one before it.
     Place operand(size_t index, size_t rank) const;
-    /// Numbers that no input holds.
+    /// Numbers that no input holds, the first elements; the others are 0.
     Place constant(const std::vector<float> &values, const dnnl::memory::desc &desc);
 
     /// `from` in the order that a primitive wants: itself, a constant packed now, or a copy made by each execution.
@@ -83,11 +85,8 @@ class Builder {
     /// \param operations: a multiply-add is two; 0 where moving the bytes takes longer.
     template <typename Descriptor>
     void add(const Descriptor &descriptor, std::vector<std::pair<int, Place>> arguments, double operations = 0) {
-        double bytes = 0;
-        for (const auto &[key, place] : arguments) bytes += static_cast<double>(place.desc.get_size());
         const dnnl::primitive primitive(descriptor.get());
-        state.cost +=
-            expectedNanoseconds(primitive.get_kind(), descriptor.impl_info_str(), arguments[0].second.desc.data_type(), operations, bytes);
+        estimate(primitive.get_kind(), descriptor.impl_info_str(), arguments, operations);
         state.isSlow = state.isSlow || isReference(descriptor);
         const dnnl::memory::desc scratch = descriptor.scratchpad_desc();
         if (scratch.get_size() > 0) arguments.emplace_back(DNNL_ARG_SCRATCHPAD, reserve(scratch));

@@ -29,8 +29,8 @@ static void pool(Builder &builder, dnnl::algorithm algorithm, const Window &wind
         to = arranged(to.dims(), to.data_type(), channelBlocks);
     }
     const Place source = builder.ordered(data, from), target = builder.target(result, to);
-    const dnnl::pooling_v2_forward::desc description(dnnl::prop_kind::forward_inference, algorithm, source.desc, target.desc,
-                                                     window.strides, window.kernel, window.dilations, window.before, window.after);
+    const dnnl::pooling_v2_forward::desc description(dnnl::prop_kind::forward_inference, algorithm, from, to, window.strides, window.kernel,
+                                                     window.dilations, window.before, window.after);
     const dnnl::pooling_v2_forward::primitive_desc descriptor(description, Builder::attributes(), builder.engine());
     builder.add(descriptor, {{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, target}});
     builder.deliver(target, result);
@@ -59,9 +59,9 @@ void buildAveragePool(Builder &builder) {
 
 void buildGlobalAveragePool(Builder &builder) {
     const Place data = builder.input(0), result = builder.output();
-    const sb_tensor &image = *builder.node.input(0);
-    if (image.layout != isRowMajor) {
-        const Dims shape = data.desc.dims();
+    const Dims shape = data.desc.dims();
+    if (shape.size() >= 3 && shape.size() <= 5) {
+        // One window.
         Window whole;
         whole.kernel = Dims(shape.begin() + 2, shape.end());
         whole.strides = Dims(whole.kernel.size(), 1);

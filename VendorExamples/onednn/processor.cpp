@@ -2,7 +2,6 @@
 #include "processor.hpp"
 
 #include <algorithm>
-#include <string_view>
 
 static Processor look() {
     using Isa = dnnl::cpu_isa;
@@ -21,19 +20,36 @@ const Processor &processor() {
     return found;
 }
 
-double expectedNanoseconds(dnnl::primitive::kind kind, const char *implementation, dnnl::memory::data_type type, double operations,
-                           double bytes) {
-    const std::string_view name = implementation;
-    const auto has = [&](const char *part) { return name.find(part) != std::string_view::npos; };
-    // Figures of one core at 2.7 GHz: what was measured of kernels whose operands lie in its caches.
-    double operationsPerNanosecond = processor().hasAVX512 ? 160 : processor().hasAVX2 ? 80 : 20, bytesPerNanosecond = 25;
-    if (type == dnnl::memory::data_type::bf16) operationsPerNanosecond = has("amx") ? 1000 : 80;
-    // Element by element, without any vectors.
-    const bool isReorder = kind == dnnl::primitive::kind::reorder, isCopy = isReorder || kind == dnnl::primitive::kind::concat;
-    if ((has("ref") && !isCopy) || (has("simple") && isReorder)) {
-        operationsPerNanosecond = 0.06;
-        bytesPerNanosecond = 0.1;
+// Figures of one core at 2.7 GHz with AVX-512, by `make costs`. Others are another as much slower or faster: what matters is how they compare.
+
+static double nanosecondsPerElement(const Work &work) {
+    using Kind = dnnl::primitive::kind;
+    const auto has = [&](std::string_view part) { return work.implementation.find(part) != std::string_view::npos; };
+    switch (work.kind) {
+    case Kind::reorder:
+        if (work.type == dnnl::memory::data_type::f16) return 70;
+        if (work.readsRowMajor && work.writesRowMajor) return 0;
+        // To rows from where channels lie next to each other is the worst of all.
+        return has("blk") ? 0.2 : work.writesRowMajor ? 0.7 : 0.35;
+    case Kind::concat:
+        return work.readsChannelsLast ? 0.25 : 0;
+    case Kind::batch_normalization:
+        return has("ncsp") ? 1.5 : 0.35;
+    case Kind::lrn:
+        return has("ref") ? 40 : work.readsChannelsLast ? 2.6 : 1;
+    default:
+        // Element by element, without any vectors.
+        return has("ref") ? 40 : 0;
     }
-    const double call = 500;
-    return call + std::max(operations / operationsPerNanosecond, bytes / bytesPerNanosecond);
+}
+
+double expectedNanoseconds(const Work &work) {
+    const bool isReference = work.implementation.substr(0, 3) == "ref",
+               hasTiles = work.implementation.find("amx") != std::string_view::npos;
+    double operationsPerNanosecond = processor().hasAVX512 ? 160 : processor().hasAVX2 ? 80 : 20;
+    if (work.type == dnnl::memory::data_type::bf16) operationsPerNanosecond = hasTiles ? 700 : 80;
+    if (isReference) operationsPerNanosecond = 0.06;
+    const double call = 500, bytesPerNanosecond = 25;
+    return call + std::max({work.operations / operationsPerNanosecond, work.bytes / bytesPerNanosecond,
+                            work.elements * nanosecondsPerElement(work)});
 }

@@ -4,6 +4,8 @@
 #ifndef ONEDNN_PLUGIN_PROCESSOR_HPP
 #define ONEDNN_PLUGIN_PROCESSOR_HPP
 
+#include <string_view>
+
 #include <dnnl.hpp>
 
 struct Processor {
@@ -16,11 +18,24 @@ struct Processor {
 
 const Processor &processor();
 
-/// Expected nanoseconds of a primitive on one thread.
-/// \param implementation: oneDNN's name of it.
-/// \param operations: a multiply-add is two; 0 where the bytes alone count.
-/// \param bytes: read and written.
-double expectedNanoseconds(dnnl::primitive::kind kind, const char *implementation, dnnl::memory::data_type type, double operations,
-                           double bytes);
+/// What a primitive does.
+struct Work {
+    dnnl::primitive::kind kind;
+    /// oneDNN's name of the implementation.
+    std::string_view implementation;
+    dnnl::memory::data_type type;
+    /// A multiply-add is two; 0 where moving the bytes takes longer.
+    double operations;
+    /// Read and written.
+    double bytes;
+    /// Of the result.
+    double elements;
+    bool readsRowMajor;
+    bool readsChannelsLast;
+    bool writesRowMajor;
+};
+
+/// Expected nanoseconds on one thread.
+double expectedNanoseconds(const Work &work);
 
 #endif

@@ -20,6 +20,9 @@ static void multiply(Builder &builder, const Place &left, const Place &right, co
         } catch (const dnnl::error &) {
         }
     }
+    // What follows a product in the operator itself is not rounded before.
+    if (!isJoined && chain.isPreceded() && result.desc.data_type() != dnnl::memory::data_type::f32)
+        throw Refusal(SB_REASON_SHAPE, "oneDNN does not add a third input of this shape to the product without rounding that first");
     std::vector<std::pair<int, Place>> arguments = {
         {DNNL_ARG_SRC, left}, {DNNL_ARG_WEIGHTS, builder.ordered(right, chosen.weights_desc())}, {DNNL_ARG_DST, result}};
     if (bias) arguments.emplace_back(DNNL_ARG_BIAS, *bias);
