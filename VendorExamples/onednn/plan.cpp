@@ -50,25 +50,23 @@ Place Builder::reserve(const dnnl::memory::desc &desc) {
 
 void Builder::estimate(dnnl::primitive::kind kind, const char *implementation, const std::vector<std::pair<int, Place>> &arguments,
                        double operations) {
-    double bytes = 0, elements = 0;
-    bool readsRowMajor = false, readsChannelsLast = false, writesRowMajor = false;
+    Work work{kind, implementation, arguments[0].second.desc.data_type(), operations, 0, 0, false, false, false};
     for (const auto &[key, place] : arguments) {
         const Dims shape = place.desc.dims();
+        const auto type = place.desc.data_type();
         double count = 1;
         for (const int64_t each : shape) count *= static_cast<double>(each);
-        bytes += count * static_cast<double>(dnnl::memory::data_type_size(place.desc.data_type()));
-        const auto lies = [&](const dnnl::memory::desc &desc) { return place.desc == desc; };
-        const bool isRowMajor = lies(rowMajor(shape, place.desc.data_type()));
+        work.bytes += count * static_cast<double>(dnnl::memory::data_type_size(type));
+        const bool isRows = place.desc == rowMajor(shape, type);
         if (key == DNNL_ARG_SRC || key == DNNL_ARG_MULTIPLE_SRC) {
-            readsRowMajor = isRowMajor;
-            readsChannelsLast = shape.size() == 4 && !isRowMajor && lies(arranged(shape, place.desc.data_type(), channelsLast));
+            work.readsRowMajor = isRows;
+            work.readsChannelsLast = !isRows && shape.size() == 4 && place.desc == arranged(shape, type, channelsLast);
+        } else if (key == DNNL_ARG_DST) {
+            work.elements = count;
+            work.writesRowMajor = isRows;
         }
-        if (key != DNNL_ARG_DST) continue;
-        elements = count;
-        writesRowMajor = isRowMajor;
     }
-    state.cost += expectedNanoseconds(
-        {kind, implementation, arguments[0].second.desc.data_type(), operations, bytes, elements, readsChannelsLast, writesRowMajor});
+    state.cost += expectedNanoseconds(work);
 }
 
 dnnl::primitive_attr Builder::attributes() {
