@@ -84,6 +84,8 @@ constexpr Offer offers[] = {
 /// What this processor can be asked for: what would always be refused is not offered.
 uint64_t available(const Offer &offer) {
     if (offer.build == buildMatMulInteger && !processor().addsFourProducts) return 0;
+    // Off by more than the suite grants there.
+    if (offer.build == buildSoftmax && !processor().hasAVX2) return 0;
     // Conversions do not take instructions of their own.
     return processor().hasBFloat16 || offer.build == buildCast ? offer.types : offer.types & ~SB_TYPE_BIT(SB_TYPE_BFLOAT16);
 }

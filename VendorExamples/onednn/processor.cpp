@@ -49,7 +49,7 @@ double expectedNanoseconds(const Work &work) {
     double operationsPerNanosecond = processor().hasAVX512 ? 160 : processor().hasAVX2 ? 80 : 20;
     if (work.type == dnnl::memory::data_type::bf16) operationsPerNanosecond = hasTiles ? 700 : 80;
     if (isReference) operationsPerNanosecond = 0.06;
-    const double call = 500, bytesPerNanosecond = 25;
+    const double call = 2000, bytesPerNanosecond = 25;
     return call + std::max({work.operations / operationsPerNanosecond, work.bytes / bytesPerNanosecond,
                             work.elements * nanosecondsPerElement(work)});
 }
