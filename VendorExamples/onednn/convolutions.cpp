@@ -65,18 +65,32 @@ struct Convolution {
         return {description, attributes, builder.engine()};
     }
 
-    /// With tensors in a layout left there, if oneDNN has vectors for that; those that are row-major lie as it likes.
+    /// The best that there is: with tensors in a layout left there and row-major ones as oneDNN likes, or all as it does well though it would not choose that.
     Descriptor plain() const {
         const auto left = [](const Place &place, const sb_tensor &tensor) {
             return tensor.layout == isRowMajor ? anyOrder(place.desc) : place.desc;
         };
-        try {
-            const Descriptor given =
-                descriptor(left(data, *builder.node.input(0)), left(result, builder.node.output()), Builder::attributes());
-            if (!isReference(given)) return given;
-        } catch (const dnnl::error &) {
-        }
-        return descriptor(anyOrder(data.desc), anyOrder(result.desc), Builder::attributes());
+        std::optional<Descriptor> best;
+        const auto consider = [&](const dnnl::memory::desc &from, const dnnl::memory::desc &to) {
+            if (best && !isPoor(*best)) return;
+            try {
+                const Descriptor found = descriptor(from, to, Builder::attributes());
+                if (!best || (isReference(*best) && !isReference(found)) || !isPoor(found)) best = found;
+            } catch (const dnnl::error &) {
+            }
+        };
+        consider(left(data, *builder.node.input(0)), left(result, builder.node.output()));
+        if (window.kernel.size() == 2)
+            consider(arranged(data.desc.dims(), data.desc.data_type(), channelsLast),
+                     arranged(result.desc.dims(), result.desc.data_type(), channelsLast));
+        consider(anyOrder(data.desc), anyOrder(result.desc));
+        if (!best) throw Refusal(SB_REASON_OTHER, "oneDNN has no implementation of it on this processor");
+        return *best;
+    }
+
+    /// Rather by a product of large matrices than made for convolutions, or not even that.
+    static bool isPoor(const Descriptor &descriptor) {
+        return isReference(descriptor) || std::string_view(descriptor.impl_info_str()).find("gemm:") != std::string_view::npos;
     }
 
     /// The operations of the products.

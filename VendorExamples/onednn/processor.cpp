@@ -44,10 +44,12 @@ static double nanosecondsPerElement(const Work &work) {
 }
 
 double expectedNanoseconds(const Work &work) {
-    const bool isReference = work.implementation.substr(0, 3) == "ref",
-               hasTiles = work.implementation.find("amx") != std::string_view::npos;
+    const auto has = [&](std::string_view part) { return work.implementation.find(part) != std::string_view::npos; };
+    const bool isReference = work.implementation.substr(0, 3) == "ref";
     double operationsPerNanosecond = processor().hasAVX512 ? 160 : processor().hasAVX2 ? 80 : 20;
-    if (work.type == dnnl::memory::data_type::bf16) operationsPerNanosecond = hasTiles ? 700 : 80;
+    if (work.type == dnnl::memory::data_type::bf16) operationsPerNanosecond = has("amx") ? 700 : 80;
+    // Convolutions as products of matrices that are laid out before.
+    if (work.kind == dnnl::primitive::kind::convolution && has("gemm:")) operationsPerNanosecond /= 8;
     if (isReference) operationsPerNanosecond = 0.06;
     const double call = 2000, bytesPerNanosecond = 25;
     return call + std::max({work.operations / operationsPerNanosecond, work.bytes / bytesPerNanosecond,
