@@ -129,6 +129,22 @@ struct SimplifyTests {
         ),
     ]
 
+    /// Where a device has a kernel for it: then what a product ends with can be joined to it.
+    @Test func aSumOfTwoIsAnAdd() throws {
+        let target = PassTarget(offers: { _, name, version, type in name == "Add" && version == 14 && type == .float32 })
+        func left(_ type: DataType, _ count: Int, _ target: PassTarget) throws -> [String] {
+            var draft = Draft()
+            let terms = (0..<count).map { _ in draft.input([2, 3], type) }
+            let sum = count == 2 ? draft.add("Sum", terms[0], terms[1]) : draft.add("Sum", terms[0], terms[1], terms[2])
+            draft.output(draft.add("Relu", sum))
+            return try draft.optimized(target: target).graph.operators
+        }
+        #expect(try left(.float32, 2, target) == ["Add", "Relu"])
+        #expect(try left(.float32, 3, target) == ["Sum", "Relu"])
+        #expect(try left(.float16, 2, target) == ["Sum", "Relu"])
+        #expect(try left(.float32, 2, PassTarget()) == ["Sum", "Relu"])
+    }
+
     @Test(arguments: cases.indices) func isSimplified(_ index: Int) throws {
         let (name, build, left) = Self.cases[index]
         var draft = Draft()

@@ -223,7 +223,8 @@ SB_EXPORT int32_t southbridge_plugin(const sb_host *host, const sb_plugin **plug
  * [SB-HW-006] In a blocked layout a tensor takes the bytes of its elements with both of these dimensions rounded up to full blocks; one of rank 0 or 1 counts as a
  *             matrix of one row.
  * [SB-HW-007] A layout with `blocks` cuts every dimension of a tensor, dimension i into blocks of blocks[i], and holds tensors of rank `block_rank` alone. SB-HW-005 and
- *             006 hold for all dimensions instead of the last two.
+ *             006 hold for all dimensions instead of the last two. Where all blocks are 1 it is the order that is another (channels last).
+ * [SB-HW-008] What fills up the last blocks is the plugin's own, as their order is: the host never writes a tensor in a layout, and moves it as bytes alone.
  */
 #define SB_FAMILY_OTHER 0u
 #define SB_FAMILY_CPU   1u

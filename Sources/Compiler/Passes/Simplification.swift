@@ -106,6 +106,14 @@ extension Pass {
                 graph.substitute(id, by: "Cast", [source], node.attributes)
             }
         },
+        // A step that products can end with, which a Sum is not.
+        "Sum": { id, node, graph in
+            guard node.inputs.count == 2, let type = graph.type(node.outputs[0])?.dataType,
+                let version = graph.catalog["", "Add"]?.version(atOpset: node.opset), version >= 7,
+                graph.target.offers("", "Add", version, type)
+            else { return }
+            graph.substitute(id, by: "Add", node.inputs)
+        },
         "Neg": { id, node, graph in cancel("Neg", node, &graph) },
         "Not": { id, node, graph in cancel("Not", node, &graph) },
         "Relu": { id, node, graph in repeats("Relu", node, &graph) },
