@@ -64,7 +64,9 @@ package struct PlanReport: Codable, Sendable {
             self.init(domain: wish.domain, operator: wish.operatorName, dataType: wish.dataType.name)
         }
 
-        init(domain: String, operator: String, dataType: String) { (self.domain, self.operator, self.dataType) = (domain, `operator`, dataType) }
+        init(domain: String, operator: String, dataType: String) {
+            (self.domain, self.operator, self.dataType) = (domain, `operator`, dataType)
+        }
 
         package var text: String { "\(domain.isEmpty ? "" : "\(domain)::")\(self.operator) \(dataType)" }
     }

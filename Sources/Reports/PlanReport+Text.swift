@@ -26,7 +26,8 @@ extension PlanReport {
         lines += profiles.map { profile in
             if profile.reached { return "profile \(profile.name): all that it demands is offered; conform says whether it is right" }
             let lacks = [
-                profile.kernels.isEmpty ? nil : "\(counted(profile.kernels.count, "kernel")) (\(shortened(profile.kernels.map(\.text), 3)))",
+                profile.kernels.isEmpty
+                    ? nil : "\(counted(profile.kernels.count, "kernel")) (\(shortened(profile.kernels.map(\.text), 3)))",
                 profile.networks.isEmpty ? nil : "\(counted(profile.networks.count, "network")) (\(shortened(profile.networks, 3)))",
             ]
             return "profile \(profile.name): lacks \(lacks.compactMap { $0 }.joined(separator: " and "))"

@@ -100,10 +100,13 @@ package final class GraphDescriptor: @unchecked Sendable {
     ) -> Int32 {
         guard let graph, let bytes else { return SB_ERROR_INVALID_ARGUMENT }
         let record = UnsafeRawPointer(graph).assumingMemoryBound(to: Record.self)
-        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef { $0.serialize(location, bytes, detail) }
+        return Unmanaged<GraphDescriptor>.fromOpaque(record.pointee.owner)._withUnsafeGuaranteedRef {
+            $0.serialize(location, bytes, detail)
+        }
     }
 
-    private func serialize(_ location: String?, _ bytes: UnsafeMutablePointer<sb_string>, _ detail: UnsafeMutablePointer<sb_error>?) -> Int32
+    private func serialize(_ location: String?, _ bytes: UnsafeMutablePointer<sb_string>, _ detail: UnsafeMutablePointer<sb_error>?)
+        -> Int32
     {
         do {
             let made = try onnx[location] ?? memory.bytes(makeONNX(location))

@@ -119,7 +119,8 @@ extension PluginReader {
         return Layout(
             name: try text(record.name, "\(subject): its name"), value: Int(record.value), blockRows: Int(record.block_rows),
             blockColumns: Int(record.block_columns),
-            blocks: record.blocks == nil ? nil : try array(record.blocks, count: record.block_rank, atMost: 64, "\(subject): blocks").map(Int.init))
+            blocks: record.blocks == nil
+                ? nil : try array(record.blocks, count: record.block_rank, atMost: 64, "\(subject): blocks").map(Int.init))
     }
 
     private func figure(_ value: UInt64, _ subject: @autoclosure () -> String) throws(PluginError) -> Int {

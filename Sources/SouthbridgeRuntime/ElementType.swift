@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 import Tensors
 
 /// What a tensor's elements are: `float32`, `int64`, `bfloat16` ...

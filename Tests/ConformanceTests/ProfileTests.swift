@@ -10,7 +10,8 @@ import Testing
     /// A demand that is no case of the suite would never be tested.
     @Test(arguments: Profile.classes) func everyDemandIsACase(_ name: String) throws {
         let profile = try #require(try Profile(named: name, Installation(repository: repository, products: products)))
-        #expect(profile.name == name && profile.title == "\(name)/\(profile.version)" && !profile.operators.isEmpty && profile.level == .models)
+        #expect(
+            profile.name == name && profile.title == "\(name)/\(profile.version)" && !profile.operators.isEmpty && profile.level == .models)
         let offers = Set(Offer.all(GeneratedCase.all()).map(\.id))
         for (type, operators) in profile.operators {
             #expect(Set(operators).count == operators.count)

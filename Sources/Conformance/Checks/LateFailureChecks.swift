@@ -39,7 +39,8 @@ let lateFailureChecks: [Check] = [
             }
             try expect(
                 later.status == SB_OK, .errorCode,
-                "the launch after the one that failed late was refused with \(statusName(later.status)), but the next synchronization tells failures")
+                "the launch after the one that failed late was refused with \(statusName(later.status)), but the next synchronization tells failures"
+            )
             try expectEqual(try trial.device.read(other), marks, "a buffer that work after the failure would have written")
 
             try trial.device.write(trial.bytes([7, 0, -8, 3] as [Int64]), to: indices)

@@ -63,7 +63,8 @@ package struct ConformanceRun {
         target.expected.restrict(to: negotiation?.devices?.first)
         // A plugin that plays no such role is not asked; see `LevelResult.Outcome.notApplicable`.
         let cases = list.cases.filter { testCase in
-            negotiation?.groups.map { testCase.applies(to: $0, isChosen: settings.suite != nil || profile?.demands(testCase) == true) } ?? true
+            negotiation?.groups.map { testCase.applies(to: $0, isChosen: settings.suite != nil || profile?.demands(testCase) == true) }
+                ?? true
         }
         if cases.isEmpty { throw .usage("the plugin has no group that the chosen cases are about") }
         if let name = configuration.optionsName, let identity = negotiation?.identity,
@@ -179,7 +180,8 @@ package struct ConformanceRun {
                 run: .init(
                     seed: settings.seed, started: started.formatted(.iso8601), command: configuration.command, shard: settings.shard,
                     expectedFailures: settings.expectedFailures),
-                requestedLevel: settings.level, profile: profile?.title ?? settings.profile, options: options, planned: .init(ids: cases.map(\.id)))
+                requestedLevel: settings.level, profile: profile?.title ?? settings.profile, options: options,
+                planned: .init(ids: cases.map(\.id)))
         } catch {
             throw .internal("the run's header cannot be written: \(error)")
         }

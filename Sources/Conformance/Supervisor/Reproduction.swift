@@ -40,7 +40,8 @@ package struct Reproduction {
         let target = RunTarget(
             plugin: plugin, options: settings.options, libraries: settings.libraries,
             command: settings.worker.map { .shell($0) } ?? .own(executable), seconds: settings.timeout * settings.timeScale,
-            seed: settings.seed, profile: try Profile(named: settings.profile, installation), expected: .none, trust: GroupTrust([], seed: settings.seed))
+            seed: settings.seed, profile: try Profile(named: settings.profile, installation), expected: .none,
+            trust: GroupTrust([], seed: settings.seed))
         let logs = FileManager.default.temporaryDirectory.appending(path: "southbridge-reproduce-\(getpid()).log")
         defer { try? FileManager.default.removeItem(at: logs) }
         let runner = CaseRunner(target: target, logPath: logs.path)

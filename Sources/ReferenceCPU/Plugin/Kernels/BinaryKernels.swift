@@ -34,7 +34,8 @@ let binaryKernels: [TunedKernel] =
             try require(direction == "LEFT" || direction == "RIGHT", .attribute, "direction '\(direction)'")
             return try binary(direction == "LEFT" ? CPU_BINARY_SHIFT_LEFT : CPU_BINARY_SHIFT_RIGHT, node, device)
         },
-        TunedKernel("Where", since: 9, types: TypeSet(DataType.allCases.filter { [1, 2, 4, 8].contains(width(of: $0)) })) { node, device throws(Refusal) in
+        TunedKernel("Where", since: 9, types: TypeSet(DataType.allCases.filter { [1, 2, 4, 8].contains(width(of: $0)) })) {
+            node, device throws(Refusal) in
             let (condition, a, b, y) = (
                 try node.present(input: 0), try node.present(input: 1), try node.present(input: 2), try node.present(output: 0)
             )
