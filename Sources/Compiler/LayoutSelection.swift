@@ -58,9 +58,20 @@ package struct LayoutSelection {
             let isFree = zip(placement.graph[placed.node].inputs, wish?.inputs ?? []).allSatisfy { input, layout in
                 layout == 0 || input.map { placement.values[$0] == nil } ?? true
             }
-            if isFree { wishes[index] = wish }
+            if isFree, let wish, isPossible(wish, placed, placement) { wishes[index] = wish }
         }
         return wishes
+    }
+
+    /// Whether every layout is one of the library's, and holds its tensor.
+    private func isPossible(_ wish: LayoutWish, _ placed: PlacedNode, _ placement: Placement) -> Bool {
+        let layouts = placed.library.layouts(on: devices[placed.device])
+        let node = placement.graph[placed.node]
+        return zip(node.inputs + node.outputs, wish.inputs + wish.outputs).allSatisfy { value, wished in
+            guard wished != 0, let value else { return wished == 0 }
+            guard let layout = layouts.first(where: { $0.value == wished }), let type = placement.types[value.index] else { return false }
+            return layout.holds(type.shape)
+        }
     }
 
     /// - Parameter steps: of the kernels with wishes, in order: the problem's kernels.

@@ -47,8 +47,8 @@ extension Planner {
             guard let type = DataType.allCases.first(where: { $0.name == wanted.type }),
                 let version = OperatorCatalog.standard["", wanted.name]?.since.last
             else { return true }
-            return device.plugin.library?.candidates(domain: "", operatorName: wanted.name, version: version, dataType: type).isEmpty
-                ?? true
+            let kernels = device.plugin.library?.candidates(domain: "", operatorName: wanted.name, version: version, dataType: type) ?? []
+            return kernels.allSatisfy { $0.flags.contains(.generic) }
         }.map { PlanReport.Kernel(domain: "", operator: $0.name, dataType: $0.type) }
         let native = Set(models.filter(\.isNative).map(\.name))
         let missing = networks.filter { !native.contains($0) }

@@ -46,8 +46,9 @@ import Testing
             let report = try Report(decoding: Data(contentsOf: URL(filePath: "\(run)/report.json")))
             #expect(
                 report.cases.contains {
-                    // What comes too late only sometimes, on a busy machine, is noticed, too.
-                    [fault.status, .flaky].contains($0.status) && (fault.failure == nil || $0.failure == fault.failure)
+                    // An event is too late only if the device is: on a busy machine now and then.
+                    ($0.status == fault.status || fault.option.hasPrefix("late-event") && $0.status == .flaky)
+                        && (fault.failure == nil || $0.failure == fault.failure)
                         && $0.message?.contains(fault.text) == true
                 })
             #expect(report.summary[.infrastructure] == 0 && report.summary[.notRun] == 0)

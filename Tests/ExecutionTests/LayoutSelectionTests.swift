@@ -58,13 +58,12 @@ import Testing
 
     // MARK: A library's own layouts
 
-    /// Four kernels of a library stay in its layout, whatever the CPU plugin's kernel behind them reads (SB-OPS-013).
-    @Test func aLibraryKeepsToItsLayout() throws {
+    private func images(_ shape: [Int], flags: [String] = [], optimizing: Bool) throws -> (values: [Float], kernels: [String]) {
         let cpu = try Plugin.load(PluginReference(path: products.appending(path: "libsouthbridge_cpu.so").path)).openDevice(0)
-        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/library_layouts.c").path))
+        let plugin = try Plugin.load(PluginReference(path: buildPlugin("Tests/Plugins/library_layouts.c", flags: flags).path))
         defer { withExtendedLifetime(plugin) {} }
         var graph = Graph(name: "images")
-        let x = graph.addValue("x", type: TensorType(.float32, known: [2, 6, 5, 3]))
+        let x = graph.addValue("x", type: TensorType(.float32, known: shape))
         graph.inputs = [x]
         var last = x
         for (index, name) in ["Neg", "Relu", "Neg", "Neg", "Tanh"].enumerated() {
@@ -73,20 +72,31 @@ import Testing
             last = next
         }
         graph.outputs = [last]
-        let input = try HostTensor(.float32, [2, 6, 5, 3], (0..<180).map { Float($0 % 7) - 3 })
-        func run(optimizing: Bool) throws -> (values: [Float], kernels: [String]) {
-            var rules = PlacementRules()
-            rules.optimizing = optimizing
-            rules.preferred = ["blocked"]
-            rules.disabledPasses = ["algebra", "fuse-elementwise"]
-            let session = Session(graph, devices: [cpu], libraries: [try #require(plugin.library)], rules: rules)
-            return (try session.run(["x": input])[0].tensor.elements(as: Float.self), session.summary?.nodes.map(\.kernel) ?? [])
-        }
-        let (plain, packed) = (try run(optimizing: false), try run(optimizing: true))
+        var rules = PlacementRules()
+        rules.optimizing = optimizing
+        rules.preferred = ["blocked"]
+        rules.disabledPasses = ["algebra", "fuse-elementwise"]
+        let session = Session(graph, devices: [cpu], libraries: [try #require(plugin.library)], rules: rules)
+        let input = try HostTensor(.float32, shape, (0..<shape.reduce(1, *)).map { Float($0 % 7) - 3 })
+        return (try session.run(["x": input])[0].tensor.elements(as: Float.self), session.summary?.nodes.map(\.kernel) ?? [])
+    }
+
+    /// Four kernels of a library stay in its layout, whatever the CPU plugin's kernel behind them reads (SB-OPS-013).
+    @Test func aLibraryKeepsToItsLayout() throws {
+        let (plain, packed) = (try images([2, 6, 5, 3], optimizing: false), try images([2, 6, 5, 3], optimizing: true))
         #expect(packed.values == plain.values)
         #expect(plain.kernels.filter { $0 == "blocked/convert_layout" }.isEmpty)
         #expect(packed.kernels.filter { $0 == "blocked/convert_layout" }.count == 2)
         #expect(packed.kernels.filter { $0.hasPrefix("blocked/") }.count == 6)
+    }
+
+    /// A layout that is not listed, and one that holds tensors of another rank: nobody knows what they take.
+    @Test(arguments: [("-DWISHES=7", [2, 6, 5, 3]), ("-DWISHES=1", [4, 9])]) func wishesThatCannotBeAreNotGranted(
+        flag: String, shape: [Int]
+    ) throws {
+        let run = try images(shape, flags: [flag], optimizing: true)
+        #expect(run.values == (try images(shape, optimizing: false)).values)
+        #expect(!run.kernels.contains("blocked/convert_layout") && run.kernels.filter { $0.hasPrefix("blocked/") }.count == 4)
     }
 
     // MARK: On the simulated NPU

@@ -200,6 +200,11 @@ struct LayoutTrial {
             try run(plain, inputs, [expected])
 
             let wished = try zip(question.inputs, wish.inputs).map { Form(type, $0, try layout($1)) }
+            for form in wished + [Form(type, question.output, try layout(wish.outputs[0]))] {
+                try expect(
+                    form.layout?.holds(form.shape) ?? true, .declaration,
+                    "\(subject) would rather have \(form.shape) in the layout '\(form.layout?.name ?? "")', which holds other ranks alone")
+            }
             let packed = try zip(inputs, wished).map { $1.layout == nil ? $0 : try convert($0, to: $1) }
             let result = try tensor(Form(type, question.output, try layout(wish.outputs[0])))
             let descriptor = try describe(

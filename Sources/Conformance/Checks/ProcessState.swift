@@ -49,8 +49,7 @@ struct ProcessUse {
     }
 }
 
-/// Runs `body` over and over and throws if memory grows with it: more than `heap` bytes of the C library's, or 8 MiB of the process. Where it is slow, fewer
-/// rounds are made, down to a tenth, and less may grow, down to a quarter.
+/// Runs `body` over and over and throws if memory grows with it: more than `heap` bytes of the C library's, or 8 MiB of the process.
 ///
 /// - Parameters:
 ///   - warmUp: runs before the first look, in which caches fill.
@@ -58,22 +57,10 @@ struct ProcessUse {
 func expectNoGrowth(
     _ action: String, repeating count: Int, warmUp: Int, heap: Int = 128 << 10, _ body: (Int) throws -> Void
 ) throws {
-    func rounds(_ count: Int, seconds: Double) throws -> Int {
-        let clock = ContinuousClock()
-        let end = clock.now + .seconds(seconds)
-        var done = 0
-        while done < count, done < max(count / 10, 3) || clock.now < end {
-            try body(done)
-            done += 1
-        }
-        return done
-    }
-    _ = try rounds(warmUp, seconds: 3)
+    for index in 0..<warmUp { try body(index) }
     let before = ProcessUse.now()
-    let most = count
-    let count = try rounds(count, seconds: 8)
+    for index in 0..<count { try body(index) }
     let after = ProcessUse.now()
-    let heap = max(heap * count / most, heap / 4)
     try expect(
         after.heap - before.heap < heap, .leak,
         "\(action), \(count) times: \(after.heap - before.heap) bytes of the heap did not come back (\((after.heap - before.heap) / count) each time)"

@@ -27,7 +27,7 @@ extension CaseRunner {
     private func judge(_ graph: Graph, _ inputs: [HostTensor], _ decision: inout Decision) throws {
         let (reply, outputs) = try launch(graph, inputs, compiling: true)
         guard let finding = try finding(on: graph, inputs, reply, outputs, &decision) else { return }
-        decision.result.placement = reply.placement
+        note(reply, in: &decision.result)
         decision.result.apply(finding)
         guard finding.failure != nil else { return }
         try keep(graph, inputs, outputs, &decision)
@@ -82,7 +82,7 @@ extension CaseRunner {
             decision.result.message = "the plugin's compiler claims none of the nodes: \(graph.summary)"
             return
         }
-        decision.result.placement = reply.placement
+        note(reply, in: &decision.result)
         let (other, chained) = try launch(graph, inputs, compiling: false)
         guard other.type == .ran else { return refuse(other, &decision.result) }
         let kernelFacts = facts(by: other.ranBy ?? ranBy, other)
@@ -106,14 +106,25 @@ extension CaseRunner {
         }
     }
 
-    /// What holds for each node of a run; where the worker does not tell, what its kernel (`LIBRARY/KERNEL`) or the compiler declares.
+    /// What holds for each node of a run; where the worker does not tell, what its kernel or the compiler declares.
     private func facts(by names: [String], _ reply: WorkerReply) -> [NumericFacts] {
         if let facts = reply.ranFacts, facts.count == names.count { return facts }
-        return names.map { name in
-            if isProgram(name) { return programNumerics }
-            let kernel = name.split(separator: "/", maxSplits: 1).last ?? ""
-            return kernels.first { $0.name == kernel }?.numerics ?? .strict
-        }
+        return names.map(declaredFacts)
+    }
+
+    /// Of a kernel (`LIBRARY/KERNEL`) by itself, or of the compiler's table.
+    private func declaredFacts(by name: String) -> NumericFacts {
+        if isProgram(name) { return programNumerics }
+        let kernel = name.split(separator: "/", maxSplits: 1).last ?? ""
+        return kernels.first { $0.name == kernel }?.numerics ?? .strict
+    }
+
+    /// Where a case ran, and by which facts beside the declared ones it is judged.
+    func note(_ reply: WorkerReply, in result: inout CaseResult) {
+        result.placement = reply.placement
+        guard let names = reply.ranBy, let facts = reply.ranFacts, names.count == facts.count else { return }
+        let told = Set(zip(names, facts).filter { $1 != declaredFacts(by: $0) }.flatMap(\.1.declared))
+        result.declared = told.isEmpty ? nil : told.sorted()
     }
 
     private func launch(_ graph: Graph, _ inputs: [HostTensor], compiling: Bool) throws -> (WorkerReply, [HostTensor]) {

@@ -17,7 +17,7 @@ extension WorkerReply {
 
 extension NumericFacts {
     /// The names of the facts that differ from the strict defaults.
-    fileprivate var declared: [String] {
+    var declared: [String] {
         var declared: [String] = []
         if let accumulator { declared.append("accumulator \(accumulator.name)") }
         if let inputBits { declared.append("inputBits \(inputBits)") }
@@ -27,5 +27,24 @@ extension NumericFacts {
         if usesTransforms { declared.append("usesTransforms") }
         if ignoresNaN { declared.append("ignoresNaN") }
         return declared
+    }
+}
+
+extension Report.Plugin {
+    /// With what answers and programs have declared in the cases.
+    func declaring(byCase cases: [CaseResult]) -> Report.Plugin {
+        var names: [String: Set<String>] = [:]
+        for result in cases {
+            for fact in result.declared ?? [] { names[fact, default: []].insert(result.operator ?? "programs") }
+        }
+        var plugin = self
+        for (fact, operators) in names {
+            var all = operators
+            if case .array(let known)? = plugin.declaredFacts[fact] {
+                for case .string(let name) in known { all.insert(name) }
+            }
+            plugin.declaredFacts[fact] = .array(all.sorted().map { .string($0) })
+        }
+        return plugin
     }
 }

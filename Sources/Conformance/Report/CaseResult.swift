@@ -22,6 +22,8 @@ package struct CaseResult: Codable, Sendable {
     @Nullable package var reproducer: String?
     /// How many nodes each device (`npu:0`) really ran, folded ones under `host`. Nil where nothing ran.
     @Nullable package var placement: [String: Int]?
+    /// Facts by which it was judged that an answer or a program declared, beside what the kernel or the compiler's table does; nil: none.
+    package var declared: [String]?
     /// The sentences of the specification that the case tests, such as `SB-MEM-012`.
     package var specification: [String]
 

@@ -90,7 +90,7 @@ extension CaseRunner {
         decision.result.dataType = type.name
         let (reply, actual) = try launch(call, constants: [])
         guard reply.type == .ran else { return refuse(reply, &decision.result) }
-        decision.result.placement = reply.placement
+        note(reply, in: &decision.result)
         let finding = try finding(on: call, reply, actual, golden: results)
         decision.result.apply(finding)
         guard finding.failure != nil else { return }
@@ -115,7 +115,7 @@ extension CaseRunner {
         }
         let (reply, results) = try launch(call, constants: [])
         guard reply.type == .ran else { return refuse(reply, &decision.result) }
-        decision.result.placement = reply.placement
+        note(reply, in: &decision.result)
         let (otherReply, otherResults) = try launch(related.other, constants: [])
         guard otherReply.type == .ran else { return refuse(otherReply, &decision.result) }
         let facts = facts(of: otherReply)
@@ -144,7 +144,7 @@ extension CaseRunner {
             // The catalogue made the call: that it refuses it is the suite's fault.
             if reply.code == .notCovered { decision.result.status = .infrastructure }
         case .judged(let finding, let reply, let outputs):
-            decision.result.placement = reply.placement
+            note(reply, in: &decision.result)
             decision.result.apply(finding)
             if finding.failure != nil {
                 try keepReproducer(of: call, group, constants, outputs, &decision)
@@ -163,7 +163,7 @@ extension CaseRunner {
         let call = try probe.call()
         let (reply, outputs) = try launch(call, constants: [])
         guard reply.type == .ran, let actual = outputs.first ?? nil else { return refuse(reply, &decision.result) }
-        decision.result.placement = reply.placement
+        note(reply, in: &decision.result)
         if let contradiction = probe.contradiction(actual.decodedDoubles(), facts(of: reply), call) {
             decision.result.status = .failed
             decision.result.failure = .declaration
@@ -177,18 +177,31 @@ extension CaseRunner {
         decision.result.operator = group.operatorName
         decision.result.dataType = group.type.name
         _ = try negotiate()
-        let kernel = kernels(for: group, version: offer.version).first
+        let offered = kernels(for: group, version: offer.version)
+        let kernel = offered.first
         guard try kernel != nil || asksCompiler else {
             decision.result.status = .unsupported
             decision.result.message = "no kernel is declared for version \(offer.version)"
             return
         }
         var refusal: String?
-        for member in offer.members {
-            let (reply, _) = try launch(try member.call(seed: target.seed), constants: [])
-            guard reply.type == .error, reply.code == .noKernel else { return }
+        for (member, isKnown) in offer.members.flatMap({ [($0, false), ($0, true)] }) {
+            // With all inputs but the first made in the run, as the suite's calls may have them, and known before it.
+            let call = try member.call(seed: target.seed)
+            let (reply, _) = try launch(call, constants: isKnown ? Set(call.inputs.indices.dropFirst()) : [])
+            if reply.type == .ran, let generic = genericKernel(of: reply) {
+                // A kernel of the chip's own may take another call.
+                decision.result.standAside(for: generic)
+                if offered.allSatisfy(\.generic) { return }
+                continue
+            }
+            guard reply.type == .error, reply.code == .noKernel else {
+                (decision.result.status, decision.result.message) = (.passed, nil)
+                return
+            }
             refusal = refusal ?? reply.message
         }
+        if decision.result.status == .unsupported { return }
         guard let kernel else {
             decision.result.status = .unsupported
             decision.result.message = refusal

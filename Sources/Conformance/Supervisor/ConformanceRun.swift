@@ -207,7 +207,7 @@ package struct ConformanceRun {
         let cases = results.sorted { ($0.level, $0.id) < ($1.level, $1.id) }
         let judgement = Judgement(cases, requested: header.requestedLevel)
         return Report(
-            suite: header.suite, plugin: header.plugin, host: header.host, devices: header.devices, run: run,
+            suite: header.suite, plugin: header.plugin.declaring(byCase: cases), host: header.host, devices: header.devices, run: run,
             verdict: Verdict(
                 level: judgement.highest, requestedLevel: header.requestedLevel, profile: header.profile,
                 conformant: isComplete && !isExcused ? judgement.isConformant : nil, grade: judgement.grade),
