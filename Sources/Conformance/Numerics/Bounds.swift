@@ -100,7 +100,8 @@ struct Bounds: Sendable {
     private func exactly(_ result: ReferenceTensor) -> Acceptance {
         var acceptance = Acceptance(exactly: result.roundedFloats)
         acceptance.signOfZeroCounts =
-            !["Max", "Min", "Clip", "Relu", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(definition.name)
+            !["Max", "Min", "Clip", "Relu", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Round", "Ceil", "Floor"].contains(
+                definition.name)
             && definition.numericClass == .movement
         return acceptance
     }
