@@ -88,10 +88,12 @@ extension Bounds {
 
     /// Composites: the error of right runs is measured, not derived. Each run moves every element of the floating-point inputs by up to two units of the declared
     /// accumulator at random, which is what rounding on the way does by the standard backward analysis (Higham, chapter 3), and rounds the result as the kernel stores it.
+    /// One factor of an inner product of n terms moves by n units: γ_n of section 3.1 there.
     /// Right is what keeps twice the worst root mean square error of eight such runs (three times for 16-bit types) and four times their worst element.
     func noiseFloor(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
         let values = result.floats
         let isResampling = ["Resize", "Upsample"].contains(definition.name)
+        let products = definition.innerProducts.flatMap { try? $0(context) }
         var worstElement = 0.0
         var worstSquare = 0.0
         for run in 0..<8 {
@@ -102,7 +104,8 @@ extension Bounds {
                     // Scales are exact: moved, they would name another size, and no run would be left to measure.
                     if position > 0 && isResampling { return value }
                     let share = 2 * random.uniform(UInt64(position) << 40 | UInt64(element)) - 1
-                    return value * (1 + 2 * unit * share)
+                    let ofSum = products.map { $0.factors.contains(position) ? Double($0.terms) * accumulator.unit : 0 } ?? 0
+                    return value * (1 + max(2 * unit, ofSum) * share)
                 }, output: index)
             guard let moved else { continue }
             let stored = ReferenceTensor(result.dataType, result.shape, .floats(moved)).roundedFloats

@@ -71,6 +71,7 @@ struct Bounds: Sendable {
             if let acceptance = try normalisation(result, format, index) { return acceptance }
             return try noiseFloor(result, format, index)
         case .quantised: return try quantisedFloats(result, format, index)
+        case .composite where isCopy(index): return exactly(result)
         case .composite:
             if let acceptance = functionOfSum(result, format) { return acceptance }
             if let acceptance = try fused(result, format) { return acceptance }
@@ -92,6 +93,15 @@ struct Bounds: Sendable {
         case "GridSample": return context.attributes.string("mode") == "nearest" ? .movement : .composite
         case "AffineGrid", "DeformConv", "TreeEnsemble", "TfIdfVectorizer": return .composite
         default: return definition.numericClass
+        }
+    }
+
+    /// An output that only moves elements, of an operator that computes the others.
+    private func isCopy(_ output: Int) -> Bool {
+        switch definition.name {
+        case "Attention": output == 1 || output == 2
+        case "CausalConvWithState": output == 1
+        default: false
         }
     }
 
