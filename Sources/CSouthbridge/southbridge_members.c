@@ -276,6 +276,8 @@ static const southbridge_member numerics_members[] = {
     OPTIONAL(flags, NUMBER, 1, "no flag"),
     RESERVED(reserved, 1),
     OPTIONAL(function_error, NUMBER, 1, "as the suite grants"),
+    OPTIONAL(value_type, NUMBER, 4, "values keep their types"),
+    RESERVED(reserved2, 4),
 };
 #undef STRUCT
 

@@ -9,6 +9,8 @@ package struct NumericFacts: Codable, Sendable, Hashable {
     package var inputBits: Int?
     /// Stores truncate, or round faithfully in some other way, instead of rounding to nearest.
     package var truncates = false
+    /// Floats whose significands have more bits may be rounded to this type wherever they are read, written or kept between the nodes of a program. Nil: values keep their types.
+    package var valueType: DataType?
     /// Subnormal numbers are read, or written, as zero.
     package var flushesDenormals = false
     /// Products are computed by transforms (Winograd, FFT): errors are those of whole tiles.

@@ -94,6 +94,12 @@ extension NumericFacts {
             }
             accumulator = type
         }
+        if record.value_type != 0 {
+            guard let type = DataType(rawValue: record.value_type), type.isFloat else {
+                throw PluginError(.invalidDescription, plugin: reader.plugin, "\(subject) declares value type \(record.value_type)")
+            }
+            valueType = type
+        }
         guard record.input_bits <= 64, record.function_error >= 0, record.function_error.isFinite else {
             throw PluginError(
                 .invalidDescription, plugin: reader.plugin,

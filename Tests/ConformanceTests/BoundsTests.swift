@@ -97,6 +97,46 @@ import Testing
         #expect(try !passes(try judge("Mul", inputs, facts: flushing), [1, 0]))
     }
 
+    private func narrowing(to type: DataType) -> NumericFacts {
+        var facts = NumericFacts.strict
+        facts.valueType = type
+        return facts
+    }
+
+    /// SB-NUM-004: kept, rounded, or one of two rounded; never more than that, and only where it is declared.
+    @Test func valuesMayBeRoundedToTheDeclaredType() throws {
+        let (a, b) = (1 + 0x1p-9, 0x1p-12)
+        let inputs = [try HostTensor(.float32, [2], doubles: [a, 4]), try HostTensor(.float32, [2], doubles: [b, 4])]
+        let (strict, narrowing) = (try judge("Add", inputs), try judge("Add", inputs, facts: narrowing(to: .bfloat16)))
+        for right in [a + b, a, 1 + b, 1] { #expect(try passes(narrowing, [right, 8]), "\(right)") }
+        for wrong in [1 + 0x1p-7, 1 - 0x1p-7] { #expect(try !passes(narrowing, [wrong, 8]), "\(wrong)") }
+        #expect(try passes(strict, [a + b, 8]) && !passes(strict, [a, 8]) && !passes(strict, [1, 8]))
+        #expect(try !passes(narrowing, [a + b, 8.1]))
+        // A type whose significands have no more bits keeps its values.
+        let short = [try HostTensor(.bfloat16, [1], doubles: [1 + 0x1p-7]), try HostTensor(.bfloat16, [1], doubles: [1])]
+        #expect(try !passes(try judge("Mul", short, facts: self.narrowing(to: .float16)), [1], .bfloat16))
+    }
+
+    /// What is too large becomes an infinity or the largest number, and may meet one that was kept.
+    @Test func roundingToTheDeclaredTypeMayOverflow() throws {
+        let inputs = [try HostTensor(.float32, [2], doubles: [1e6, 2]), try HostTensor(.float32, [2], doubles: [-1e6, 3])]
+        let judge = try judge("Add", inputs, facts: narrowing(to: .float16))
+        for right: Double in [0, .nan, 1e6 - 65504] { #expect(try passes(judge, [right, 5]), "\(right)") }
+        #expect(try !passes(judge, [.nan, .nan]))
+        let moved = try self.judge("Identity", [inputs[0]], facts: narrowing(to: .float16))
+        for right: Double in [1e6, 65504, .infinity] { #expect(try passes(moved, [right, 2]), "\(right)") }
+        for wrong: Double in [65000, -.infinity, .nan] { #expect(try !passes(moved, [wrong, 2]), "\(wrong)") }
+    }
+
+    /// Outputs that are no floats go by all rounded inputs or by none.
+    @Test func comparisonsOfRoundedValuesAreAllOfOneKind() throws {
+        let inputs = [try HostTensor(.float32, [2], doubles: [1 + 0x1p-10, 1]), try HostTensor(.float32, [2], doubles: [1, 1 + 0x1p-10])]
+        let judge = try judge("Greater", inputs, facts: narrowing(to: .bfloat16))
+        for (values, isRight) in [([Int64]([1, 0]), true), ([0, 0], true), ([0, 1], false), ([1, 1], false)] {
+            #expect((judge.finding(on: [try HostTensor(.bool, [2], integers: values)]).failure == nil) == isRight, "\(values)")
+        }
+    }
+
     /// x / y with both subnormal: a reciprocal of y reads y alone as zero.
     @Test func subnormalNumbersOfOneInputMayBeReadAsZero() throws {
         let inputs = [try HostTensor(.float32, [1], doubles: [0x1p-130]), try HostTensor(.float32, [1], doubles: [0x1p-131])]

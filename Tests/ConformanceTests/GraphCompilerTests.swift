@@ -55,6 +55,14 @@ import Testing
         #expect(!report.cases.contains { $0.status == .infrastructure || $0.status == .notRun })
     }
 
+    /// Inner values of 16 bits are none where the program says so (SB-NUM-004); other faults still are.
+    @Test func aDeclaredValueTypeIsAllowed() throws {
+        let (report, status) = try conform(["-DFAULT=narrow_inner_values", "-DDESCRIBES"], ["--filter", "graphs/*/float32*"])
+        let attention = report.cases.filter { $0.status.needsAttention }
+        #expect(status == 0 && attention.isEmpty, "\(attention.prefix(3))")
+        #expect(report.plugin.declaredFacts["valueType bfloat16"] != nil, "\(report.plugin.declaredFacts)")
+    }
+
     @Test func everyFaultIsTried() throws {
         let source = try String(contentsOf: repository.appending(path: "Tests/Plugins/graph_compiler.h"), encoding: .utf8)
         let names = source.components(separatedBy: "enum fault {")[1].components(separatedBy: "};")[0].split(separator: "\n").compactMap {

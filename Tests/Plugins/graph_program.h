@@ -74,7 +74,7 @@ static float kept(float x, bool inner) {
     if (FAULT == narrow_inner_values && inner) {
         uint32_t bits;
         memcpy(&bits, &x, 4);
-        bits &= 0xffff0000u;
+        bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
         memcpy(&x, &bits, 4);
     }
     return x;
@@ -262,7 +262,8 @@ static int32_t describe(sb_program *program, sb_program_info *info, sb_error *er
     (void)error;
     info->workspace = program->workspace;
 #ifdef DESCRIBES
-    static const sb_numerics numerics = {.size = sizeof numerics, .flags = SB_NUMERICS_IGNORES_NAN};
+    static const sb_numerics numerics = {
+        .size = sizeof numerics, .flags = SB_NUMERICS_IGNORES_NAN, .value_type = FAULT == narrow_inner_values ? SB_TYPE_BFLOAT16 : 0};
     info->numerics = &numerics;
     info->resident = program->bytes;
     info->per_execution = 1000;

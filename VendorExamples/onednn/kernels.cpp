@@ -21,7 +21,7 @@ constexpr uint64_t convertible = floats | SB_TYPE_BIT(SB_TYPE_FLOAT16) | bytes;
 constexpr uint64_t integers = bytes | SB_TYPE_BIT(SB_TYPE_INT32);
 
 /// Maximum and minimum of a number and NaN give the number; softmax has no subnormal results.
-constexpr sb_numerics numerics = {sizeof(sb_numerics), 0, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
+constexpr sb_numerics numerics = {sizeof(sb_numerics), 0, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0, 0, 0};
 
 constexpr std::string_view fused = "southbridge";
 

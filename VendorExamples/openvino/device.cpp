@@ -36,7 +36,7 @@ void sb_instance::attach() {
     ov_free(name);
     while (!fullName.empty() && (fullName.back() == ' ' || fullName.back() == '\0')) fullName.pop_back();
     // Kernels are chosen by what the processor can do.
-    const std::string abilities = property(core, deviceName, ov_property_key_device_capabilities, "tell what the device can do");
+    abilities = property(core, deviceName, ov_property_key_device_capabilities, "tell what the device can do");
     identity = deviceName + "; " + fullName + "; " + abilities + "; " + precision + "; threads " + std::to_string(threads);
 
     configure();

@@ -16,10 +16,12 @@ struct sb_instance {
     std::string deviceName = "CPU";
     /// 0: all that there are.
     long threads = 0;
-    /// OpenVINO's name of the type that sums and products are computed in: "f32".
+    /// OpenVINO's name of the type that programs are asked to compute in: "f32".
     std::string precision = "f32";
     /// OpenVINO's version and build.
     std::string build;
+    /// The types that the device computes, and what else it can do, in OpenVINO's words.
+    std::string abilities;
     /// As a person would call the device.
     std::string fullName;
     /// What a compiled program is bound to, apart from the build.

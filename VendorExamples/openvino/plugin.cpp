@@ -39,10 +39,11 @@ static int32_t start(const sb_host *host, const sb_option *options, size_t count
         started->host = host;
         for (size_t i = 0; i < count; ++i) apply(*started, options[i]);
         started->attach();
-        if (started->precision == "f16") {
-            const sb_string warning = SB_STRING("option 'precision': with float16 every value of a program is rounded to float16, which "
-                                                "the plugin has no words to declare");
-            host->log(host->context, SB_LOG_WARNING, warning);
+        const std::string needed = started->precision == "f16" ? "FP16" : started->precision == "bf16" ? "BF16" : "FP32";
+        if (started->abilities.find(needed) == std::string::npos) {
+            const std::string warning = "option 'precision': the device computes " + started->abilities + ", not " + needed +
+                                        "; OpenVINO takes another type, and programs declare which";
+            host->log(host->context, SB_LOG_WARNING, {warning.data(), warning.size()});
         }
         *instance = started.release();
     });
@@ -60,13 +61,10 @@ static const sb_option_schema threadsOption = {
     sizeof threadsOption, SB_STRING("threads"),
     SB_OPTION_INTEGER,    0,
     SB_STRING("0"),       SB_STRING("threads that a program uses; 0: as many as there are cores")};
-static const sb_option_schema precisionOption = {sizeof precisionOption,
-                                                 SB_STRING("precision"),
-                                                 SB_OPTION_STRING,
-                                                 0,
-                                                 SB_STRING("float32"),
-                                                 SB_STRING("float32; bfloat16: products read 8 bits of their inputs, as declared; float16: "
-                                                           "every value is rounded, which is more than can be declared")};
+static const sb_option_schema precisionOption = {
+    sizeof precisionOption, SB_STRING("precision"),
+    SB_OPTION_STRING,       0,
+    SB_STRING("float32"),   SB_STRING("float32; bfloat16 and float16: values are rounded to it, as programs declare")};
 static const sb_option_schema *const options[] = {&deviceOption, &threadsOption, &precisionOption};
 
 static const sb_group groups[] = {{SB_STRING("driver"), 1, 0, &driver}, {SB_STRING("graphs"), 1, 0, &graphs}};

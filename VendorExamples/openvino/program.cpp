@@ -96,6 +96,14 @@ class MemoryFile {
 
 } // namespace
 
+void sb_program::hold(ov_compiled_model_t *compiled) {
+    model.reset(compiled);
+    char *name = nullptr;
+    check(ov_compiled_model_get_property(compiled, ov_property_key_hint_inference_precision, &name), "tell a program's arithmetic");
+    precision = name;
+    ov_free(name);
+}
+
 void sb_program::verify() const {
     size_t inputCount = 0, outputCount = 0;
     check(ov_compiled_model_inputs_size(model.get(), &inputCount), "count the inputs");
@@ -161,7 +169,7 @@ void sb_program::execute(const sb_execution &execution) {
 }
 
 uint64_t sb_program::resident() const {
-    const bool isFloat32 = instance->precision == "f32", isFloat16 = instance->precision == "f16";
+    const bool isFloat32 = precision == "f32", isFloat16 = precision == "f16";
     const uint64_t kept = blob.empty() ? packed * (isFloat16 ? 2 : 4) : blob.size();
     return kept + packed * (isFloat32 ? 4 : 2);
 }
@@ -189,7 +197,7 @@ static int32_t compile(sb_instance *instance, sb_device *, const sb_graph *graph
               SB_ERROR_UNSUPPORTED);
         auto made = std::make_unique<sb_program>();
         made->instance = instance;
-        made->model.reset(compiled);
+        made->hold(compiled);
         made->inputs = signatures(graph->inputs, graph->input_count);
         made->outputs = signatures(graph->outputs, graph->output_count);
         made->packed = weightCount(*graph);
@@ -232,7 +240,7 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
         ov_compiled_model_t *model = nullptr;
         check(ov_core_import_model(instance->core.get(), made->blob.data(), made->blob.size(), instance->deviceName.c_str(), &model),
               "load the artefact");
-        made->model.reset(model);
+        made->hold(model);
         made->inputs = std::move(artefact.inputs);
         made->outputs = std::move(artefact.outputs);
         made->packed = artefact.packed;
@@ -241,19 +249,19 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
     });
 }
 
-/// Sums are kept in float32, whatever the type and whatever option 'precision' says. bfloat16 is for products, and for what lies between them; with float16 all values are rounded, of
-/// which the bits that products read are but a part. Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
+/// Sums are kept in float32, whatever the type and whatever option 'precision' says. bfloat16 is for products, and for what lies between them; with float16 all values are rounded
+/// (SB-NUM-004). Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
 /// where a function or a division is computed by way of an exponential or an inverse.
-constexpr sb_numerics numerics(uint32_t inputBits) {
-    return {sizeof(sb_numerics), SB_TYPE_FLOAT32, inputBits, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0};
+constexpr sb_numerics numerics(uint32_t inputBits, uint32_t valueType) {
+    return {sizeof(sb_numerics), SB_TYPE_FLOAT32, inputBits, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0, valueType, 0};
 }
-static const sb_numerics ofFloat32 = numerics(0);
-static const sb_numerics ofFloat16 = numerics(11);
-static const sb_numerics ofBFloat16 = numerics(8);
+static const sb_numerics ofFloat32 = numerics(0, 0);
+static const sb_numerics ofFloat16 = numerics(0, SB_TYPE_FLOAT16);
+static const sb_numerics ofBFloat16 = numerics(0, SB_TYPE_BFLOAT16);
 
 static int32_t describe(sb_program *program, sb_program_info *info, sb_error *error) {
     return guarded(error, [&] {
-        const std::string &precision = program->instance->precision;
+        const std::string &precision = program->precision;
         if (info->size >= offsetof(sb_program_info, numerics) + sizeof info->numerics)
             info->numerics = precision == "f16" ? &ofFloat16 : precision == "bf16" ? &ofBFloat16 : &ofFloat32;
         if (info->size >= offsetof(sb_program_info, resident) + sizeof info->resident) info->resident = program->resident();

@@ -598,6 +598,8 @@ typedef struct sb_node {
  *              The flags excuse no more.
  * [SB-NUM-003] Where an answer of `support` or the description of a program has `numerics`, they hold for this node or program, in every respect, instead of those of
  *              the kernel or of the table: for what depends on the device, the data type or an option.
+ * [SB-NUM-004] With a `value_type` floating-point values whose significands have more bits may be rounded to it, to nearest, where they are read, written or kept
+ *              between the nodes of a program, constants among them. What is too large for it becomes its largest number or an infinity.
  */
 #define SB_NUMERICS_TRUNCATES         1u /* stores round faithfully, not to nearest                       */
 #define SB_NUMERICS_FLUSHES_DENORMALS 2u /* subnormal numbers are read or written as zero                 */
@@ -612,6 +614,8 @@ typedef struct sb_numerics {
     uint32_t reserved;
     /* Of approximated functions, in ULP of the result; of those within sums and normalisations, of the accumulator's type. 0: as the suite grants. */
     double function_error;
+    uint32_t value_type; /* since 0.4; SB_TYPE_*, see SB-NUM-004; 0: values keep their types */
+    uint32_t reserved2;
 } sb_numerics;
 
 struct sb_kernel {
@@ -709,7 +713,7 @@ typedef struct sb_operators {
  *              the workspace is as in SB-OPS-012.
  * [SB-GRA-012] Outputs overlap neither inputs nor each other.
  * [SB-GRA-013] Each node is computed at least as precisely as the table's `numerics` declare. Values inside the program may keep more precision than their type
- *              has, never less; outputs are rounded to their type.
+ *              has, but less only where `value_type` says so; outputs are rounded to their type.
  * [SB-GRA-014] `save` with `data` NULL gives the size of the artefact in `bytes`; with data it writes the artefact and its size, or fails with
  *              SB_ERROR_INVALID_ARGUMENT if `capacity` is too small.
  * [SB-GRA-015] A program that is loaded from an artefact computes the same bits as the program that was saved.

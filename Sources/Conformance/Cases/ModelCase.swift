@@ -56,7 +56,7 @@ extension Case {
     package static let modelSpecification = ["SB-OPS-005"]
     package static let generatedSuite = "operators"
     /// What every generated case tests of it.
-    package static let generatedSpecification = ["SB-OPS-005", "SB-NUM-001", "SB-NUM-002", "SB-NUM-003"]
+    package static let generatedSpecification = ["SB-OPS-005", "SB-NUM-001", "SB-NUM-002", "SB-NUM-003", "SB-NUM-004"]
 
     /// All cases below a corpus folder: `[GROUP/]CASE/model.onnx`.
     /// - Parameters:

@@ -80,9 +80,11 @@ package struct Probe: Sendable {
 
     /// What the results say against the declaration; nil if they agree with it.
     package func contradiction(_ actual: [Double], _ facts: NumericFacts, _ call: OperatorCall) -> String? {
+        let narrower = facts.valueType.flatMap { type.isNarrowed(to: $0) ? NumberFormat($0).precision : nil }
+        if narrower != nil && (fact == .accumulator || fact == .denormals) { return nil }
         switch fact {
         case .inputBits:
-            let declared = facts.inputBits ?? precision
+            let declared = min(facts.inputBits ?? precision, narrower ?? precision)
             let expected = (1..<precision).map { 1 + Double(sign: .plus, exponent: -$0, significand: 1) }
             guard let lost = zip(actual, expected).enumerated().first(where: { $0.element.0 != $0.element.1 })?.offset else { return nil }
             let kept = lost + 1

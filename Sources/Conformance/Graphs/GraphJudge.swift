@@ -8,7 +8,7 @@ package import Tensors
 /// Decides whether the outputs of a whole graph are right, by what right runs of it can differ in.
 ///
 /// Where every node's arithmetic is exact the bits must be the reference's. Else a noise floor is laid: the graph is computed in float64 and, beside that, as
-/// right chips may compute it: each value rounded to its type; and each value off by as much as the bound of its node allows, up or down at random.
+/// right chips may compute it: each value rounded to its type, or to a narrower one that is declared; and each value off by as much as the bound of its node allows, up or down at random.
 /// The errors may be twice (16-bit types: three times) the worst root mean square of these runs, and four times their largest error in any element.
 /// Values that a program keeps more precisely only come nearer to the float64 run.
 package struct GraphJudge: Sendable {
@@ -46,8 +46,9 @@ package struct GraphJudge: Sendable {
             guard let result = judge.results[0], let tolerance = judge.tolerance(of: 0) else {
                 throw ConformanceError.internal("'\(node.operatorName)' is not judged by a bound")
             }
-            isExact = try isExact && Self.isExact(call, judge)
-            let largest = NumberFormat(result.dataType).largest / 8
+            let format = NumberFormat(judge.facts.valueType.flatMap { result.dataType.isNarrowed(to: $0) ? $0 : nil } ?? result.dataType)
+            isExact = try isExact && Self.isExact(call, judge, format)
+            let largest = format.largest / 8
             isUsable = isUsable && result.floats.allSatisfy { abs($0) <= largest } && tolerance.allSatisfy(\.isFinite)
             calls.append(call)
             tolerances.append(tolerance)
@@ -64,7 +65,11 @@ package struct GraphJudge: Sendable {
         for number in 0...Self.runs {
             let random = CounterRandom(seed: seed, case: "noise", tensor: "\(number)")
             let run = try Self.run(graph, calls, inputs: known) { index, result in
-                if number == 0 { return ReferenceTensor(try result.hostTensor()) }
+                if number == 0 {
+                    let rounded = try result.hostTensor()
+                    return ReferenceTensor(
+                        index < facts.count ? facts[index].valueType.map { rounded.narrowed(to: $0) } ?? rounded : rounded)
+                }
                 guard case .floats(let values) = result.elements else { return result }
                 var moved = result
                 moved.elements = .floats(
@@ -148,14 +153,14 @@ package struct GraphJudge: Sendable {
     }
 
     /// Whether all partial sums and products are whole numbers that the narrowest type in use holds, for operators that make whole numbers of whole numbers.
-    private static func isExact(_ call: OperatorCall, _ judge: Judge) throws -> Bool {
+    private static func isExact(_ call: OperatorCall, _ judge: Judge, _ format: NumberFormat) throws -> Bool {
         let inputs = call.inputs.compactMap { $0 }
         guard inputs.allSatisfy({ $0.decodedDoubles().allSatisfy { $0 == $0.rounded() } }), let result = judge.results[0] else {
             return false
         }
-        let limit = Double(sign: .plus, exponent: NumberFormat(result.dataType).precision, significand: 1)
+        let limit = Double(sign: .plus, exponent: format.precision, significand: 1)
         switch call.definition.name {
-        case "Relu", "Neg", "Abs", "Max", "Min", "Identity": return true
+        case "Relu", "Neg", "Abs", "Max", "Min", "Identity": return result.floats.allSatisfy { abs($0) <= limit }
         case "Add", "Sub", "Mul": return result.floats.allSatisfy { abs($0) <= limit }
         case "MatMul", "Gemm", "Conv":
             // Terms, the bias among them, times the largest product.

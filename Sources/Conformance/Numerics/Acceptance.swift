@@ -63,6 +63,33 @@ package struct Acceptance: Sendable {
         return lower <= value && value <= upper
     }
 
+    /// Also admits what rounding to a narrower type makes of a right result.
+    mutating func narrow(to format: NumberFormat, flushing flushes: Bool) {
+        func error(_ value: Double) -> Double {
+            guard value.isFinite else { return 0 }
+            return flushes && abs(value) <= format.smallestNormal ? format.smallestNormal : format.ulp(value) / 2
+        }
+        func widen(_ lower: inout [Double], _ upper: inout [Double]) {
+            for index in lower.indices {
+                lower[index] -= error(lower[index])
+                upper[index] += error(upper[index])
+                if upper[index] > format.largest { (lower[index], upper[index]) = (min(lower[index], format.largest), .infinity) }
+                if lower[index] < -format.largest { (lower[index], upper[index]) = (-.infinity, max(upper[index], -format.largest)) }
+            }
+        }
+        let errors = expected.map(error)
+        widen(&lower, &upper)
+        if var both = tight {
+            widen(&both.lower, &both.upper)
+            tight = both
+        }
+        typicalErrors = typicalErrors.map { zip($0, errors).map(+) }
+        rootMeanSquareLimit = rootMeanSquareLimit.map {
+            $0 + (errors.reduce(0) { $0 + $1 * $1 } / Double(max(errors.count, 1))).squareRoot()
+        }
+        alternatives += alternatives.map { ReferenceTensor(format.type, [$0.count], .floats($0)).roundedFloats }
+    }
+
     /// Also admits what another acceptance of the same output admits.
     mutating func widen(by other: Acceptance) {
         for index in lower.indices {

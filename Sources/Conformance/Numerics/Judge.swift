@@ -13,7 +13,9 @@ package struct Judge: Sendable {
     package let context: ReferenceContext
     /// The reference's results, unrounded; nil for outputs that are not wanted.
     package let results: [ReferenceTensor?]
-    private let rules: [Rule?]
+    var rules: [Rule?]
+    /// See `admitValues`.
+    var ofNarrowedValues: [Judge] = []
 
     enum Rule: Sendable {
         /// The same elements: integers, booleans.
@@ -42,9 +44,16 @@ package struct Judge: Sendable {
             rules.append(try result.map { result throws(OperatorError) in try bounds.rule(for: result, index) })
         }
         self.rules = rules
+        if let type = facts.valueType { try admitValues(narrowedTo: type) }
     }
 
     package func finding(on actual: [HostTensor?]) -> Finding {
+        let finding = ownFinding(on: actual)
+        if finding.failure == nil { return finding }
+        return ofNarrowedValues.lazy.map { $0.finding(on: actual) }.first { $0.failure == nil } ?? finding
+    }
+
+    private func ownFinding(on actual: [HostTensor?]) -> Finding {
         var grade: Grade?
         var deviation: CaseResult.Deviation?
         for (index, result) in results.enumerated() {

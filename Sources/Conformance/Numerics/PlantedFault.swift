@@ -76,12 +76,14 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
             return result.gathered(
                 (0..<count).map { $0 - $0 % (rows * row) + ($0 % rows) * row + $0 % (rows * row) / rows }, shape: result.shape)
         case .offByOne: return result.replacing { index, value in index == count / 3 ? (value == 0 ? 1 : value - 1) : value }
-        case .scaled: return result.replacing { _, value in value * 1.001 }
+        case .scaled:
+            guard judge.facts.keptBits > 10 else { return nil }
+            return result.replacing { _, value in value * 1.001 }
         case .droppedTerm:
             return evaluated(judge, output) { value, position, index, size in position == 0 && index == size / 2 ? 0 : value }
         case .lowerInputs:
             let bits = judge.call.inputs.first.flatMap { $0?.dataType } == .float16 ? 8 : 11
-            guard NumberFormat(result.dataType).precision > bits, judge.facts.inputBits ?? .max > bits else { return nil }
+            guard NumberFormat(result.dataType).precision > bits, judge.facts.keptBits > bits else { return nil }
             return evaluated(judge, output) { value, _, _, _ in value.rounded(toBits: bits) }
         case .lowerAccumulator:
             let bounds = Bounds(call: judge.call, facts: judge.facts, context: judge.context, results: judge.results)
@@ -90,7 +92,8 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
             }
             // The rounding errors of a sum in 11 bits (8 for outputs that have no more), at random as honest rounding's.
             let bits = result.dataType == .float32 || result.dataType == .float64 ? 11 : 8
-            guard judge.facts.accumulator.map({ !$0.isFloat || NumberFormat($0).precision > bits }) ?? true else { return nil }
+            guard judge.facts.accumulator.map({ !$0.isFloat || NumberFormat($0).precision > bits }) ?? true, judge.facts.keptBits > bits
+            else { return nil }
             let unit = exp2(-Double(bits))
             let random = CounterRandom(seed: 1, case: "lower accumulator", tensor: judge.call.definition.name)
             return result.replacing { index, value in
@@ -98,7 +101,9 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
             }
         case .truncation:
             let format = NumberFormat(result.dataType)
-            guard format.precision < 53, !judge.facts.truncates else { return nil }
+            guard format.precision < 53, !judge.facts.truncates,
+                !(judge.facts.valueType.map { result.dataType.isNarrowed(to: $0) } ?? false)
+            else { return nil }
             return result.replacing { _, value in value.isFinite && value != 0 ? value.truncated(to: format) : value }
         case .droppedStep: return restepped(judge, output) { Array($0.dropLast()) }
         case .swappedSteps: return restepped(judge, output) { $0.count > 1 ? [$0[1], $0[0]] + $0.dropFirst(2) : $0 }
@@ -173,4 +178,9 @@ extension Double {
         let step = format.ulp(self)
         return (self / step).rounded(.towardZero) * step
     }
+}
+
+extension NumericFacts {
+    /// Bits of the significand that values, or the inputs of products, keep by the declaration.
+    fileprivate var keptBits: Int { min(inputBits ?? .max, valueType.map { NumberFormat($0).precision } ?? .max) }
 }

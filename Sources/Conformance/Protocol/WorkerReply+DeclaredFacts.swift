@@ -21,6 +21,7 @@ extension NumericFacts {
         var declared: [String] = []
         if let accumulator { declared.append("accumulator \(accumulator.name)") }
         if let inputBits { declared.append("inputBits \(inputBits)") }
+        if let valueType { declared.append("valueType \(valueType.name)") }
         if let functionError { declared.append("functionError \(functionError)") }
         if truncates { declared.append("truncates") }
         if flushesDenormals { declared.append("flushesDenormals") }

@@ -75,7 +75,10 @@ struct CaseList {
                 }
             ),
             ("layouts", .operators, { Case.checks().filter { $0.level == .operators } }),
-            ("probes", .operators, { operators(Probe.all, ["SB-NUM-001", "SB-NUM-002", "SB-NUM-003"]) { ($0.id, .probe($0)) } }),
+            (
+                "probes", .operators,
+                { operators(Probe.all, ["SB-NUM-001", "SB-NUM-002", "SB-NUM-003", "SB-NUM-004"]) { ($0.id, .probe($0)) } }
+            ),
             (
                 "onnx", .operators,
                 { () throws(ConformanceError) in

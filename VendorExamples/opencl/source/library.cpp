@@ -96,7 +96,7 @@ struct Table {
         bool keeps_denormals = true;
         for (const Hardware &hardware : all_hardware()) keeps_denormals &= hardware.keeps_denormals && hardware.keeps_denormals_of_float64;
         bool flushes = arithmetic != Arithmetic::none && !keeps_denormals;
-        entry.numerics = {sizeof(sb_numerics), 0, 0, flushes ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, function_error};
+        entry.numerics = {sizeof(sb_numerics), 0, 0, flushes ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, function_error, 0, 0};
         // ULP of float32 in one of the type. Errors of a function within a sum stay in ULP of the type that the sum is kept in.
         const double ulps[] = {0x1p-13, 0x1p-16};
         for (size_t precision = 0; precision < 3; ++precision) {
@@ -104,7 +104,7 @@ struct Table {
             if (error != 0 && arithmetic == Arithmetic::elements && precision < 2) error = 0.5 + error * ulps[precision];
             for (uint32_t is_flushed : {0, 1})
                 entry.declared[precision][is_flushed] = {
-                    sizeof(sb_numerics), 0, 0, is_flushed ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, error};
+                    sizeof(sb_numerics), 0, 0, is_flushed ? SB_NUMERICS_FLUSHES_DENORMALS : 0, 0, error, 0, 0};
         }
         sb_kernel &kernel = entry.kernel;
         kernel.size = sizeof kernel;

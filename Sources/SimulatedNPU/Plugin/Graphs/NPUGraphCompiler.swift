@@ -8,7 +8,8 @@ struct NPUGraphCompiler: GraphCompiler {
     var numerics: sb_numerics? {
         sb_numerics(
             size: MemoryLayout<sb_numerics>.size, accumulator_type: 0, input_bits: Profile.Float32.bfloat16x3.inputBits,
-            flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: approximateFunctions.function_error)
+            flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: approximateFunctions.function_error, value_type: 0,
+            reserved2: 0)
     }
 
     func claim(_ graph: GraphView, on device: NPUDevice) -> [UInt32] {

@@ -15,7 +15,8 @@ extension LoweredKernel {
                 operatorName, name: "\(operatorName).\(way)", since: since, types: [.float32], flags: flags,
                 numerics: sb_numerics(
                     size: MemoryLayout<sb_numerics>.size, accumulator_type: SB_TYPE_FLOAT32, input_bits: way.inputBits,
-                    flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: 0), fusion: .product(problem), prefer: prefer
+                    flags: SB_NUMERICS_FLUSHES_DENORMALS, reserved: 0, function_error: 0, value_type: 0, reserved2: 0),
+                fusion: .product(problem), prefer: prefer
             ) { node, profile throws(Refusal) in
                 try require(profile.float32 == way, .other, "the option 'float32' asks for the other way of multiplying float32")
                 return try problem(node, profile).lower(profile)
