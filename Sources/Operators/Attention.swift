@@ -28,10 +28,7 @@ let attentionOperators: [OperatorDefinition] = [
             ]
         },
         reference: attention
-    ).sampled(attentionSamples).decomposing(attentionParts).multiplying { context throws(OperatorError) in
-        // Scores are scaled, and the largest is taken off.
-        (factors: [1, 4], terms: try AttentionShapes(context.inference).headSize + 2)
-    },
+    ).sampled(attentionSamples).decomposing(attentionParts),
     OperatorDefinition(
         "RotaryEmbedding", since: [23], "(X: T, cos_cache: T, sin_cache: T, position_ids?: int64) -> (Y: T)",
         types: ["T": TypeSet(.float32, .float16, .bfloat16)],

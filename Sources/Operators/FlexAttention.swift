@@ -23,8 +23,7 @@ let flexAttentionOperators: [OperatorDefinition] = [
             _ = try possible([shape[0], shape[1], shape[2], k[2]])
             return [.tensor(q.dataType, try possible([shape[0], shape[1], shape[2], v[3]]))]
         },
-        reference: flexAttention
-    ).multiplying { context in (factors: [1], terms: (context.inputs[1]?.shape.last ?? 0) + 2) }
+        reference: flexAttention)
 ]
 
 /// Attention whose scores and probabilities go through subgraphs, in the type that the softmax is computed in.

@@ -24,11 +24,7 @@ let linearAttentionOperators: [OperatorDefinition] = [
             ]
         },
         reference: linearAttention
-    ).sampled(linearAttentionSamples).multiplying { context throws(OperatorError) in
-        // The state gathers keys times values, step by step; a delta rule takes the key's product off first.
-        let shapes = try LinearAttentionShapes(context.inference)
-        return (factors: [0, 1], terms: shapes.keySize + (shapes.isDelta ? shapes.steps : 0) + 2)
-    },
+    ).sampled(linearAttentionSamples),
     OperatorDefinition(
         "CausalConvWithState", since: [27], "(input: T, weight: T, bias?: T, past_state?: T) -> (output: T, present_state: T)",
         types: ["T": TypeSet(.float32, .float16, .bfloat16)], attributes: ["activation": .string("none")], numericClass: .composite,
@@ -74,7 +70,7 @@ let linearAttentionOperators: [OperatorDefinition] = [
                 ReferenceTensor(input.dataType, context.output(1).shape, .floats(state)),
             ]
         }
-    ).sampled(causalConvSamples).multiplying { context in (factors: [1], terms: (context.inputs[1]?.shape.last ?? 0) + 1) },
+    ).sampled(causalConvSamples),
 ]
 
 /// The sizes that take part in a linear attention, checked.

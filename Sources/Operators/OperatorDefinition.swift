@@ -28,8 +28,6 @@ package struct OperatorDefinition: Sendable {
     package var samples: SampleGenerator?
     /// See `summing`; nil where no output element is a sum or a product of many.
     package var terms: (@Sendable (ReferenceContext) throws(OperatorError) -> Int)?
-    /// See `multiplying`; nil where no inner product is on the way to the outputs.
-    package var innerProducts: (@Sendable (ReferenceContext) throws(OperatorError) -> (factors: Set<Int>, terms: Int))?
     /// Output 0 has the type and the bytes of input 0, only its shape may differ.
     package var isView = false
     /// A plugin's own operator: it alone knows which inputs, attributes and versions there are, and there is no reference.

@@ -73,10 +73,6 @@ private func recurrent(
             ]
         }
         return samples
-    }.multiplying { context throws(OperatorError) in
-        // Both sums and both biases meet before a gate's function.
-        let shapes = try RecurrentShapes(context.inference, gates: gates)
-        return (factors: [1, 2], terms: shapes.inputSize + shapes.hiddenSize + 2)
     }
 }
 

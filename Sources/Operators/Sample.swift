@@ -107,14 +107,4 @@ extension OperatorDefinition {
         copy.terms = terms
         return copy
     }
-
-    /// Adds, for class `composite`, which inputs are one factor of the inner products on the way, and how many roundings such a sum takes at most, those of a scale and
-    /// of biases included.
-    package func multiplying(
-        _ innerProducts: @escaping @Sendable (ReferenceContext) throws(OperatorError) -> (factors: Set<Int>, terms: Int)
-    ) -> OperatorDefinition {
-        var copy = self
-        copy.innerProducts = innerProducts
-        return copy
-    }
 }

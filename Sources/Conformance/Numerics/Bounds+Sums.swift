@@ -88,12 +88,12 @@ extension Bounds {
 
     /// Composites: the error of right runs is measured, not derived. Each run moves every element of the floating-point inputs by up to two units of the declared
     /// accumulator at random, which is what rounding on the way does by the standard backward analysis (Higham, chapter 3), and rounds the result as the kernel stores it.
-    /// One factor of an inner product of n terms moves by n units: γ_n of section 3.1 there.
+    /// Keys of attention move by more: see `scoreUnits`.
     /// Right is what keeps twice the worst root mean square error of eight such runs (three times for 16-bit types) and four times their worst element.
     func noiseFloor(_ result: ReferenceTensor, _ format: NumberFormat, _ index: Int) throws(OperatorError) -> Acceptance {
         let values = result.floats
         let isResampling = ["Resize", "Upsample"].contains(definition.name)
-        let products = definition.innerProducts.flatMap { try? $0(context) }
+        let scoreUnits = scoreUnits()
         var worstElement = 0.0
         var worstSquare = 0.0
         for run in 0..<8 {
@@ -104,8 +104,8 @@ extension Bounds {
                     // Scales are exact: moved, they would name another size, and no run would be left to measure.
                     if position > 0 && isResampling { return value }
                     let share = 2 * random.uniform(UInt64(position) << 40 | UInt64(element)) - 1
-                    let ofSum = products.map { $0.factors.contains(position) ? Double($0.terms) * accumulator.unit : 0 } ?? 0
-                    return value * (1 + max(2 * unit, ofSum) * share)
+                    let ofScores = scoreUnits != nil && (position == 1 || position == 4) ? scoreUnits! * accumulator.unit : 0
+                    return value * (1 + max(2 * unit, ofScores) * share)
                 }, output: index)
             guard let moved else { continue }
             let stored = ReferenceTensor(result.dataType, result.shape, .floats(moved)).roundedFloats
@@ -135,6 +135,16 @@ extension Bounds {
                 + weighted.typical
         }
         return acceptance
+    }
+
+    /// Attention: a score is a sum of d products that is scaled, and the largest is taken off, so that product i goes through d − i + 3 roundings, (d + 3)/2 + 1 on average.
+    /// The error of a sum is one of either factor (Higham, section 3.1): by so many units keys move.
+    private func scoreUnits() -> Double? {
+        guard ["Attention", "FlexAttention"].contains(definition.name), let keys = context.inputs.dropFirst().first ?? nil,
+            let width = keys.shape.last
+        else { return nil }
+        let heads = keys.shape.count == 3 ? context.attributes.int("kv_num_heads") ?? 1 : 1
+        return Double(width / max(heads, 1) + 3) / 2 + 1
     }
 
     /// Attention ends in a sum over n keys with weights that add up to one, so Σ|a||b| is at most max|v|: (n + 2)·u·max|v|, and √n·u·max|v| for the root mean square.

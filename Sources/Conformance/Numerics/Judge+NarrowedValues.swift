@@ -31,7 +31,9 @@ extension Judge {
                 guard case .numbers(var own)? = rules[index], own.expected.count == narrowed.expected.count else { continue }
                 own.widen(by: narrowed)
                 own.alternatives += [narrowed.expected] + narrowed.alternatives
-                own.isFree = own.isFree.isEmpty ? narrowed.isFree : narrowed.isFree.isEmpty ? own.isFree : zip(own.isFree, narrowed.isFree).map { $0 || $1 }
+                own.isFree =
+                    own.isFree.isEmpty
+                    ? narrowed.isFree : narrowed.isFree.isEmpty ? own.isFree : zip(own.isFree, narrowed.isFree).map { $0 || $1 }
                 own.rootMeanSquareLimit = own.rootMeanSquareLimit.flatMap { limit in narrowed.rootMeanSquareLimit.map { max(limit, $0) } }
                 own.typicalErrors = own.typicalErrors.flatMap { errors in narrowed.typicalErrors.map { zip(errors, $0).map(max) } }
                 rules[index] = .numbers(own)
