@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Conformance
+import Foundation
 import HardwareModel
 import NumericsStudy
 import Operators
@@ -95,6 +96,37 @@ import Testing
         #expect(try passes(try judge("Mul", inputs, facts: flushing), [.nan, 0]))
         #expect(try passes(try judge("Mul", inputs, facts: flushing), [.infinity, 0x1p-130]))
         #expect(try !passes(try judge("Mul", inputs, facts: flushing), [1, 0]))
+    }
+
+    /// A seed with which scores of some thousand decide: summed in order and then scaled, all in float32, their rounding alone goes beyond the two units that inputs move by.
+    @Test func scoresOfAttentionMayBeRounded() throws {
+        let definition = try #require(OperatorCatalog.standard["", "Attention"])
+        let large = try #require(GeneratedCase.newest(of: definition).first { $0.id.hasSuffix("/float32-large-scores-positive") })
+        let call = try large.call(seed: 3_582_565_502_129_544)
+        let inputs = call.inputs.compactMap { $0 }
+        let (q, k, v) = (
+            inputs[0].decodedDoubles().map(Float.init), inputs[1].decodedDoubles().map(Float.init),
+            inputs[2].decodedDoubles().map(Float.init)
+        )
+        let (queries, keys, size) = (inputs[0].shape[2], inputs[1].shape[2], inputs[0].shape[3])
+        func result(_ rounded: (Float) -> Float) throws -> HostTensor {
+            var y: [Float] = []
+            for row in 0..<q.count / size {
+                let first = row / queries * keys
+                var scores = (0..<keys).map { key in
+                    rounded((0..<size).reduce(Float(0)) { $0 + q[row * size + $1] * k[(first + key) * size + $1] } * 40)
+                }
+                let largest = scores.max()!
+                scores = scores.map { Float(exp(Double($0 - largest))) }
+                let sum = scores.reduce(0, +)
+                y += (0..<size).map { entry in (0..<keys).reduce(Float(0)) { $0 + scores[$1] / sum * v[(first + $1) * size + entry] } }
+            }
+            return try HostTensor(.float32, inputs[0].shape, y)
+        }
+        let judge = try Judge(call, facts: .strict)
+        #expect(judge.finding(on: [try result { $0 }]).failure == nil)
+        // Of 20 bits.
+        #expect(judge.finding(on: [try result { Float(bitPattern: ($0.bitPattern + 8) & ~15) }]).failure == .numeric)
     }
 
     private func narrowing(to type: DataType) -> NumericFacts {

@@ -249,15 +249,14 @@ static int32_t load(sb_instance *instance, sb_device *, const void *data, uint64
     });
 }
 
-/// Sums are kept in float32, whatever the type and whatever option 'precision' says. bfloat16 is for products, and for what lies between them; with float16 all values are rounded
-/// (SB-NUM-004). Maximum and minimum of a number and NaN give the number; subnormal numbers are lost
-/// where a function or a division is computed by way of an exponential or an inverse.
-constexpr sb_numerics numerics(uint32_t inputBits, uint32_t valueType) {
-    return {sizeof(sb_numerics), SB_TYPE_FLOAT32, inputBits, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0, valueType, 0};
+/// Sums are kept in float32, whatever the type and the precision; with another precision than float32 values are rounded to it, some or all of them (SB-NUM-004).
+/// Maximum and minimum of a number and NaN give the number; subnormal numbers are lost where a function or a division is computed by way of an exponential or an inverse.
+constexpr sb_numerics numerics(uint32_t valueType) {
+    return {sizeof(sb_numerics), SB_TYPE_FLOAT32, 0, SB_NUMERICS_IGNORES_NAN | SB_NUMERICS_FLUSHES_DENORMALS, 0, 0, valueType, 0};
 }
-static const sb_numerics ofFloat32 = numerics(0, 0);
-static const sb_numerics ofFloat16 = numerics(0, SB_TYPE_FLOAT16);
-static const sb_numerics ofBFloat16 = numerics(0, SB_TYPE_BFLOAT16);
+static const sb_numerics ofFloat32 = numerics(0);
+static const sb_numerics ofFloat16 = numerics(SB_TYPE_FLOAT16);
+static const sb_numerics ofBFloat16 = numerics(SB_TYPE_BFLOAT16);
 
 static int32_t describe(sb_program *program, sb_program_info *info, sb_error *error) {
     return guarded(error, [&] {

@@ -77,7 +77,8 @@ package enum PlantedFault: String, Sendable, Hashable, CaseIterable {
                 (0..<count).map { $0 - $0 % (rows * row) + ($0 % rows) * row + $0 % (rows * row) / rows }, shape: result.shape)
         case .offByOne: return result.replacing { index, value in index == count / 3 ? (value == 0 ? 1 : value - 1) : value }
         case .scaled:
-            guard judge.facts.keptBits > 10 else { return nil }
+            let isProduct = [.dot, .sum].contains(judge.call.definition.numericClass)
+            guard (isProduct ? judge.facts.keptBits : judge.facts.valueBits) > 10 else { return nil }
             return result.replacing { _, value in value * 1.001 }
         case .droppedTerm:
             return evaluated(judge, output) { value, position, index, size in position == 0 && index == size / 2 ? 0 : value }
@@ -181,6 +182,8 @@ extension Double {
 }
 
 extension NumericFacts {
-    /// Bits of the significand that values, or the inputs of products, keep by the declaration.
-    fileprivate var keptBits: Int { min(inputBits ?? .max, valueType.map { NumberFormat($0).precision } ?? .max) }
+    /// Bits of the significand that values keep by the declaration.
+    fileprivate var valueBits: Int { valueType.map { NumberFormat($0).precision } ?? .max }
+    /// Those that the factors of products and the terms of sums keep.
+    fileprivate var keptBits: Int { min(inputBits ?? .max, valueBits) }
 }
