@@ -11,17 +11,19 @@ struct BenchRunTests {
         return (result.status, try JSONDecoder().decode(BenchReport.self, from: Data(result.output.utf8)))
     }
 
-    /// Figures of the reference plugin are whole: times in order, rates that follow from them, shares of at most 1 of the best of the same run.
+    /// Figures of the reference plugin are whole: times in order, rates that follow from them, none above the best of the same run. (Shares are of its
+    /// copies, too: of tensors that stay in a cache, or on a machine that was busy when it copied, they may be above 1.)
     @Test func measuresTheReference() throws {
         let (status, report) = try bench(["cpu", "--suite", "operators", "--filter", "MatMul/float32-[25]*"])
         #expect(status == 0 || report.operators.contains { $0.plugin.status == .refused })
         #expect(report.reference == nil && report.operators.count == 3)
+        let peak = report.plugin.measured.peaks.first?.operationsPerSecond ?? 0
         for result in report.operators where result.plugin.status == .measured {
             let times = try #require(result.plugin.host)
             #expect(times.p10 <= times.median && times.median <= times.p90 && times.low <= times.median && times.median <= times.high)
             #expect(times.count >= 10)
             #expect(try #require(result.plugin.operationsPerSecond) == result.work.operationCount / times.median)
-            #expect(try #require(result.plugin.shareOfMeasured) <= 1)
+            #expect(try #require(result.plugin.operationsPerSecond) <= peak && #require(result.plugin.shareOfMeasured) > 0)
             #expect(result.plugin.kernels.allSatisfy { $0.hasPrefix("cpu/") } && result.plugin.deviceClock == nil)
             #expect(try #require(result.plugin.first) > 0)
         }
